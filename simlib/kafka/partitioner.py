@@ -11,7 +11,7 @@ _WITHOUT_SIGN = 0x7FFFFFFF
 
 
 def keyed_partition(key: bytes, partitions: int) -> int:
-    """The partition of a keyed record, of *all* partitions, leaderless ones included (K39); the empty key is a key (K41)."""
+    """The partition of a keyed record, of all partitions, leaderless ones too (K39); the empty key is a key (K41)."""
     return (murmur2(key) & _WITHOUT_SIGN) % partitions
 
 
@@ -57,7 +57,7 @@ class StickyPartitioner:
         return self.partition
 
     def produced(self, size: int, batch_is_ready: bool = True) -> None:
-        """Count `size` bytes; leave the partition after a batch's worth, or two where the batch is not ready to be sent."""
+        """Count `size` bytes; leave after a batch's worth, or after two while the batch is not ready to be sent."""
         self._produced_bytes += size
         limit = self._batch_size if batch_is_ready else 2 * self._batch_size
         if self._produced_bytes >= limit:

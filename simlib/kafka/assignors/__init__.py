@@ -1,4 +1,4 @@
-"""How a group's partitions are divided among its members: Kafka's four client-side assignors, by the names clients use."""
+"""How a group's partitions are divided among its members: Kafka's four client-side assignors by name."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +17,7 @@ ASSIGNORS: dict[str, Callable[[Mapping[str, Subscription], Mapping[str, int]], A
 
 
 def assign(name: str, subscriptions: Mapping[str, Subscription], partitions: Mapping[str, int]) -> Assignment:
-    """The partitions of each member; `partitions` maps a topic to its number of partitions, topics not in it are not assigned.
+    """The partitions of each member. `partitions` maps a topic to its number of partitions; other topics are left out.
 
     Raises ValueError for an assignor that does not exist.
     """

@@ -20,6 +20,6 @@ def cooperative_sticky_assignor(subscriptions: Mapping[str, Subscription], parti
         if partition not in target[member]
     }
     return {
-        member: [partition for partition in assigned if partition in subscriptions[member].owned or partition not in leaving]
+        member: [one for one in assigned if one in subscriptions[member].owned or one not in leaving]
         for member, assigned in target.items()
     }

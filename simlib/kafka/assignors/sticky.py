@@ -57,10 +57,12 @@ def _trim(assignment: Assignment, total: int) -> None:
         del held[keep:]
 
 
-def _hand_out(everything: list[TopicPartition], assignment: Assignment, subscriptions: Mapping[str, Subscription]) -> None:
+def _hand_out(
+    everything: list[TopicPartition], assignment: Assignment, subscriptions: Mapping[str, Subscription]
+) -> None:
     """Give each free partition to the least loaded member that wants it, partitions with the fewest takers first."""
     held = set(chain.from_iterable(assignment.values()))
-    takers = {topic: _takers(topic, subscriptions) for topic in dict.fromkeys(partition.topic for partition in everything)}
+    takers = {topic: _takers(topic, subscriptions) for topic in {partition.topic for partition in everything}}
     free = [partition for partition in everything if partition not in held]
     for partition in sorted(free, key=lambda one: (len(takers[one.topic]), one)):
         least = min(takers[partition.topic], key=lambda member: (len(assignment[member]), member))

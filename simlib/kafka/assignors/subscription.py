@@ -11,7 +11,7 @@ Assignment: TypeAlias = dict[str, list[TopicPartition]]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The topics a member wants, the partitions it holds (`owned`, since `generation`), its `group_instance_id` if static."""
+    """The topics a member wants, what it holds (`owned`, since `generation`), its `group_instance_id` if static."""
 
     topics: tuple[str, ...]
     owned: tuple[TopicPartition, ...] = ()
