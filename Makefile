@@ -1,0 +1,12 @@
+# Everything is in lab.py; make only calls it.
+PYTHON ?= $(shell command -v python3 || command -v python)
+
+.PHONY: lab test quick soak bench notebooks bundle lesson
+lab:
+	$(PYTHON) lab.py
+test quick soak bench notebooks:
+	$(PYTHON) lab.py $@
+bundle:
+	$(PYTHON) lab.py bundle $(or $(DIR),bundle)
+lesson:
+	$(PYTHON) lab.py lesson $(or $(N),00)

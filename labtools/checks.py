@@ -1,0 +1,52 @@
+"""`lab.py test`, `quick` and `soak`: every check, one after the other, and what came of each."""
+
+import time
+from pathlib import Path
+
+from labtools.console import run, say
+from labtools.layout import NOTEBOOKS, ROOT, VENV, program, venv_python
+
+_NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
+
+
+def check(selection: str) -> int:
+    """Run the checks of `selection` ("test", "quick" or "soak"); 0 if all of them pass."""
+    outcomes = [_timed(name, command) for name, command in _steps(selection)]
+    say("")
+    for name, code, seconds in outcomes:
+        say(f"{'ok  ' if code == 0 else 'FAIL'} {name} ({seconds:.0f} s)")
+    return int(any(code != 0 for _, code, _ in outcomes))
+
+
+def _timed(name: str, command: list) -> tuple[str, int, float]:
+    say(f"\n== {name}")
+    begin = time.monotonic()
+    return name, run(command, cwd=ROOT), time.monotonic() - begin
+
+
+def _steps(selection: str) -> list[tuple[str, list]]:
+    if selection == "soak":
+        return [("many random scenarios", [*_pytest("soak"), "--hypothesis-profile=soak"])]
+    tests = _pytest("not soak") if selection == "test" else _pytest("not soak and not browser and not slow")
+    return [*_static(), ("tests", tests), *_notebooks()]
+
+
+def _static() -> list[tuple[str, list]]:
+    return [("style (ruff)", [venv_python(), "-m", "ruff", "check", "."]),
+            ("types (mypy)", [venv_python(), "-m", "mypy"]),
+            ("imports go one way (import-linter)", [program(VENV, "lint-imports")])]
+
+
+def _notebooks() -> list[tuple[str, list]]:
+    """Solutions must give the outputs they show; untouched lessons must run without an error."""
+    solutions = NOTEBOOKS / "solutions"
+    return [("solution notebooks, compared", _nbval("--nbval", solutions)),
+            ("untouched notebooks, run", [*_nbval("--nbval-lax", NOTEBOOKS), f"--ignore={solutions}"])]
+
+
+def _pytest(marked: str) -> list:
+    return [venv_python(), "-m", "pytest", "-m", marked]
+
+
+def _nbval(mode: str, folder: Path) -> list:
+    return [venv_python(), "-m", "pytest", mode, *_NBVAL, folder]

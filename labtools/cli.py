@@ -1,0 +1,71 @@
+"""The commands of lab.py."""
+
+import argparse
+from pathlib import Path
+
+from labtools import checks, jupyter
+from labtools.bundle import PLATFORMS, bundle
+from labtools.console import Problem, never_fail_to_print, run, say
+from labtools.environment import set_up, set_up_from
+from labtools.layout import COURSE, ROOT, venv_python
+
+_COMMANDS = """commands:
+  (none)         set up, then open the course in JupyterLab at the first lesson
+  lesson NN      the same, at lesson NN
+  test           set up, then run every check
+  quick          the checks that take seconds: no browser, no fresh installs, no soak
+  soak           the laws over many more random scenarios
+  bench          the benchmarks
+  notebooks      make notebooks/ anew from lessons/
+  bundle FOLDER  write a folder of wheels, for a classroom without internet
+"""
+
+
+def main() -> int:
+    never_fail_to_print()
+    options = _parser().parse_args()
+    try:
+        return _carry_out(options)
+    except Problem as problem:
+        say(f"\n{problem}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", default="start", metavar="command",
+                        choices=["start", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle"])
+    parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
+    parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
+    parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
+    parser.add_argument("--course", type=Path, default=COURSE, metavar="FOLDER", help="your copies (default: my-course)")
+    parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default: 8888, or the next free one)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
+    return parser
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    if options.command in ("start", "lesson"):
+        return _open(options)
+    if options.command == "bundle":
+        bundle(Path(options.argument or "bundle").resolve(), options.platform or list(PLATFORMS))
+        return 0
+    set_up("tests")
+    if options.command in ("test", "quick", "soak"):
+        return checks.check(options.command)
+    module = {"bench": "benchmarks", "notebooks": "simlib.course.build"}[options.command]
+    return run([venv_python(), "-m", module], cwd=ROOT)
+
+
+def _open(options: argparse.Namespace) -> int:
+    if options.wheels:
+        set_up_from(options.wheels.resolve())
+    else:
+        set_up("course")
+    course = options.course.resolve()
+    jupyter.refresh_copies(course)
+    lesson = jupyter.find_lesson(options.argument or "00", course)
+    return jupyter.start(lesson, options.port, not options.no_browser)
