@@ -1,0 +1,171 @@
+"""When a producer's records are created, and with which keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simlib.scenario.distributions import Constant, Distribution, Exponential, as_distribution
+from simlib.scenario.draws import Stream
+from simlib.scenario.field_info import declared
+from simlib.scenario.plain import Plain, plain
+from simlib.units import SECOND
+
+if TYPE_CHECKING:
+    from simlib.scenario.topology import Producer
+
+BLOCK = 4_096
+
+
+class Arrivals(Plain):
+    """Base of the arrival processes that are objects."""
+
+
+@plain
+class Bursts(Arrivals):
+    """`size` records at one instant, every `every` seconds; the first burst at the producer's start."""
+
+    size: int = declared("Burst size", kind="whole", low=1, high=500, minimum=1)
+    every: float = declared("Burst every", unit="s", low=0.1, high=60, minimum=0, exclusive=True)
+
+
+@plain
+class Replay(Arrivals):
+    """Given instants in seconds after the producer's start, in order; no record after the last."""
+
+    times: tuple[float, ...]
+
+
+class KeyDistribution(Plain):
+    """Base of the key distributions: how likely each key is, from the first to the last."""
+
+    def weights(self, keys: int) -> np.ndarray:
+        raise NotImplementedError
+
+
+@plain
+class Zipf(KeyDistribution):
+    """The k-th key is as likely as k ** -s: few customers order most."""
+
+    s: float = declared("Zipf exponent", default=1.0, low=0, high=3, step=0.1, minimum=0)
+
+    def weights(self, keys: int) -> np.ndarray:
+        return np.arange(1, keys + 1, dtype=np.float64) ** -self.s
+
+
+@plain
+class Weights(KeyDistribution):
+    """Given weights, one for each key; they need not sum to one."""
+
+    values: tuple[float, ...]
+
+    def weights(self, keys: int) -> np.ndarray:
+        return np.array(self.values, dtype=np.float64)
+
+
+@plain
+class InOrder(KeyDistribution):
+    """No draw: record i has key i, from the first again when they run out."""
+
+    def weights(self, keys: int) -> np.ndarray:
+        return np.ones(keys)
+
+
+def key_names(keys: int | tuple | None) -> tuple[str | bytes, ...]:
+    """The keys of a producer: a number n means key-0 ... key-(n-1); None means none (null keys)."""
+    if isinstance(keys, int):
+        return tuple(f"key-{i}" for i in range(keys))
+    return () if keys is None else tuple(keys)
+
+
+def key_codes(producer: Producer, stream: Stream, start: int, n: int) -> np.ndarray:
+    """Places in `key_names(producer.keys)` of records start ... start+n-1 (int32; -1 is the null key)."""
+    keys = producer.keys if isinstance(producer.keys, int) else len(key_names(producer.keys))
+    if not keys:
+        return np.full(n, -1, dtype=np.int32)
+    if isinstance(producer.key_distribution, InOrder):
+        return (np.arange(start, start + n) % keys).astype(np.int32)
+    u = stream.block(start, n)
+    if producer.key_distribution is None:
+        return (u * keys).astype(np.int32)
+    shares = np.cumsum(producer.key_distribution.weights(keys))
+    return np.minimum(np.searchsorted(shares, u * shares[-1], side="right"), keys - 1).astype(np.int32)
+
+
+def arrival_times(producer: Producer, stream: Stream, until: float) -> np.ndarray:
+    """All instants (int64 ns, rising) before `until` seconds at which the producer creates a record; record i is element i."""
+    blocks = list(arrival_blocks(producer, stream, until))
+    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
+
+
+def arrival_blocks(producer: Producer, stream: Stream, until: float, start: float | None = None,
+                   first: int = 0) -> Iterator[np.ndarray]:
+    """The same in blocks of at most 4,096 records.
+
+    `start` and `first` continue a producer whose rate has changed: record `first` is the first one reckoned from `start`.
+    """
+    begin = producer.start if start is None else start
+    end = until if producer.stop is None else min(until, producer.stop)
+    offset = round(begin * SECOND)
+    last = round(end * SECOND)
+    for times in _offsets(producer, stream, first):
+        inside = times[: np.searchsorted(times, last - offset, side="left")] + offset
+        if len(inside):
+            yield inside
+        if len(inside) < len(times):
+            return
+
+
+def _offsets(producer: Producer, stream: Stream, first: int) -> Iterator[np.ndarray]:
+    """Times since the start (int64 ns) of records first, first+1, ... in blocks, until the producer has no more."""
+    number, carry = first, 0
+    while producer.records is None or number < producer.records:
+        n = BLOCK if producer.records is None else min(BLOCK, producer.records - number)
+        times, carry = _block(producer, stream, number, n, first, carry)
+        if not len(times):
+            return
+        yield times
+        number += len(times)
+
+
+def _block(producer: Producer, stream: Stream, number: int, n: int, first: int, carry: int) -> tuple[np.ndarray, int]:
+    """Records number ... number+n-1 (fewer at the end of a replay) and the sum of gaps so far."""
+    arrivals, since = producer.arrivals, np.arange(number - first, number - first + n)
+    if isinstance(arrivals, Replay):
+        return _nanoseconds(np.array(arrivals.times[number : number + n], dtype=np.float64)), 0
+    if isinstance(arrivals, Bursts):
+        return _nanoseconds((since // arrivals.size) * arrivals.every), 0
+    gaps = _gaps(producer)
+    if gaps is None:
+        rate = as_distribution(producer.rate).mean
+        return np.rint(since * (SECOND * 1.0) / rate).astype(np.int64), 0
+    # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks.
+    times = carry + np.cumsum(_nanoseconds(gaps.draws(stream, number, n)))
+    return times, int(times[-1])
+
+
+def _gaps(producer: Producer) -> Distribution | None:
+    """The distribution of the time between records; None if they come evenly."""
+    if isinstance(producer.arrivals, Distribution):
+        return producer.arrivals
+    if producer.arrivals == "poisson":
+        return Exponential(1 / as_distribution(producer.rate).mean)
+    if isinstance(producer.rate, Distribution) and not isinstance(producer.rate, Constant):
+        return _Reciprocal(producer.rate)
+    return None
+
+
+class _Reciprocal:
+    """Gaps of a producer whose rate is drawn anew for each record."""
+
+    def __init__(self, rate: Distribution):
+        self.rate = rate
+
+    def draws(self, stream: Stream, start: int, n: int) -> np.ndarray:
+        return 1.0 / self.rate.draws(stream, start, n)
+
+
+def _nanoseconds(seconds: np.ndarray) -> np.ndarray:
+    return np.rint(seconds * SECOND).astype(np.int64)

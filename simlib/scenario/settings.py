@@ -1,0 +1,200 @@
+"""Settings with every value filled in, as a client, broker or topic would have them after reading its configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simlib.scenario.errors import ConfigError, did_you_mean, listed
+from simlib.scenario.idempotence import idempotence_rules
+from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
+
+INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+@dataclass(frozen=True)
+class ProducerSettings:
+    """A producer's settings; times in ms, sizes in bytes. A setting the client does not have is None."""
+
+    acks: int | str
+    enable_idempotence: bool
+    max_in_flight_requests_per_connection: int
+    retries: float
+    linger_ms: float
+    batch_size: int
+    request_timeout_ms: float
+    delivery_timeout_ms: float
+    retry_backoff_ms: float
+    retry_backoff_max_ms: float | None
+    reconnect_backoff_ms: float
+    reconnect_backoff_max_ms: float
+    metadata_max_age_ms: float
+    max_block_ms: float
+    max_request_size: int
+    buffer_memory: int | None
+    partitioner: str
+    partitioner_adaptive_partitioning_enable: bool | None
+
+
+@dataclass(frozen=True)
+class ConsumerSettings:
+    """A consumer's settings; times in ms, sizes in bytes. A setting the client does not have is None."""
+
+    group_instance_id: str | None
+    enable_auto_commit: bool
+    auto_commit_interval_ms: float
+    auto_offset_reset: str
+    session_timeout_ms: float
+    heartbeat_interval_ms: float
+    max_poll_interval_ms: float
+    max_poll_records: int
+    fetch_min_bytes: int
+    fetch_max_wait_ms: float
+    fetch_max_bytes: int
+    max_partition_fetch_bytes: int
+    partition_assignment_strategy: tuple[str, ...]
+    isolation_level: str
+    retry_backoff_ms: float
+    retry_backoff_max_ms: float | None
+    reconnect_backoff_ms: float
+    reconnect_backoff_max_ms: float
+    metadata_max_age_ms: float
+    request_timeout_ms: float
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """The settings of every broker and of the controller."""
+
+    replica_lag_time_max_ms: float
+    replica_fetch_wait_max_ms: float
+    broker_heartbeat_interval_ms: float
+    broker_session_timeout_ms: float
+    min_insync_replicas: int
+    unclean_leader_election_enable: bool
+    leader_imbalance_check_interval_seconds: float
+    leader_imbalance_per_broker_percentage: int
+    auto_leader_rebalance_enable: bool
+    group_initial_rebalance_delay_ms: float
+    group_min_session_timeout_ms: float
+    group_max_session_timeout_ms: float
+    offsets_retention_minutes: float
+    message_max_bytes: int
+    controlled_shutdown_enable: bool
+
+
+@dataclass(frozen=True)
+class TopicSettings:
+    """A topic's settings; what it leaves open is the broker's."""
+
+    min_insync_replicas: int
+    unclean_leader_election_enable: bool
+    max_message_bytes: int
+
+
+def resolve_producer(client: str, overrides: Mapping[str, Any]) -> ProducerSettings:
+    """A producer's settings in this client (K12, K22, K23). Raises ConfigError."""
+    overrides = normal_form(overrides)
+    values = filled(PRODUCER, "producer", client, overrides)
+    problems, _notes = idempotence_rules(client, overrides, values)
+    if problems:
+        raise ConfigError("; ".join(problems))
+    return ProducerSettings(**values)
+
+
+def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
+    """What the client changes by itself without raising: one line each."""
+    overrides = normal_form(overrides)
+    return idempotence_rules(client, overrides, filled(PRODUCER, "producer", client, overrides))[1]
+
+
+def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
+    """A consumer's settings in this client. Raises ConfigError."""
+    values = filled(CONSUMER, "consumer", client, normal_form(overrides))
+    heartbeat, session = values["heartbeat_interval_ms"], values["session_timeout_ms"]
+    if heartbeat >= session:
+        raise ConfigError(f"heartbeat_interval_ms={heartbeat} must be lower than session_timeout_ms={session}; "
+                          "Kafka advises a third of it")
+    instance = values["group_instance_id"]
+    if instance is not None and not INSTANCE_ID.fullmatch(instance):
+        raise ConfigError(f"group_instance_id={instance!r} must be 1 to 249 letters, digits, '.', '_' or '-'")
+    return ConsumerSettings(**values)
+
+
+def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
+    """The brokers' settings. Raises ConfigError."""
+    values = filled(BROKER, "broker", "java", overrides)
+    _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
+    _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
+    return BrokerSettings(**values)
+
+
+def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> TopicSettings:
+    """A topic's settings: its own, else the broker's. Raises ConfigError."""
+    inherited = {
+        "min_insync_replicas": broker.min_insync_replicas,
+        "unclean_leader_election_enable": broker.unclean_leader_election_enable,
+        "max_message_bytes": broker.message_max_bytes,
+    }
+    filled(TOPIC, "topic", "java", overrides)
+    return TopicSettings(**{**inherited, **overrides})
+
+
+def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:
+    """Why the group coordinator would refuse this session timeout (INVALID_SESSION_TIMEOUT); None if it would not."""
+    low, high = broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms
+    if low <= consumer.session_timeout_ms <= high:
+        return None
+    return (f"session_timeout_ms={consumer.session_timeout_ms} is refused by the brokers, who allow {low} to {high}; "
+            "change it, or broker_config's group_min_session_timeout_ms and group_max_session_timeout_ms")
+
+
+def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The other ways to write a value as the one used here: acks=-1 is "all", one assignor is a list of one."""
+    values = dict(overrides)
+    if values.get("acks") == -1 or values.get("acks") in ("-1", "0", "1"):
+        values["acks"] = {-1: "all", "-1": "all", "0": 0, "1": 1}[values["acks"]]
+    assignors = values.get("partition_assignment_strategy")
+    if isinstance(assignors, (str, list)):
+        values["partition_assignment_strategy"] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
+    return values
+
+
+def filled(table: dict[str, Setting], owner: str, client: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """All values of a table: the overrides over this client's defaults. Raises ConfigError naming everything wrong."""
+    if client not in CLIENTS:
+        raise ConfigError(f"client={client!r} is not modelled; there are {listed(CLIENTS)}")
+    problems = [problem for name, value in overrides.items() if (problem := complaint(table, owner, client, name, value))]
+    if problems:
+        raise ConfigError("; ".join(problems))
+    defaults = {name: row.default(client) for name, row in table.items()}
+    return {name: None if value == ABSENT else value for name, value in {**defaults, **overrides}.items()}
+
+
+def complaint(table: dict[str, Setting], owner: str, client: str, name: str, value: Any) -> str | None:
+    """What is wrong with one setting; None if nothing is."""
+    row = table.get(name)
+    if row is None:
+        return f"{name!r} is no setting of a {owner} here{did_you_mean(name, table)} (there are: {listed(table, 40)})"
+    if row.default(client) == ABSENT:
+        return f"{name} is a setting of the other client: {client} does not have it (remove it, or use client={_other(client)!r})"
+    wrong = assignors_complaint(value, row.info.choices) if row.info.kind == "assignors" else row.info.complaint(value)
+    return f"{name}={value!r} {wrong}" if wrong else None
+
+
+def assignors_complaint(value: Any, known: tuple[str, ...]) -> str | None:
+    """What is wrong with a list of assignors."""
+    if isinstance(value, tuple) and value and all(isinstance(each, str) and each in known for each in value):
+        return None
+    return f"must be one or several of {', '.join(map(repr, known))}"
+
+
+def _other(client: str) -> str:
+    return next(name for name in CLIENTS if name != client)
+
+
+def _increasing(values: Mapping[str, Any], lower: str, upper: str) -> None:
+    if values[lower] >= values[upper]:
+        raise ConfigError(f"{lower}={values[lower]} must be lower than {upper}={values[upper]}")
