@@ -1,0 +1,70 @@
+"""The form of one question: nothing is chosen beforehand, and a guess counts only when it is sent."""
+
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
+
+from simlib.course.predict import Question, in_words
+from simlib.course.store import Guess
+
+
+class Form(VBox):
+    """A question, a place for the answer, a button, and a line that says what was kept."""
+
+    def __init__(self, asked: Question, earlier: Guess | None, keep: Callable[[Any], Guess]):
+        self.asked, self._keep = asked, keep
+        self.answer = _answer_widget(asked)
+        self.button = Button(description="This is my guess", layout=Layout(width="auto"))
+        self.line = HTML(value=_earlier_line(earlier))
+        self.button.on_click(lambda _: self.send())
+        self.answer.on_msg(self._on_message)
+        rows = HBox([self.answer, self.button]) if asked.kind == "number" else VBox([self.answer, self.button])
+        super().__init__([HTML(value=f"<b>{with_code(asked.text)}</b>"), rows, self.line])
+
+    def send(self) -> None:
+        """Read the answer and keep it, or say what would be one."""
+        given = self.answer.value
+        if given in (None, ""):
+            self.line.value = "Nothing to keep yet: answer first, or leave it and go on."
+            return
+        try:
+            guess = self._keep(self.asked.read(given))
+        except ValueError as trouble:
+            self.line.value = escape(str(trouble))
+            return
+        self.line.value = f"Kept: you say <b>{escape(in_words(guess.said))}</b>. {_after(guess)}"
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if isinstance(content, dict) and content.get("event") == "submit":     # the Enter key
+            self.send()
+
+    def __repr__(self) -> str:
+        return f"[a question, when run: {self.asked.text}]"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/plain"] = repr(self)       # ipywidgets would cut it at 110 characters
+        return bundle
+
+
+def with_code(text: str) -> str:
+    """Escaped text; `words in backticks` become code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _answer_widget(asked: Question) -> Any:
+    if asked.kind == "number":
+        return Text(value="", placeholder="a number", layout=Layout(width="10em"))
+    return RadioButtons(options=asked.choices, value=None, layout=Layout(width="max-content"))
+
+
+def _earlier_line(earlier: Guess | None) -> str:
+    return f"You said <b>{escape(in_words(earlier.said))}</b>. You may still change it." if earlier else ""
+
+
+def _after(guess: Guess) -> str:
+    return "(You have seen the run.)" if guess.after_seeing else "Now run the next cell."
