@@ -1,0 +1,128 @@
+"""What members ask of their group's coordinator, and what it answers. `error` is Kafka's name for it; None is success."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from simlib.kafka.assignors.subscription import Subscription
+from simlib.kafka.topic_partition import TopicPartition
+
+NO_MEMBER_ID = ""
+NO_GENERATION = -1
+NO_OFFSET = -1
+
+Protocol = tuple[str, Subscription]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinGroup:
+    """Ask to be in the next generation. `protocols`: the assignors the member can use, best first."""
+
+    group: str
+    member_id: str
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    protocols: tuple[Protocol, ...]
+    client_name: str
+    instance_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinGroupResponse:
+    """The new generation. Only the leader gets `members`; it assigns, unless `skip_assignment` (KIP-814)."""
+
+    error: str | None = None
+    generation: int = NO_GENERATION
+    protocol: str | None = None
+    leader: str = NO_MEMBER_ID
+    member_id: str = NO_MEMBER_ID
+    members: Mapping[str, Subscription] = field(default_factory=dict)
+    skip_assignment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGroup:
+    """Ask for one's partitions in `generation`; the leader brings the `assignments` of all."""
+
+    group: str
+    generation: int
+    member_id: str
+    instance_id: str | None = None
+    assignments: Mapping[str, Sequence[TopicPartition]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGroupResponse:
+    error: str | None = None
+    assignment: tuple[TopicPartition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    group: str
+    generation: int
+    member_id: str
+    instance_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatResponse:
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveGroup:
+    group: str
+    member_id: str
+    instance_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveGroupResponse:
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetCommit:
+    """Store `offsets`, each the next record to read (K72). Outside any group membership: generation -1, no member id.
+
+    `auto` marks a commit the client made by itself; it changes nothing here and is kept for the trace.
+    """
+
+    group: str
+    generation: int
+    member_id: str
+    offsets: Mapping[TopicPartition, int]
+    instance_id: str | None = None
+    auto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetCommitResponse:
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetFetch:
+    group: str
+    partitions: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetFetchResponse:
+    """The committed offset of each partition asked for, -1 where there is none."""
+
+    error: str | None = None
+    offsets: Mapping[TopicPartition, int] = field(default_factory=dict)
+
+
+Request = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | OffsetCommit | OffsetFetch
+Response = (
+    JoinGroupResponse
+    | SyncGroupResponse
+    | HeartbeatResponse
+    | LeaveGroupResponse
+    | OffsetCommitResponse
+    | OffsetFetchResponse
+)

@@ -1,0 +1,72 @@
+"""Committed offsets: one for each (group, topic, partition), whoever committed it (T1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simlib.kafka.groups.effects import Answer
+from simlib.kafka.groups.group import Group, State
+from simlib.kafka.groups.messages import (
+    NO_MEMBER_ID,
+    NO_OFFSET,
+    OffsetCommit,
+    OffsetCommitResponse,
+    OffsetFetch,
+    OffsetFetchResponse,
+)
+from simlib.kafka.groups.records import OffsetsCommitted, OffsetsExpired
+from simlib.kafka.groups.turn import Turn
+from simlib.units import SECOND
+
+
+def commit(turn: Turn, group: Group, reply: Any, request: OffsetCommit) -> None:
+    """Store the offsets; the answer waits for their replication. A commit also counts as a heartbeat."""
+    error = _error(group, request)
+    if error is not None:
+        turn.answer(reply, OffsetCommitResponse(error))
+        return
+    member = group.members.get(request.member_id)
+    if member is not None and not member.waits:
+        turn.heard_from(group, member)
+    record = OffsetsCommitted(
+        group.name,
+        turn.now,
+        tuple(request.offsets.items()),
+        request.member_id,
+        member.client_name if member else "",
+        request.auto,
+    )
+    keep(group, record)
+    turn.append(record, Answer(reply, OffsetCommitResponse()))
+
+
+def keep(group: Group, record: OffsetsCommitted) -> None:
+    group.offsets.update(record.offsets)
+    group.last_commit = record.time
+
+
+def _error(group: Group, request: OffsetCommit) -> str | None:
+    """Who may commit (K97, T2): members of this generation, outside a running SyncGroup; anybody while nobody is in."""
+    anonymous = request.generation < 0 and request.member_id == NO_MEMBER_ID and request.instance_id is None
+    if request.generation < 0 and group.state is State.EMPTY:
+        return None
+    if anonymous:
+        return "UNKNOWN_MEMBER_ID"
+    error = group.fencing_error(request.member_id, request.instance_id, request.generation)
+    if error is None and group.state is State.COMPLETING:
+        error = "REBALANCE_IN_PROGRESS"
+    return error
+
+
+def fetch(turn: Turn, group: Group, reply: Any, request: OffsetFetch) -> None:
+    offsets = {partition: group.offsets.get(partition, NO_OFFSET) for partition in request.partitions}
+    turn.answer(reply, OffsetFetchResponse(None, offsets))
+
+
+def expire(turn: Turn, group: Group) -> None:
+    """Forget the offsets of a group that has been empty, and without a commit, for the retention time (K83)."""
+    kept_for = turn.settings.offsets_retention_minutes * 60 * SECOND
+    unused_since = max(group.empty_since, group.last_commit)
+    if group.offsets and group.state is State.EMPTY and turn.now - unused_since >= kept_for:
+        group.offsets.clear()
+        turn.append(OffsetsExpired(group.name, turn.now))

@@ -1,0 +1,62 @@
+"""What the coordinator writes to the internal offsets log, and reads back when it takes over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simlib.kafka.groups.messages import Protocol
+from simlib.kafka.topic_partition import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMember:
+    member_id: str
+    client_name: str
+    instance_id: str | None
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    protocols: tuple[Protocol, ...]
+    assignment: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStored:
+    """A generation and who has what in it; without members: the group has been empty since `time`."""
+
+    group: str
+    time: int
+    generation: int
+    protocol: str | None
+    leader: str | None
+    members: tuple[StoredMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsCommitted:
+    """Committed offsets; `client_name` and `auto` say who did it, for the trace."""
+
+    group: str
+    time: int
+    offsets: tuple[tuple[TopicPartition, int], ...]
+    member_id: str
+    client_name: str
+    auto: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsExpired:
+    """All offsets of the group are forgotten (K83)."""
+
+    group: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberIdsReserved:
+    """Member numbers below `until` may be in use: whoever takes over numbers from there."""
+
+    group: str
+    until: int
+
+
+Record = GroupStored | OffsetsCommitted | OffsetsExpired | MemberIdsReserved
