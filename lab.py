@@ -34,7 +34,7 @@ def advice():
 if not OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
     sys.exit(advice())
 
-from labtools.cli import main  # noqa: E402  (only now is it sure that this Python can read it)
+from labtools.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,8 +13,8 @@ PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 # For each kind of computer: its name for uv, and the wheel tags that pip may take for it.
 PLATFORMS = {
-    "linux-x86_64": ("x86_64-manylinux_2_28", ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_26_x86_64",
-                                               "manylinux2014_x86_64", "linux_x86_64"]),
+    "linux-x86_64": ("x86_64-manylinux_2_28", ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64",
+                                               "manylinux_2_26_x86_64", "manylinux2014_x86_64", "linux_x86_64"]),
     "windows-x86_64": ("x86_64-pc-windows-msvc", ["win_amd64"]),
     "macos-x86_64": ("x86_64-apple-darwin", ["macosx_13_0_x86_64"]),
     "macos-arm64": ("aarch64-apple-darwin", ["macosx_13_0_arm64"]),
@@ -23,7 +23,7 @@ PLATFORMS = {
 # Some packages have one version for 3.11.0 and another for 3.11.5: the bundle serves every patch release.
 PATCHES = (f"{PYTHON}.0", f"{PYTHON}.99")
 
-_FAILED = "The bundle is not complete; the lines above say where it stopped. It needs the internet: try again, or on another line."
+_FAILED = "The bundle is not complete; the lines above say where it stopped. This needs the internet: try again."
 
 
 def requirements_file(folder: Path) -> Path:
@@ -44,8 +44,8 @@ def bundle(folder: Path, platforms: list[str]) -> None:
         for patch in PATCHES:
             _download(uv, everything, platform, patch, folder)
     megabytes = sum(wheel.stat().st_size for wheel in folder.glob("*.whl")) / 1e6
-    say(f"{folder}: {megabytes:.0f} MB, for Python {PYTHON}. Give it out with the project, then type on each computer:\n"
-        f"  python lab.py --wheels {folder.name}")
+    say(f"{folder}: {megabytes:.0f} MB, for Python {PYTHON}.\n"
+        f"Give it out with the project, then type on each computer:\n  python lab.py --wheels {folder.name}")
 
 
 def pins(uv: Path, requirements: str, platform: str, patch: str) -> str:
@@ -53,8 +53,9 @@ def pins(uv: Path, requirements: str, platform: str, patch: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         wanted, resolved = Path(scratch) / "in.txt", Path(scratch) / "out.txt"
         wanted.write_text(requirements, encoding="utf-8")
-        _must(uv, "pip", "compile", "--quiet", wanted, "--output-file", resolved, "--python-platform", PLATFORMS[platform][0],
-              "--python-version", patch, "--only-binary", ":all:", "--no-deps", "--generate-hashes", "--no-header")
+        _must(uv, "pip", "compile", "--quiet", wanted, "--output-file", resolved, "--no-deps", "--generate-hashes",
+              "--no-header", "--only-binary", ":all:", "--python-version", patch,
+              "--python-platform", PLATFORMS[platform][0])
         return resolved.read_text(encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from labtools import checks, jupyter
+from labtools import checks, jupyter, lessons
 from labtools.bundle import PLATFORMS, bundle
 from labtools.console import Problem, never_fail_to_print, run, say
 from labtools.environment import set_up, set_up_from
@@ -35,14 +35,17 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="start", metavar="command",
                         choices=["start", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle"])
     parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
     parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
-    parser.add_argument("--course", type=Path, default=COURSE, metavar="FOLDER", help="your copies (default: my-course)")
-    parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default: 8888, or the next free one)")
+    parser.add_argument("--course", type=Path, default=COURSE, metavar="FOLDER",
+                        help="your copies (default: my-course)")
+    parser.add_argument("--port", type=int, default=8888,
+                        help="JupyterLab's port (default: 8888, or the next free one)")
     parser.add_argument("--no-browser", action="store_true", help="print the address instead of opening it")
     return parser
 
@@ -66,6 +69,6 @@ def _open(options: argparse.Namespace) -> int:
     else:
         set_up("course")
     course = options.course.resolve()
-    jupyter.refresh_copies(course)
-    lesson = jupyter.find_lesson(options.argument or "00", course)
+    lessons.refresh_copies(course)
+    lesson = lessons.find_lesson(options.argument or "00", course)
     return jupyter.start(lesson, options.port, not options.no_browser)

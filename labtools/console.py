@@ -35,8 +35,8 @@ def run(command: Sequence[str | Path], cwd: Path | None = None, **extra: str) ->
 
 def run_without_package_list(command: Sequence[str | Path], cwd: Path) -> int:
     """Run uv, leaving out its hundred lines of what it installed in which version."""
-    process = subprocess.Popen([str(part) for part in command], cwd=cwd, env=child_environment(), stdin=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+    process = subprocess.Popen([str(part) for part in command], cwd=cwd, env=child_environment(),
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     with process:
         for line in process.stderr:
             if not line.startswith((" + ", " - ", " ~ ")):

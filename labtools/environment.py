@@ -32,14 +32,20 @@ def set_up_from(wheels: Path) -> None:
     """Install the course from a folder that `lab.py bundle` wrote, without any network."""
     wanted = requirements_file(wheels)
     if not wanted.is_file():
-        made = ", ".join(path.stem.removeprefix("requirements-") for path in sorted(wheels.glob("requirements-*.txt")))
-        raise Problem(f"{wheels} has no wheels for Python {PYTHON}" + (f", but for {made}: use that Python." if made else
-                      ": it is not a folder that `python lab.py bundle FOLDER` wrote."))
+        raise Problem(f"{wheels} has no wheels for Python {PYTHON}{_what_is_there(wheels)}")
     say(f"Setting up the course from {wheels} ...")
     uv = find_uv(wheels)
-    source = ["--no-config", "--offline", "--no-index", "--find-links", wheels, "--require-hashes", "--requirements", wanted]
+    source = ["--no-config", "--offline", "--no-index", "--find-links", wheels]
     _install([[uv, "venv", "--offline", "--clear", "--python", sys.executable, VENV],
-              [uv, "pip", "install", "--python", venv_python(), *source]], "wheels")
+              [uv, "pip", "install", "--python", venv_python(), *source,
+               "--require-hashes", "--requirements", wanted]], "wheels")
+
+
+def _what_is_there(wheels: Path) -> str:
+    made = [file.stem.removeprefix("requirements-") for file in sorted(wheels.glob("requirements-*.txt"))]
+    if made:
+        return f", but for Python {', '.join(made)}: use that Python."
+    return ": it is not a folder that `python lab.py bundle FOLDER` wrote."
 
 
 def _install(commands: list, part: str) -> None:

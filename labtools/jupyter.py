@@ -4,59 +4,71 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import quote
 
-from labtools.console import Problem, child_environment, quiet, say
-from labtools.layout import COURSE, NOTEBOOKS, ROOT, TOOLS, VENV, venv_python
+from labtools.console import Problem, child_environment, say
+from labtools.layout import TOOLS, VENV, venv_python
+
+HOST = "127.0.0.1"
 
 _SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension:notification":
+        {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
 }
-_PATIENCE = 15  # seconds that Jupyter gets to stop its kernels
-
-
-def refresh_copies(course: Path = COURSE) -> None:
-    """Bring the learner's folder up to date; a changed copy is never overwritten."""
-    course.mkdir(parents=True, exist_ok=True)
-    code, output = quiet([venv_python(), "-m", "simlib.course.copies", NOTEBOOKS, course], cwd=ROOT)
-    if code != 0:
-        raise Problem(f"The lessons could not be copied to {course}:\n{output}")
-    if output.strip():
-        say(output.strip())
-
-
-def find_lesson(number: str, course: Path = COURSE) -> Path:
-    """The learner's copy of lesson `number` ("00", "0" or "00_start_here")."""
-    lessons = sorted(course.glob("[0-9][0-9]*_*.ipynb"))
-    wanted = number.zfill(2)
-    for lesson in lessons:
-        if lesson.stem.startswith(wanted):
-            return lesson
-    known = ", ".join(lesson.stem for lesson in lessons)
-    raise Problem(f"There is no lesson {number!r}. There is: {known}.")
+_PORTS_TO_TRY = 50
+_SECONDS_TO_START = 120
+_SECONDS_TO_STOP = 15  # for its kernels
 
 
 def start(notebook: Path, port: int, browser: bool) -> int:
-    """Run JupyterLab until it is stopped; gives its exit code."""
+    """Run JupyterLab with `notebook` open until it is stopped; gives its exit code."""
     _write_settings()
-    say("Starting JupyterLab. Stop it with Ctrl-C in this window. Your copies are in " + str(notebook.parent))
-    server = subprocess.Popen(_command(notebook, port, browser), env=_environment())
+    port, token = free_port(port), secrets.token_hex(24)
+    page = f"/lab/tree/{quote(f'{notebook.parent.name}/{notebook.name}')}"
+    server = subprocess.Popen(_command(notebook, page, port, browser), env=_environment(notebook.parent, token))
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: server.terminate())
-    return _wait(server)
-
-
-def _wait(server: subprocess.Popen) -> int:
     try:
+        _wait_until_up(server, port)
+        say(f"The course is open at\n  http://{HOST}:{port}{page}?token={token}\n"
+            f"Your copies of the lessons: {notebook.parent}\nTo stop, press Ctrl-C here.")
         return server.wait()
-    except KeyboardInterrupt:  # Jupyter has had the same Ctrl-C and is stopping its kernels
-        say("Stopping ...")
+    except KeyboardInterrupt:
+        return _stop(server)
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` on that nothing listens at."""
+    for port in range(first, first + _PORTS_TO_TRY):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) != 0:
+                return port
+    last = first + _PORTS_TO_TRY - 1
+    raise Problem(f"The ports {first} to {last} are all in use. Try others: python lab.py --port {last + 1}")
+
+
+def _wait_until_up(server: subprocess.Popen, port: int) -> None:
+    give_up = time.monotonic() + _SECONDS_TO_START
+    while server.poll() is None and time.monotonic() < give_up:
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        time.sleep(0.1)
+    server.kill()
+    raise Problem("JupyterLab did not start; what it said is above.")
+
+
+def _stop(server: subprocess.Popen) -> int:
+    """After Ctrl-C: Jupyter has had it too and is stopping its kernels; do not wait for ever."""
+    say("Stopping ...")
     try:
-        server.wait(_PATIENCE)
+        server.wait(_SECONDS_TO_STOP)
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         server.kill()
         server.wait()
@@ -70,19 +82,22 @@ def _write_settings() -> None:
     (folder / "overrides.json").write_text(json.dumps(_SETTINGS, indent=2), encoding="utf-8")
 
 
-def _command(notebook: Path, port: int, browser: bool) -> list[str]:
+def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
     folder = notebook.parent
-    page = quote(f"{folder.name}/{notebook.name}")
-    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.open_browser={browser}",
-               f"--ServerApp.root_dir={folder.parent}", f"--ServerApp.preferred_dir={folder}",
-               f"--LabApp.default_url=/lab/tree/{page}", "--LabApp.extension_manager=readonly",
-               "--JupyterApp.answer_yes=True", "--Application.log_level=WARN"]
+    options = [f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+               f"--ServerApp.open_browser={browser}", f"--ServerApp.root_dir={folder.parent}",
+               f"--FileContentsManager.preferred_dir={folder}", f"--LabApp.default_url={page}",
+               "--LabApp.extension_manager=readonly", "--JupyterApp.answer_yes=True",
+               "--ServerApp.log_level=WARN", "--LabApp.log_level=WARN"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     return [str(venv_python()), "-m", "jupyterlab", *options]
 
 
-def _environment() -> dict[str, str]:
-    own = {f"JUPYTER_{name}_DIR": str(TOOLS / "jupyter" / name.lower()) for name in ("CONFIG", "RUNTIME")}
-    lab = {f"JUPYTERLAB_{name}_DIR": str(TOOLS / "jupyter" / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
-    return child_environment(JUPYTER_TOKEN=secrets.token_hex(24), JUPYTER_PREFER_ENV_PATH="1", **own, **lab)
+def _environment(course: Path, token: str) -> dict[str, str]:
+    """Jupyter's own files go to .lab/jupyter; the kernels learn where the learner's guesses are kept."""
+    home = TOOLS / "jupyter"
+    return child_environment(
+        JUPYTER_TOKEN=token, JUPYTER_PREFER_ENV_PATH="1", SIMLIB_COURSE_HOME=str(course),
+        JUPYTER_CONFIG_DIR=str(home / "config"), JUPYTER_RUNTIME_DIR=str(home / "runtime"),
+        JUPYTERLAB_SETTINGS_DIR=str(home / "settings"), JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"))
