@@ -1,0 +1,135 @@
+"""Every hand-over of a record to a member of a group, and which of them are repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simlib.trace.records import Messages
+from simlib.trace.runs import combined, occurrence, previous, unroll
+from simlib.trace.trace_data import TraceData
+
+CAUSES = ("", "producer retry", "crash", "eviction", "reset", "rebalance", "seek", "unknown")
+"""Why a group sees a message again; "" for the first time. The rule is in `cause_of_repeat`."""
+
+EVENTS_OF_CAUSE = {"crash": ("crashed", "power_lost", "exception"), "eviction": ("evicted",), "reset": ("reset",)}
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """One entry a delivery in each array, in order of time. Times in ns; `message` is a row of `Messages`."""
+
+    messages: Messages
+
+    @property
+    def data(self) -> TraceData:
+        return self.messages.data
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """From the order of the raw ranges to the order of time."""
+        return np.argsort(self._unrolled_time, kind="stable")
+
+    @cached_property
+    def _slot(self) -> np.ndarray:
+        return unroll(self.data.column("deliveries", "first"), self.data.column("deliveries", "count"))
+
+    @cached_property
+    def _unrolled_time(self) -> np.ndarray:
+        return self.data.column("delivery_times", "handed")[self._slot]
+
+    def column(self, name: str) -> np.ndarray:
+        """A column of the raw table, one entry a delivery: member, incarnation, group, tp, generation."""
+        return self.messages.spread("deliveries", name)[self.order]
+
+    @cached_property
+    def time(self) -> np.ndarray:
+        return self._unrolled_time[self.order]
+
+    @cached_property
+    def done(self) -> np.ndarray:
+        return self.data.column("delivery_times", "done")[self._slot][self.order]
+
+    @cached_property
+    def message(self) -> np.ndarray:
+        return self.messages.of("deliveries")[self.order]
+
+    @cached_property
+    def offset(self) -> np.ndarray:
+        return self.messages.offsets("deliveries")[self.order]
+
+    @cached_property
+    def group(self) -> np.ndarray:
+        return self.column("group")
+
+    @cached_property
+    def member(self) -> np.ndarray:
+        return self.column("member")
+
+    @cached_property
+    def incarnation(self) -> np.ndarray:
+        return self.column("incarnation")
+
+    @cached_property
+    def tp(self) -> np.ndarray:
+        return self.column("tp")
+
+    @cached_property
+    def generation(self) -> np.ndarray:
+        return self.column("generation")
+
+    @cached_property
+    def attempt(self) -> np.ndarray:
+        """How often the group has now seen the message: 1, 2, ..."""
+        return occurrence(combined(self.group, self.message))
+
+    @cached_property
+    def previous_of_copy(self) -> np.ndarray:
+        """Index of the delivery before this one of the same copy (message at this offset) to the group; -1 if none."""
+        return previous(combined(self.group, self.message, self.offset))
+
+    @cached_property
+    def cause(self) -> np.ndarray:
+        """Index into CAUSES for each delivery."""
+        return cause_of_repeat(self)
+
+
+def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
+    """Why each repeat happened, by the first line that fits (compared with the delivery of the same copy before it).
+
+    1. producer retry: this copy was never delivered before; the message stands in the log more than once.
+    2. crash: the member that had it last died since (crash, power loss, exception).
+    3. eviction: the member that had it last was evicted since (session or poll timeout).
+    4. reset: the member that has it now was sent back by its reset policy.
+    5. rebalance: another member has it now, or the generation changed.
+    6. seek: same member, same generation: its own code went back.
+    """
+    again = np.flatnonzero(deliveries.attempt > 1)
+    before = deliveries.previous_of_copy[again]
+    had, has = deliveries.member[before], deliveries.member[again]
+    since, until = deliveries.time[before], deliveries.time[again]
+    moved = (had != has) | (deliveries.generation[before] != deliveries.generation[again])
+    restarted = (had == has) & (deliveries.incarnation[before] != deliveries.incarnation[again])
+    conditions = [before < 0, _happened(deliveries.data, "crash", had, since, until) | restarted,
+                  _happened(deliveries.data, "eviction", had, since, until),
+                  _happened(deliveries.data, "reset", has, since, until), moved]
+    causes = np.zeros(len(deliveries), np.int8)
+    causes[again] = np.select(conditions, [CAUSES.index(c) for c in CAUSES[1:6]], default=CAUSES.index("seek"))
+    return causes
+
+
+def _happened(data: TraceData, cause: str, actor: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """Whether an event of a cause befell each actor between two times (both included)."""
+    kinds = EVENTS_OF_CAUSE[cause]
+    relevant = np.isin(data.column("events", "kind").astype(str), kinds)
+    times, actors = data.column("events", "time")[relevant], data.column("events", "actor")[relevant]
+    result = np.zeros(len(actor), bool)
+    for one in np.unique(actors):
+        mine, its_times = actor == one, np.sort(times[actors == one])
+        result[mine] = (np.searchsorted(its_times, until[mine], "right") > np.searchsorted(its_times, since[mine]))
+    return result

@@ -1,0 +1,153 @@
+"""Where each group stands: what waits for it, what it skipped, and what it will never finish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simlib.trace.deliveries import Deliveries
+from simlib.trace.lag import group_partitions, lag_columns
+from simlib.trace.records import Messages
+from simlib.trace.runs import combined
+from simlib.trace.trace_data import TraceData
+from simlib.units import NEVER
+
+ENDS_OF_A_PROCESS = ("crashed", "power_lost", "exception", "shutdown")
+
+
+@dataclass(frozen=True)
+class GroupLog:
+    """The records of the final log of one partition as one group sees them. Times in ns."""
+
+    group: int
+    tp: int
+    message: np.ndarray
+    offset: np.ndarray
+    handed: np.ndarray
+    """When it was last handed to the group; NEVER if it was not."""
+    finished: np.ndarray
+    """Whether a member was ever done with it."""
+    in_hand: np.ndarray
+    """Handed over, not finished, and the member that has it is alive: it is still at work."""
+    skipped: np.ndarray
+    """Whether a reset policy jumped over it."""
+    passed_at: np.ndarray
+    """When the group committed an offset past it; NEVER if the commits are not past it."""
+
+    @property
+    def waiting(self) -> np.ndarray:
+        """Still in front of the group: not handed over, not skipped, not committed past."""
+        return (self.handed == NEVER) & ~self.skipped & (self.passed_at == NEVER)
+
+    @property
+    def passed_over(self) -> np.ndarray:
+        """Committed past and never finished: nobody will read it again."""
+        return ~self.finished & ~self.in_hand & ~self.skipped & (self.passed_at != NEVER)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Every group's view of every partition it reads."""
+
+    deliveries: Deliveries
+
+    @property
+    def messages(self) -> Messages:
+        return self.deliveries.messages
+
+    @property
+    def data(self) -> TraceData:
+        return self.deliveries.data
+
+    @cached_property
+    def codes(self) -> list[int]:
+        """Every group, in the order of the code table."""
+        return list(range(len(self.data.code_table("groups"))))
+
+    @cached_property
+    def logs(self) -> list[GroupLog]:
+        return [self._log(group, tp) for group, tp in group_partitions(self.data)]
+
+    @cached_property
+    def lag(self) -> dict[str, np.ndarray]:
+        """Lag of every group and partition, as `lag_columns` says."""
+        return lag_columns(self.data)
+
+    def logs_of(self, group: int) -> list[GroupLog]:
+        """The partitions that one group reads."""
+        return [log for log in self.logs if log.group == group]
+
+    @cached_property
+    def passed_over(self) -> dict[str, np.ndarray]:
+        """Every record that is passed over, as columns group, tp, offset, message, handed, passed_at."""
+        return self.chosen("passed_over")
+
+    def chosen(self, which: str) -> dict[str, np.ndarray]:
+        """The entries of all logs for which a mask (`waiting`, `passed_over`) is true, as columns."""
+        parts = [(log, getattr(log, which)) for log in self.logs]
+        columns = {name: [np.full(mask.sum(), getattr(log, name)) for log, mask in parts] for name in ("group", "tp")}
+        for name in ("offset", "message", "handed", "passed_at"):
+            columns[name] = [getattr(log, name)[mask] for log, mask in parts]
+        return {name: np.concatenate([np.empty(0, np.int64), *arrays]) for name, arrays in columns.items()}
+
+    @cached_property
+    def _final_log(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return (self.messages.spread("log_end", "tp"), self.messages.of("log_end"), self.messages.offsets("log_end"))
+
+    def _log(self, group: int, tp: int) -> GroupLog:
+        tps, message, offset = self._final_log
+        message, offset = message[tps == tp], offset[tps == tp]
+        return GroupLog(group, tp, message, offset, *self._fate(group, tp, message),
+                        self._skipped(group, tp, offset), self._passed_at(group, tp, offset))
+
+    def _fate(self, group: int, tp: int, message: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each message: when the group was last handed it, whether it was finished, whether it is in hand."""
+        mine = self._rows_of.get((group, tp), np.empty(0, np.int64))
+        last = np.full(len(self.messages), -1)
+        last[self.deliveries.message[mine]] = mine
+        is_done = mine[self.deliveries.done[mine] != NEVER]
+        finished = np.zeros(len(self.messages), bool)
+        finished[self.deliveries.message[is_done]] = True
+        last, finished = last[message], finished[message]
+        handed = np.where(last < 0, NEVER, np.r_[self.deliveries.time, NEVER][last])
+        return handed, finished, (last >= 0) & ~finished & np.r_[self._holder_lives, False][last]
+
+    @cached_property
+    def _holder_lives(self) -> np.ndarray:
+        """For each delivery, whether its member outlived it (as far as the run goes)."""
+        died = np.full(len(self.data.code_table("actors")), NEVER)
+        ends = np.isin(self.data.column("events", "kind").astype(str), ENDS_OF_A_PROCESS)
+        np.maximum.at(died, self.data.column("events", "actor")[ends], self.data.column("events", "time")[ends])
+        return died[self.deliveries.member] < self.deliveries.time
+
+    @cached_property
+    def _rows_of(self) -> dict[tuple[int, int], np.ndarray]:
+        """Rows of `deliveries` for each (group, tp)."""
+        codes = combined(self.deliveries.group, self.deliveries.tp)
+        order = np.argsort(codes, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+        return {(int(self.deliveries.group[part[0]]), int(self.deliveries.tp[part[0]])): part
+                for part in parts if len(part)}
+
+    def _skipped(self, group: int, tp: int, offset: np.ndarray) -> np.ndarray:
+        chosen = self._rows("skipped", group, tp)
+        result = np.zeros(len(offset), bool)
+        for low, high in zip(self.data.column("skipped", "from_offset")[chosen],
+                             self.data.column("skipped", "to_offset")[chosen], strict=True):
+            result |= (offset >= low) & (offset < high)
+        return result
+
+    def _passed_at(self, group: int, tp: int, offset: np.ndarray) -> np.ndarray:
+        """When the commits went past each offset for good (a seek back that is committed counts)."""
+        chosen = self._rows("commits", group, tp)
+        times, committed = self.data.column("commits", "time")[chosen], self.data.column("commits", "offset")[chosen]
+        if not len(committed):
+            return np.full(len(offset), NEVER)
+        lowest_from_here = np.minimum.accumulate(committed[::-1])[::-1]
+        position = np.searchsorted(lowest_from_here, offset, side="right")
+        return np.r_[times, NEVER][position]
+
+    def _rows(self, table: str, group: int, tp: int) -> np.ndarray:
+        return (self.data.column(table, "group") == group) & (self.data.column(table, "tp") == tp)

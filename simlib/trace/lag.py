@@ -1,0 +1,62 @@
+"""Lag: how far a group's committed offset is behind the high watermark of each partition [K99]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simlib.trace.trace_data import TraceData
+
+LAG_COLUMNS = ("time", "group", "tp", "lag")
+
+
+def lag_columns(data: TraceData) -> dict[str, np.ndarray]:
+    """Step functions, one row a change: (group, tp) pairs one after the other, each in order of time (ns).
+
+    Before its first commit a group counts from offset 0, or from where its reset policy put it.
+    """
+    parts = [_one_lag(data, group, tp) for group, tp in group_partitions(data)]
+    return {name: np.concatenate([part[i] for part in parts] or [np.empty(0, np.int64)])
+            for i, name in enumerate(LAG_COLUMNS)}
+
+
+def group_partitions(data: TraceData) -> list[tuple[int, int]]:
+    """Every (group, tp) where the group reads the topic: it was assigned, handed, or committed some of it."""
+    tps = data.code_table("tps")
+    topic_of = np.array([topic for topic, _ in tps], np.int64)
+    pairs = [np.stack([data.column(table, "group"), data.column(table, "tp")], axis=1)
+             for table in ("deliveries", "commits", "skipped", "events")]
+    seen = np.concatenate(pairs)
+    seen = seen[(seen >= 0).all(axis=1)]
+    topics = np.unique(np.stack([seen[:, 0], topic_of[seen[:, 1]]], axis=1), axis=0).tolist()
+    return [(group, tp) for group, topic in topics for tp, (its_topic, _) in enumerate(tps) if its_topic == topic]
+
+
+def _one_lag(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
+    high_times, high = _steps(data, "watermarks", "high_watermark", tp)
+    base_times, base = _committed(data, group, tp)
+    times = np.unique(np.r_[high_times, base_times])
+    lag = np.maximum(_value_at(times, high_times, high) - _value_at(times, base_times, base), 0)
+    changes = np.r_[True, lag[1:] != lag[:-1]][: len(lag)]
+    times, lag = times[changes], lag[changes]
+    return times, np.full(len(times), group), np.full(len(times), tp), lag
+
+
+def _committed(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, np.ndarray]:
+    commits = _steps(data, "commits", "offset", tp, group)
+    skips = _steps(data, "skipped", "to_offset", tp, group)
+    times, offsets = np.r_[skips[0], commits[0]], np.r_[skips[1], commits[1]]
+    order = np.argsort(times, kind="stable")
+    return times[order], offsets[order]
+
+
+def _steps(data: TraceData, table: str, column: str, tp: int, group: int | None = None) -> tuple[np.ndarray, ...]:
+    chosen = data.column(table, "tp") == tp
+    if group is not None:
+        chosen &= data.column(table, "group") == group
+    return data.column(table, "time")[chosen], data.column(table, column)[chosen]
+
+
+def _value_at(times: np.ndarray, step_times: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The step function at each time; 0 before its first step, its last value where steps share an instant."""
+    position = np.searchsorted(step_times, times, side="right")
+    return np.r_[0, steps][position]

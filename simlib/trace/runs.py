@@ -1,0 +1,55 @@
+"""Arithmetic on columns: ranges unrolled to rows, and "how often before" without a loop over records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def within(counts: np.ndarray) -> np.ndarray:
+    """0, 1, ... count - 1 for each range in turn: `[2, 3]` gives `[0, 1, 0, 1, 2]`."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) - np.repeat(starts, counts)
+
+
+def unroll(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The members of ranges: first `[7, 3]` with counts `[2, 3]` gives `[7, 8, 3, 4, 5]`."""
+    return np.repeat(first, counts) + within(counts)
+
+
+def first_of_lanes(lane: np.ndarray, lanes: int) -> np.ndarray:
+    """Where each lane starts in a column that is sorted by lane."""
+    return np.searchsorted(lane, np.arange(lanes))
+
+
+def occurrence(codes: np.ndarray) -> np.ndarray:
+    """For each row, the how-manieth row it is with its code: 1, 2, ..."""
+    order = np.argsort(codes, kind="stable")
+    starts = _group_starts(codes[order])
+    result = np.empty(len(codes), np.int64)
+    result[order] = np.arange(len(codes)) - starts + 1
+    return result
+
+
+def previous(codes: np.ndarray) -> np.ndarray:
+    """For each row, the index of the row before it with the same code; -1 where it is the first."""
+    order = np.argsort(codes, kind="stable")
+    result = np.full(len(codes), -1, np.int64)
+    same = codes[order][1:] == codes[order][:-1]
+    result[order[1:][same]] = order[:-1][same]
+    return result
+
+
+def combined(*columns: np.ndarray) -> np.ndarray:
+    """One integer for each distinct row of several columns of small integers (-1 allowed)."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        column = np.asarray(column, np.int64) + 1
+        code = code * (int(column.max(initial=0)) + 1) + column
+    return code
+
+
+def _group_starts(ordered: np.ndarray) -> np.ndarray:
+    """For each row of a sorted column, the index where its group starts."""
+    index = np.arange(len(ordered))
+    is_start = np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]
+    return np.maximum.accumulate(np.where(is_start, index, 0)) if len(ordered) else index

@@ -1,0 +1,110 @@
+"""The raw trace: flat columns as the engine (or a real run) wrote them, and nothing computed.
+
+Times are integer nanoseconds of virtual time; `NEVER` stands for "did not happen". A *lane* is the stream of records
+that one producer sent to one partition; batches and deliveries are rows about a range of ordinals of a lane.
+The public views of `Trace` are derived from these tables; `simlib.trace.columns` describes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simlib.units import NEVER
+
+FORMAT_VERSION = 1
+"""The version of the tables below; a saved trace of another version is refused."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "messages": {"lane": "i4", "ordinal": "i8", "number": "i8", "key": "i4", "created": "i8", "value": "O",
+                 "bytes": "i4"},
+    "appends": {"time": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8", "epoch": "i8",
+                "broker": "i8"},
+    "acks": {"time": "i8", "lane": "i8", "start": "i8", "count": "i8", "outcome": "i8", "error": "i8",
+             "base_offset": "i8"},
+    "truncations": {"time": "i8", "broker": "i8", "tp": "i8", "to_offset": "i8"},
+    "log_end": {"tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8"},
+    "watermarks": {"time": "i8", "tp": "i8", "high_watermark": "i8"},
+    "deliveries": {"time": "i8", "member": "i8", "incarnation": "i8", "group": "i8", "tp": "i8", "lane": "i8",
+                   "start": "i8", "count": "i8", "base_offset": "i8", "generation": "i8", "first": "i8"},
+    "delivery_times": {"handed": "i8", "done": "i8"},
+    "commits": {"time": "i8", "group": "i8", "tp": "i8", "offset": "i8", "member": "i8", "auto": "i8"},
+    "skipped": {"time": "i8", "group": "i8", "tp": "i8", "from_offset": "i8", "to_offset": "i8"},
+    "effects": {"time": "i8", "process": "i8", "incarnation": "i8", "name": "i8", "key": "O", "lane": "i8",
+                "ordinal": "i8"},
+    "events": {"time": "i8", "kind": "O", "actor": "i8", "group": "i8", "tp": "i8", "a": "i8", "b": "i8",
+               "detail": "O"},
+}
+"""Every raw table with its columns and their types ("O": any Python object)."""
+
+NAMES = ("actors", "groups", "topics", "tps", "lanes", "keys", "effects", "errors")
+"""The code tables: what the integers in the columns stand for."""
+
+OUTCOMES = ("acked", "unacknowledged", "timed out", "refused", "lost with its producer")
+"""What a producer learned of a record, by its code in `acks.outcome`; a record without a row is pending."""
+
+PENDING = len(OUTCOMES)
+
+
+@dataclass(frozen=True)
+class TraceData:
+    """The columns of one run: `tables[table][column]`, the code tables, the scenario and how the run ended."""
+
+    tables: dict[str, dict[str, Any]]
+    names: dict[str, list[Any]]
+    scenario: Any = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table, columns in self.tables.items():
+            _check_known("table", table, TABLES)
+            for column in columns:
+                _check_known(f"column of {table}", column, TABLES[table])
+            _check_lengths(table, columns)
+        for name in self.names:
+            _check_known("code table", name, NAMES)
+
+    def column(self, table: str, column: str) -> np.ndarray:
+        """One raw column as an array; an absent table or column is empty (or all None where the table has rows)."""
+        kind = TABLES[table][column]
+        values = self.tables.get(table, {}).get(column)
+        if values is None:
+            missing = object_array([None] * self.rows(table)) if kind == "O" else np.empty(0, kind)
+            return missing
+        return object_array(values) if kind == "O" else np.asarray(values, dtype=kind)
+
+    def rows(self, table: str) -> int:
+        """How many rows a raw table has."""
+        lengths = [len(column) for column in self.tables.get(table, {}).values() if column is not None]
+        return lengths[0] if lengths else 0
+
+    def code_table(self, name: str) -> list[Any]:
+        """What the codes of one kind stand for."""
+        return self.names.get(name, [])
+
+
+def object_array(values: Iterable[Any]) -> np.ndarray:
+    """A one-dimensional array of any objects (NumPy alone would unpack tuples of one length)."""
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return values
+    items = list(values)
+    return np.fromiter(items, dtype=object, count=len(items))
+
+
+def as_seconds(nanoseconds: np.ndarray) -> np.ndarray:
+    """Raw times as float seconds; NaN for what never happened."""
+    return np.where(nanoseconds == NEVER, np.nan, nanoseconds / 1e9)
+
+
+def _check_known(what: str, name: str, allowed: Iterable[str]) -> None:
+    if name not in allowed:
+        raise ValueError(f"{name!r} is not a {what} of a trace; there are {', '.join(allowed)}")
+
+
+def _check_lengths(table: str, columns: dict[str, Any]) -> None:
+    lengths = {column: len(values) for column, values in columns.items() if values is not None}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the columns of {table} differ in length: {lengths}")

@@ -1,0 +1,6 @@
+"""The traces written by hand live beside the tests of the trace."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "trace"))

@@ -1,0 +1,73 @@
+"""`records` and `lost`, against traces whose every row is known."""
+
+import pytest
+from handmade import Builder
+
+
+def a_life_of_every_kind() -> Builder:
+    """shop:0 safe; :1 safe twice; :2 acked and discarded; :3 discarded unacked; :4 timed out but written;
+    :5 refused; :6 died with the producer; :7 acks=0 and never seen; :8 pending; :9 acked and never written."""
+    build = Builder(orders=2)
+    for number in range(10):
+        build.create(partition=number % 2, at=float(number), key=f"k{number}")
+    build.append("shop:0", 0, 0.1)
+    build.ack("shop:0", 0.2)
+    build.append("shop:1", 0, 1.1)
+    build.append("shop:1", 1, 1.5)
+    build.ack("shop:1", 1.6)
+    build.append("shop:2", 1, 2.1, keep=False)
+    build.ack("shop:2", 2.2)
+    build.append("shop:3", 2, 3.1, keep=False)
+    build.ack("shop:3", 120.0, "timed out")
+    build.append("shop:4", 1, 4.1)
+    build.ack("shop:4", 121.0, "timed out")
+    build.ack("shop:5", 5.2, "refused", error="RecordTooLargeError")
+    build.ack("shop:6", 6.2, "lost with its producer")
+    build.ack("shop:7", 7.0, "unacknowledged")
+    build.ack("shop:9", 9.2)
+    return build
+
+
+def test_one_row_a_message_by_partition_and_offset_then_the_never_appended():
+    records = a_life_of_every_kind().trace().records
+    assert list(records.message[:5]) == ["shop:0", "shop:2", "shop:4", "shop:1", "shop:3"]
+    assert list(records.message[5:]) == ["shop:6", "shop:8", "shop:5", "shop:7", "shop:9"]
+    assert str(records.partition.dtype) == str(records.offset.dtype) == "Int64"
+    assert str(records.key.dtype) == "category"
+
+
+def test_copies_offset_and_times_of_a_message_that_stands_in_the_log_twice():
+    row = a_life_of_every_kind().trace().records.set_index("message").loc["shop:1"]
+    assert (row.copies, row.offset, row.created, row.appended, row.acked) == (2, 0, 1.0, 1.1, 1.6)
+
+
+def test_outcome_is_what_the_producer_learned():
+    outcome = a_life_of_every_kind().trace().records.set_index("message").outcome
+    assert outcome["shop:4"] == "timed out" and outcome["shop:8"] == "pending" and outcome["shop:5"] == "refused"
+
+
+@pytest.mark.parametrize("message, reason", [
+    ("shop:2", "acknowledged, then discarded"), ("shop:3", "discarded before it was acknowledged"),
+    ("shop:5", "refused"), ("shop:6", "lost with its producer"), ("shop:7", "never confirmed"),
+    ("shop:9", "acknowledged, never in the log"),
+])
+def test_lost_says_why(message, reason):
+    assert a_life_of_every_kind().trace().lost.set_index("message").reason[message] == reason
+
+
+def test_written_or_waiting_is_not_lost():
+    lost = a_life_of_every_kind().trace().lost
+    assert not set(lost.message) & {"shop:0", "shop:1", "shop:4", "shop:8"}
+
+
+def test_an_acknowledged_loss_can_be_told_from_the_others():
+    lost = a_life_of_every_kind().trace().lost
+    assert set(lost.message[lost.acked.notna()]) == {"shop:2", "shop:9"}
+    assert lost.set_index("message").error["shop:5"] == "RecordTooLargeError"
+
+
+def test_summary_counts_the_same():
+    summary = a_life_of_every_kind().trace().summary()
+    assert (summary.produced, summary.in_log, summary.lost, summary.lost_acked, summary.pending) == (10, 3, 6, 2, 1)
+    assert summary["lost_reasons"]["refused"] == 1
+    assert "acknowledged, then discarded 1" in repr(summary)
