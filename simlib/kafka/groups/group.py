@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -124,8 +124,11 @@ class Group:
         return [name for name, _ in leading.protocols if all(name in names for names in known)]
 
     def subscriptions(self) -> dict[str, Subscription]:
-        """What the members told the chosen assignor."""
-        return {member.member_id: dict(member.protocols)[self.protocol or ""] for member in self.members.values()}
+        """What the members told the chosen assignor, their instance ids filled in."""
+        return {
+            member.member_id: replace(dict(member.protocols)[self.protocol or ""], instance_id=member.instance_id)
+            for member in self.members.values()
+        }
 
     def rebalance_timeout_ms(self) -> int:
         return max((member.rebalance_timeout_ms for member in self.members.values()), default=0)

@@ -1,4 +1,4 @@
-"""What members ask of their group's coordinator, and what it answers. `error` is Kafka's name for it; None is success."""
+"""What members ask of their coordinator, and what it answers. `error` is Kafka's name for it; None is success."""
 
 from __future__ import annotations
 
