@@ -1,0 +1,42 @@
+"""The course as a learner gets it: `lab.py` in its own process, JupyterLab in a real browser."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from learner import Course, press_ctrl_c, start_course
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+          "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium or Chrome."""
+    for name in _CHROMIUMS:
+        if found := shutil.which(name):
+            return found
+    pytest.skip("no Chromium on this computer (Debian, Ubuntu: apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def course(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+    """A running course with a folder of copies of its own."""
+    running = start_course(tmp_path_factory.mktemp("somebody") / "my course ü")
+    yield running
+    press_ctrl_c(running.process)
+
+
+@pytest.fixture(scope="module")
+def page(course: Course, chromium: str) -> Iterator:
+    """A browser's page, open at what `lab.py` opened."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.goto(course.url())
+        yield page
+        browser.close()

@@ -1,0 +1,102 @@
+"""A learner's first ten minutes: the lesson is open, Shift-Enter runs it, a slider answers."""
+
+import hashlib
+from pathlib import Path
+
+import psutil
+import pytest
+from learner import ROOT, Course, press_ctrl_c
+
+pytestmark = pytest.mark.browser
+
+LESSON = "00_start_here.ipynb"
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
+    && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
+NOTHING_RUNS = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
+    && ![...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.innerText.includes('*'))"""
+SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
+# The widget's whole output: its pictures, and its text without the slider's own readout.
+SHOWN = """slider => {
+    const output = slider.closest('.jp-OutputArea-output');
+    const readouts = [...output.querySelectorAll('.widget-readout')].map(readout => readout.innerText);
+    return {pictures: [...output.querySelectorAll('img')].map(image => image.src), text: output.innerText, readouts};
+}"""
+
+
+@pytest.fixture(scope="module")
+def lesson(page):
+    """The page once lesson 00 is open and its kernel answers."""
+    page.wait_for_function(KERNEL_READY)
+    return page
+
+
+def test_the_first_lesson_is_open_and_nothing_is_in_its_way(lesson, course: Course) -> None:
+    assert lesson.locator(".jp-NotebookPanel").count() == 1
+    assert lesson.locator(".lm-TabBar-tab.lm-mod-current", has_text=LESSON).count() >= 1
+    assert (course.folder / LESSON).is_file()
+    assert lesson.locator(".jp-Dialog").count() == 0
+    assert lesson.locator(".Toastify__toast").count() == 0
+
+
+def test_shift_enter_runs_the_untouched_lesson_without_an_error(lesson) -> None:
+    code_cells = lesson.locator(".jp-NotebookPanel .jp-CodeCell").count()
+    cells = lesson.locator(".jp-NotebookPanel .jp-Cell").count()
+    assert code_cells > 0
+    lesson.locator(".jp-NotebookPanel .jp-Cell").first.click()
+    lesson.keyboard.press("Escape")
+    for _ in range(cells):
+        lesson.keyboard.press("Shift+Enter")
+    lesson.wait_for_function(NOTHING_RUNS, timeout=180_000)
+    executed = lesson.evaluate("() => [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell')]"
+                               ".filter(cell => /\\d/.test(cell.querySelector('.jp-InputPrompt').innerText)).length")
+    assert executed >= code_cells
+    errors = lesson.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+    assert errors == []
+
+
+def test_a_slider_moved_by_keyboard_changes_picture_and_numbers(lesson) -> None:
+    handle = lesson.locator(SLIDER).first
+    handle.scroll_into_view_if_needed()
+    before = handle.evaluate(SHOWN)
+    assert before["pictures"], "the slider comes with a picture"
+    handle.focus()
+    at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+    lesson.keyboard.press("Home" if at_the_end else "End")
+    lesson.wait_for_function(f"before => {{const now = ({SHOWN})(document.querySelector({SLIDER!r}));"
+                             "return now.readouts[0] !== before.readouts[0] && now.text !== before.text"
+                             " && now.pictures[0] !== before.pictures[0]}", arg=before)
+    after = handle.evaluate(SHOWN)
+    assert numbers_below(after) != numbers_below(before)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    picture = SCREENSHOTS / "lesson-00-slider.png"
+    lesson.screenshot(path=picture)
+    assert picture.stat().st_size > 10_000
+
+
+def numbers_below(shown: dict) -> str:
+    """The widget's text without the sliders' readouts."""
+    text = shown["text"]
+    for readout in shown["readouts"]:
+        text = text.replace(readout, "", 1)
+    return text
+
+
+def test_the_learners_work_is_kept_apart_from_the_course(lesson, course: Course) -> None:
+    given = digest(ROOT / "notebooks" / LESSON)
+    lesson.keyboard.press("Control+s")
+    lesson.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
+    assert digest(ROOT / "notebooks" / LESSON) == given
+    assert digest(course.folder / LESSON) != given
+
+
+def test_ctrl_c_leaves_no_process_behind(lesson, course: Course) -> None:
+    family = psutil.Process(course.process.pid).children(recursive=True)
+    assert len(family) >= 2, "JupyterLab and a kernel are running"
+    press_ctrl_c(course.process)
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
