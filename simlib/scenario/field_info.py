@@ -51,8 +51,10 @@ class FieldInfo:
     def allowed(self) -> str:
         """The allowed numbers in words: "a whole number, at least 1"."""
         words = "a whole number" if self.kind == "whole" else "a number"
-        if self.unit:
+        if self.unit and self.unit != "%":
             words += f" ({self.unit})"
+        if self.minimum is not None and self.minimum == self.maximum:
+            return f"{words}, exactly {self.minimum:g}"
         if self.minimum is not None:
             words += f"{' above' if self.exclusive else ', at least'} {self.minimum:g}"
         if self.maximum is not None:

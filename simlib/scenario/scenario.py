@@ -97,7 +97,11 @@ def _rows(rows: Any) -> Any:
     """The records of one topic: a tuple of frozen mappings whose values are left as they are."""
     if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows, Iterable):
         return rows
-    return tuple(FrozenDict(row) if isinstance(row, Mapping) else row for row in rows)
+    return tuple(_row(row) for row in rows)
+
+
+def _row(row: Any) -> Any:
+    return FrozenDict(row) if isinstance(row, Mapping) and not isinstance(row, FrozenDict) else row
 
 
 def _lines(name: str, value: Any) -> list[str]:

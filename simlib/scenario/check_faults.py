@@ -1,0 +1,170 @@
+"""Checks of faults: that they hit something that exists, in a way it can be hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simlib.scenario.check_fields import field_problems, label
+from simlib.scenario.check_topology import topology_problems
+from simlib.scenario.errors import PathError, did_you_mean, listed
+from simlib.scenario.faults import (
+    REQUEST_KINDS,
+    STEP_KINDS,
+    SYNONYMS,
+    AddPartitions,
+    Change,
+    Crash,
+    Fault,
+    LoseReply,
+    LoseRequest,
+    NetworkCut,
+    PowerLoss,
+    SlowLink,
+    request_kind,
+)
+from simlib.scenario.field_info import is_number
+from simlib.scenario.paths import replace
+from simlib.scenario.scenario import INPUTS, Scenario
+
+PRODUCES = ("produce", "metadata")
+CONSUMES = ("fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata", "find_coordinator")
+FIXED = ("faults", "inputs", "seed", "duration", "client", "brokers", "controllers", "services", "topics", "producers", "groups")
+FIXED_LEAVES = ("name", "topic", "partitions", "replication_factor", "keys", "static_membership", "records", "start", "arrivals")
+
+
+def fault_problems(s: Scenario) -> Iterator[str]:
+    for fault in s.faults:
+        yield from field_problems(fault)
+        yield from process_problems(s, fault)
+        if isinstance(fault, Crash):
+            yield from crash_problems(s, fault)
+        elif isinstance(fault, (NetworkCut, SlowLink)):
+            yield from link_problems(fault)
+        elif isinstance(fault, (LoseRequest, LoseReply)):
+            yield from loss_problems(s, fault)
+        elif isinstance(fault, Change):
+            yield from change_problems(s, fault)
+    yield from growth_problems(s)
+
+
+def processes_hit(fault: Fault) -> Iterator[Any]:
+    """Every process a fault names."""
+    for field in ("who", "whos", "a", "b"):
+        value = getattr(fault, field, ())
+        yield from value if isinstance(value, tuple) else (value,)
+
+
+def process_problems(s: Scenario, fault: Fault) -> Iterator[str]:
+    known = s.process_names()
+    for name in processes_hit(fault):
+        if not isinstance(name, str):
+            yield f"{label(fault)}: {name!r} must be the name of a process, such as {known[0]!r}"
+        elif name not in known:
+            alike = [each for each in known if each.rpartition("-")[0] == (name.rpartition("-")[0] or name)]
+            yield f"{label(fault)}: no such process{_named(name, fault)}; this scenario has {listed(alike or known)}"
+    if isinstance(fault, PowerLoss) and fault.whos == ():
+        yield f"{label(fault)}: name at least one process"
+
+
+def _named(name: str, fault: Fault) -> str:
+    """The name, unless the label before it says it already."""
+    return "" if name in label(fault) else f" {name!r}"
+
+
+def crash_problems(s: Scenario, crash: Crash) -> Iterator[str]:
+    given = [name for name in ("at", "before", "after") if getattr(crash, name) is not None]
+    if len(given) != 1:
+        has = f"not {' and '.join(given)} together" if given else "none is given"
+        yield f"{label(crash)}: give one of at=seconds, before=step, after=step; {has}"
+    if crash.step is not None:
+        yield from step_problems(s, crash)
+    elif crash.nth != 1:
+        yield f"{label(crash)}: nth={crash.nth} counts steps; it needs before= or after="
+
+
+def step_problems(s: Scenario, crash: Crash) -> Iterator[str]:
+    """A step must be one that this process can take."""
+    where, step = label(crash), crash.step
+    if not isinstance(step, str) or not step:
+        yield f"{where}: a step is the name of an effect or one of {listed(STEP_KINDS)}, not {step!r}"
+    elif step not in STEP_KINDS and step in (*REQUEST_KINDS, *SYNONYMS):
+        yield f"{where}: {step!r} is a request, not a step; steps are {listed(STEP_KINDS)} and the names of effects"
+    elif crash.who in members(s.groups) and step not in ("receive", "commit"):
+        yield f"{where}: the steps of a declared group are receive and commit; {step!r} needs a Service"
+    elif crash.who in s.process_names() and crash.who not in (*members(s.groups), *members(s.services)):
+        yield f"{where}: only members of groups and services take steps; crash it at a time, with at="
+
+
+def members(things: Any) -> list[str]:
+    return [member for thing in things for member in thing.members]
+
+
+def link_problems(fault: NetworkCut | SlowLink) -> Iterator[str]:
+    sides = [value if isinstance(value, tuple) else (value,) for value in (fault.a, fault.b)]
+    if not all(sides):
+        yield f"{label(fault)}: name at least one process on each side"
+    both = [name for name in sides[0] if name in sides[1]]
+    if both:
+        yield f"{label(fault)}: {listed(both)} cannot be on both sides"
+
+
+def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
+    if (fault.nth is None) == (fault.share is None):
+        yield f"{label(fault)}: give one of nth=number and share=0...1"
+    kinds = (*REQUEST_KINDS, *SYNONYMS)
+    if fault.kind not in kinds:
+        yield f"{label(fault)}: no kind of request {fault.kind!r}{did_you_mean(fault.kind, kinds)} (there is: {listed(kinds)})"
+    elif fault.who in s.process_names() and request_kind(fault.kind) not in requests_of(s, fault.who):
+        yield f"{label(fault)}: it sends no {fault.kind}; it sends {listed(requests_of(s, fault.who))}"
+
+
+def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
+    """The kinds of request a process sends."""
+    if who in members(s.services):
+        return (*CONSUMES, *PRODUCES[:1], "effect")
+    if who in members(s.groups):
+        return CONSUMES
+    if who == INPUTS or who in [producer.name for producer in s.producers]:
+        return PRODUCES
+    return ("replica_fetch", "heartbeat") if who in s.broker_names else ()
+
+
+def growth_problems(s: Scenario) -> Iterator[str]:
+    """Partitions are only ever added."""
+    present = {topic.name: topic.partitions for topic in s.topics}
+    growths = [fault for fault in s.faults if isinstance(fault, AddPartitions)]
+    for fault in sorted(growths, key=lambda fault: fault.at if is_number(fault.at) else 0):
+        if fault.topic not in present:
+            yield f"{label(fault)}: no such topic{did_you_mean(fault.topic, present)} (there is: {listed(present)})"
+        elif is_number(fault.to) and fault.to <= present[fault.topic]:
+            yield f"{label(fault)}: to={fault.to} must be above the {present[fault.topic]} there are; Kafka only adds partitions"
+        elif is_number(fault.to):
+            present[fault.topic] = fault.to
+
+
+def change_problems(s: Scenario, change: Change) -> Iterator[str]:
+    where = label(change)
+    if not isinstance(change.path, str):
+        yield f"{where}: path must be a text such as 'producers.shop.rate'"
+        return
+    try:
+        changed = replace(s, change.path, change.value)
+    except PathError as error:
+        yield f"{where}: {error}"
+        return
+    if hint := _fixed(change.path):
+        yield f"{where} cannot change while the system runs{hint}"
+    else:
+        before = set(topology_problems(s))
+        yield from (f"{where}, value={change.value!r}: {line}" for line in topology_problems(changed) if line not in before)
+
+
+def _fixed(path: str) -> str | None:
+    """Why this cannot change during a run; None if it can."""
+    root, _, leaf = path.split(".")[0], *path.rpartition(".")[1:]
+    if leaf == "partitions":
+        return "; use AddPartitions(topic, at, to)"
+    if leaf in FIXED_LEAVES or path in FIXED or root in ("faults", "inputs", "services"):
+        return "; change the scenario with replace(scenario, path, value) and run it again"
+    return None

@@ -1,0 +1,87 @@
+"""What a scenario may do but hardly means: said, not refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from simlib.scenario.check_fields import label
+from simlib.scenario.faults import STEP_KINDS, AddPartitions, Crash
+from simlib.scenario.scenario import Scenario
+from simlib.scenario.settings import (
+    producer_notes,
+    resolve_broker,
+    resolve_consumer,
+    resolve_producer,
+    resolve_topic,
+)
+from simlib.scenario.topology import ConsumerGroup, Producer
+
+HEAD_START = 10.0  # seconds that declared groups have to join before time 0
+
+
+def warnings(scenario: Scenario) -> list[str]:
+    """Lines about a scenario that can run (see `check`) but may surprise."""
+    return [*fault_warnings(scenario), *load_warnings(scenario), *producer_warnings(scenario), *reset_warnings(scenario)]
+
+
+def fault_warnings(s: Scenario) -> Iterator[str]:
+    for fault in s.faults:
+        at = getattr(fault, "at", None)
+        if at is not None and at >= s.duration:
+            yield f"{label(fault)}: at={at} is not before the end (duration={s.duration}), so it will not happen"
+        elif at is not None and at + (getattr(fault, "restart_after", None) or 0) >= s.duration:
+            yield f"{label(fault)}: restart_after={fault.restart_after} is later than the end (duration={s.duration})"
+        if isinstance(fault, Crash) and fault.step and fault.step not in STEP_KINDS:
+            if close := get_close_matches(fault.step, STEP_KINDS, n=1, cutoff=0.75):
+                yield f"{label(fault)}: {fault.step!r} is taken for the name of an effect; did you mean the step {close[0]}?"
+
+
+def load_warnings(s: Scenario) -> Iterator[str]:
+    for producer in s.producers:
+        if producer.start >= s.duration:
+            yield f"{label(producer)}: start={producer.start} is not before the end (duration={s.duration})"
+    for topic, rows in s.inputs.items():
+        late = sum(row.get("at", 0) >= s.duration for row in rows)
+        if late:
+            yield f"inputs[{topic!r}]: {late} of {len(rows)} records come at or after the end (duration={s.duration})"
+
+
+def producer_warnings(s: Scenario) -> Iterator[str]:
+    for producer in s.producers:
+        for note in producer_notes(s.client, producer.overrides()):
+            yield f"{label(producer)}: {note}"
+        if note := never_enough_replicas(s, producer):
+            yield f"{label(producer)}: {note}"
+
+
+def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
+    """Said when a topic has fewer replicas than min_insync_replicas asks for (K04, K05, K06)."""
+    topic = s.topic(producer.topic)
+    needed = resolve_topic(topic.config, resolve_broker(s.broker_config)).min_insync_replicas
+    if needed <= topic.replication_factor:
+        return None
+    acks = resolve_producer(s.client, producer.overrides()).acks
+    short = f"min_insync_replicas={needed} can never be met with replication_factor={topic.replication_factor}"
+    if acks == "all":
+        return f"acks='all' on topic {topic.name!r}: {short}; every send is refused with NOT_ENOUGH_REPLICAS until it times out"
+    return f"acks={acks!r} on topic {topic.name!r}: {short}; records are appended, but no consumer will ever see them"
+
+
+def reset_warnings(s: Scenario) -> Iterator[str]:
+    for group in s.groups:
+        if resolve_consumer(s.client, group.overrides()).auto_offset_reset != "latest":
+            continue
+        delay = resolve_broker(s.broker_config).group_initial_rebalance_delay_ms / 1000
+        if delay >= HEAD_START:
+            yield (f"{label(group)}: auto_offset_reset='latest' and the first rebalance waits {delay:g} s, so the group skips "
+                   "what is sent before; use auto_offset_reset='earliest'")
+        yield from growth_warnings(s, group)
+
+
+def growth_warnings(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
+    """New partitions have no commit, so the reset policy decides (K81)."""
+    for fault in s.faults:
+        if isinstance(fault, AddPartitions) and fault.topic in group.topics:
+            yield (f"{label(group)}: auto_offset_reset='latest' also holds for the partitions added to {fault.topic!r}: "
+                   "what is sent there before the group notices them is skipped; use auto_offset_reset='earliest'")
