@@ -1,0 +1,76 @@
+"""The register of statements: each claim about Kafka, theory or other simulators, with its source and its model."""
+
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from simlib.data import DataFileError, data_file
+
+REGISTER_FILE = "statements.toml"
+ID_PATTERN = re.compile(r"K\d{2,3}a?|T\d{2}|D-[a-z]+|peer-T\d{1,2}")
+PLACES = {"simulator", "real"}
+MAY_BE_EMPTY = {"modelled", "simplified"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One entry of `data/statements.toml`; its header explains the fields."""
+
+    id: str
+    given: str
+    when: str
+    then: str
+    source: str
+    modelled: str
+    simplified: str
+    where: tuple[str, ...]
+
+
+FIELDS = [field.name for field in fields(Statement)]
+
+
+def statements(path: Path | None = None) -> dict[str, Statement]:
+    """Return the register by id, in the order of the file. Everything wrong with it is one `DataFileError`."""
+    path = path or data_file(REGISTER_FILE)
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("statement", [])
+    except (OSError, ValueError) as error:
+        raise DataFileError(f"{path} cannot be read: {error}") from error
+    if problems := _problems(entries):
+        raise DataFileError(f"{path}: " + "; ".join(problems))
+    return {entry["id"]: Statement(**{**entry, "where": tuple(entry["where"])}) for entry in entries}
+
+
+def _problems(entries: list[dict[str, Any]]) -> list[str]:
+    names = [str(entry.get("id")) for entry in entries]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    found = [f"{name} stands there twice" for name in repeated]
+    if not entries:
+        found.append("there is no [[statement]] in it")
+    return found + [f"{entry.get('id')}: {problem}" for entry in entries for problem in _entry_problems(entry)]
+
+
+def _entry_problems(entry: dict[str, Any]) -> list[str]:
+    missing = [f"{name} is missing" for name in FIELDS if name not in entry]
+    unknown = [f"{name} is no field; fields are {', '.join(FIELDS)}" for name in entry if name not in FIELDS]
+    return missing + unknown or _text_problems(entry) + _meaning_problems(entry)
+
+
+def _text_problems(entry: dict[str, Any]) -> list[str]:
+    texts = {name: entry[name] for name in FIELDS if name != "where"}
+    not_text = [f"{name} is not text" for name, text in texts.items() if not isinstance(text, str)]
+    blank = [f"{name} is empty" for name, text in texts.items() if text == "" and name not in MAY_BE_EMPTY]
+    return not_text + blank
+
+
+def _meaning_problems(entry: dict[str, Any]) -> list[str]:
+    found = []
+    if not ID_PATTERN.fullmatch(str(entry["id"])):
+        found.append("an id looks like K46, K46a, T20, D-broker or peer-T1")
+    if not (isinstance(entry["where"], list) and entry["where"] and set(entry["where"]) <= PLACES):
+        found.append(f"where is {entry['where']!r}; it lists one or both of {sorted(PLACES)}")
+    if not entry["modelled"] and not entry["simplified"]:
+        found.append("it is not modelled; simplified must say why")
+    return found
