@@ -75,7 +75,7 @@ def _control(data: TraceData) -> dict[str, np.ndarray]:
 
 def _producer_marks(deliveries: Deliveries) -> list[dict[str, np.ndarray]]:
     messages = deliveries.messages
-    rows, tp = np.arange(len(messages)), tp_of_messages(deliveries)
+    rows, tp = np.arange(len(messages)), messages.tp
     written, told = messages.of("appends"), messages.of("acks")
     acked = messages.spread("acks", "outcome") == OUTCOMES.index("acked")
     return [
@@ -96,13 +96,6 @@ def _consumer_marks(deliveries: Deliveries) -> list[dict[str, np.ndarray]]:
             _part("committed", data.column("commits", "time"), actor=data.column("commits", "member"), **commits),
             _part("effect", data.column("effects", "time"), actor=data.column("effects", "process"),
                   message=effect_messages(deliveries), detail=_effect_details(data))]
-
-
-def tp_of_messages(deliveries: Deliveries) -> np.ndarray:
-    """The raw tp code of each message's lane; -1 where it never had a partition."""
-    code = {pair: tp for tp, pair in enumerate(deliveries.data.code_table("tps"))}
-    of_lane = [code.get((topic, partition), -1) for _, topic, partition in deliveries.data.code_table("lanes")]
-    return np.array(of_lane, np.int64)[deliveries.messages.lane]
 
 
 def effect_messages(deliveries: Deliveries) -> np.ndarray:

@@ -66,6 +66,13 @@ class Messages:
         return self.lanes[:, 2][self.lane]
 
     @cached_property
+    def tp(self) -> np.ndarray:
+        """The raw (topic, partition) code; -1 where there is no partition."""
+        code = {tuple(pair): tp for tp, pair in enumerate(self.data.code_table("tps"))}
+        of_lane = [code.get((topic, partition), -1) for _, topic, partition in self.lanes.tolist()]
+        return np.array(of_lane, np.int64)[self.lane]
+
+    @cached_property
     def created(self) -> np.ndarray:
         return self.data.column("messages", "created")
 

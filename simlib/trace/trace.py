@@ -47,14 +47,14 @@ class Trace:
     @cached_property
     def records(self) -> Any:
         """One row a message: by topic, partition and offset, then those that never reached a log."""
-        return self._record_frame(self.messages.order)
+        return self.records_of(self.messages.order)
 
     @cached_property
     def lost(self) -> Any:
         """Messages that are neither in the log nor still with their producer, with the reason."""
         messages = self.messages
         rows = messages.order[messages.is_lost[messages.order]]
-        columns = self._record_frame(rows)[["message", "producer", "topic", "partition", "offset", "key", "created",
+        columns = self.records_of(rows)[["message", "producer", "topic", "partition", "offset", "key", "created",
                                             "appended", "acked", "outcome"]]
         return columns.assign(error=frames.categorical(messages.error[rows], self.data.code_table("errors")),
                               reason=frames.categorical(messages.reason[rows], list(LOST_REASONS)))
@@ -62,12 +62,12 @@ class Trace:
     @cached_property
     def deliveries(self) -> Any:
         """One row each time a record was handed to a member of a group, in order of time."""
-        return self._delivery_frame(np.arange(len(self.handed)))
+        return self.deliveries_at(np.arange(len(self.handed)))
 
     @cached_property
     def duplicates(self) -> Any:
         """The deliveries of messages that the group had been handed before."""
-        return self._delivery_frame(np.flatnonzero(self.handed.attempt > 1))
+        return self.deliveries_at(np.flatnonzero(self.handed.attempt > 1))
 
     @cached_property
     def passed_over(self) -> Any:
@@ -141,6 +141,30 @@ class Trace:
         """Pictures of this trace: `trace.plot.lag()` ..."""
         return import_module("simlib.views").Plots(self)  # by name: a trace depends on no view
 
+    def records_of(self, rows: np.ndarray) -> Any:
+        """The lines of `records` about chosen messages (rows of the raw table `messages`)."""
+        messages = self.messages
+        return frames.frame({
+            "message": self._ids(rows), "producer": self._names(messages.producer[rows], "actors"),
+            "topic": self._names(messages.topic[rows], "topics"),
+            "partition": frames.nullable(messages.partition[rows]), "offset": frames.nullable(messages.offset[rows]),
+            "key": self._keys(rows), "value": self._raw("messages", "value")[rows],
+            "created": frames.seconds(messages.created[rows]), "appended": frames.seconds(messages.appended[rows]),
+            "acked": frames.seconds(messages.acked[rows]), "copies": messages.copies[rows],
+            "outcome": frames.categorical(messages.outcome[rows], [*OUTCOMES, "pending"])})
+
+    def deliveries_at(self, rows: np.ndarray) -> Any:
+        """Chosen lines of `deliveries`."""
+        handed = self.handed
+        return frames.frame({
+            "time": frames.seconds(handed.time[rows]), "done": frames.seconds(handed.done[rows]),
+            "group": self._names(handed.group[rows], "groups"), "member": self._names(handed.member[rows], "actors"),
+            **frames.topic_and_partition(self.data, handed.tp[rows]), "offset": frames.nullable(handed.offset[rows]),
+            "message": self._ids(handed.message[rows]), "key": self._keys(handed.message[rows]),
+            "attempt": handed.attempt[rows],
+            "cause_of_repeat": frames.categorical(np.where(handed.cause == 0, -1, handed.cause - 1)[rows],
+                                                  list(CAUSES[1:]))})
+
     def save(self, path: str | Path) -> None:
         """Write the trace to one file (a ZIP of Parquet tables)."""
         from simlib.trace.storage import save
@@ -195,24 +219,3 @@ class Trace:
                 "group": self._names(self._raw(table, "group"), "groups"),
                 **frames.topic_and_partition(self.data, self._raw(table, "tp"))}
 
-    def _record_frame(self, rows: np.ndarray) -> Any:
-        messages = self.messages
-        return frames.frame({
-            "message": self._ids(rows), "producer": self._names(messages.producer[rows], "actors"),
-            "topic": self._names(messages.topic[rows], "topics"),
-            "partition": frames.nullable(messages.partition[rows]), "offset": frames.nullable(messages.offset[rows]),
-            "key": self._keys(rows), "value": self._raw("messages", "value")[rows],
-            "created": frames.seconds(messages.created[rows]), "appended": frames.seconds(messages.appended[rows]),
-            "acked": frames.seconds(messages.acked[rows]), "copies": messages.copies[rows],
-            "outcome": frames.categorical(messages.outcome[rows], [*OUTCOMES, "pending"])})
-
-    def _delivery_frame(self, rows: np.ndarray) -> Any:
-        handed = self.handed
-        return frames.frame({
-            "time": frames.seconds(handed.time[rows]), "done": frames.seconds(handed.done[rows]),
-            "group": self._names(handed.group[rows], "groups"), "member": self._names(handed.member[rows], "actors"),
-            **frames.topic_and_partition(self.data, handed.tp[rows]), "offset": frames.nullable(handed.offset[rows]),
-            "message": self._ids(handed.message[rows]), "key": self._keys(handed.message[rows]),
-            "attempt": handed.attempt[rows],
-            "cause_of_repeat": frames.categorical(np.where(handed.cause == 0, -1, handed.cause - 1)[rows],
-                                                  list(CAUSES[1:]))})

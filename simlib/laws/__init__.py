@@ -1,0 +1,15 @@
+"""Laws of a run: `law(trace, calm=None)` gives a verdict, with the rows that break it.
+
+The anomalies carry Jepsen's names: lost write, duplicate, unseen, nonmonotonic poll, skip.
+"""
+
+from simlib.laws.conservation import conservation
+from simlib.laws.durability import no_acked_write_lost
+from simlib.laws.effects import at_least_once, at_most_once, exactly_once
+from simlib.laws.groups import nothing_lost
+from simlib.laws.offsets import commit_never_ahead_of_delivery
+from simlib.laws.order import order_per_key, order_per_partition
+from simlib.laws.verdict import Law, Verdict
+
+__all__ = ["Law", "Verdict", "at_least_once", "at_most_once", "commit_never_ahead_of_delivery", "conservation",
+           "exactly_once", "no_acked_write_lost", "nothing_lost", "order_per_key", "order_per_partition"]

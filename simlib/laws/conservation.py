@@ -1,0 +1,115 @@
+"""Nothing appears from nowhere and nothing vanishes without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from simlib.laws.verdict import Verdict, broken, count, holds
+from simlib.trace import Trace
+from simlib.trace.runs import combined, occurrence
+from simlib.trace.trace_data import OUTCOMES
+from simlib.units import NEVER
+
+LAW = "conservation"
+
+
+def conservation(trace: Trace, calm: Trace | None = None) -> Verdict:
+    """Produced = in the log + lost (each with a reason) + still with the producer; delivered only what was written.
+
+    Also checked: every copy in the log was appended, no offset is taken twice, a final log has no holes, what left the
+    log was truncated or lost to a later leader, nothing is read before it is written or above the high watermark.
+    """
+    for problem, rows in (*_of_messages(trace), *_of_the_log(trace), *_of_deliveries(trace)):
+        if len(rows):
+            return broken(LAW, f"{problem}: {count(len(rows), 'row')}", rows, "internal")
+    return holds(LAW, balance(trace))
+
+
+def balance(trace: Trace) -> str:
+    """The sum in words."""
+    summary = trace.summary()
+    parts = [f"{summary.in_log:,} in the log", f"{summary.lost:,} lost", f"{summary.pending:,} with the producer"]
+    handed = "; ".join(f"{name}: {group.delivered:,} delivered, {group.backlog:,} waiting"
+                       for name, group in summary.groups.items())
+    return f"{summary.produced:,} produced = {' + '.join(parts)}" + (f"; {handed}" if handed else "")
+
+
+def _of_messages(trace: Trace) -> Iterator[tuple[str, Any]]:
+    messages = trace.messages
+    written, acked = messages.appended != NEVER, messages.outcome == OUTCOMES.index("acked")
+    yield "acknowledged and never written", _records(trace, acked & ~written)
+    yield "written before it was created", _records(trace, written & (messages.appended < messages.created))
+
+
+def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
+    """Of copies (indices into the unrolled appends) those that no truncation and no later leader can have removed."""
+    messages, data = trace.messages, trace.data
+    tps, offset = messages.tp[messages.of("appends")][copies], messages.offsets("appends")[copies]
+    since, epoch = messages.spread("appends", "time")[copies], messages.spread("appends", "epoch")[copies]
+    explained, elected = np.zeros(len(copies), bool), data.column("events", "kind") == "elected"
+    for tp in np.unique(tps):
+        mine = tps == tp
+        epochs = data.column("events", "a")[elected & (data.column("events", "tp") == tp)]
+        explained[mine] |= epochs.max(initial=-1) > epoch[mine]
+        cuts = data.column("truncations", "tp") == tp
+        for time, to_offset in zip(data.column("truncations", "time")[cuts],
+                                   data.column("truncations", "to_offset")[cuts], strict=True):
+            explained[mine] |= (since[mine] <= time) & (offset[mine] >= to_offset)
+    return copies[~explained]
+
+
+def _of_the_log(trace: Trace) -> Iterator[tuple[str, Any]]:
+    messages = trace.messages
+    tp, message, offset = (messages.spread("log_end", "tp"), messages.of("log_end"), messages.offsets("log_end"))
+    copies, written = _copy_codes((message, offset), _written(trace))
+    gone = _unexplained(trace, np.flatnonzero(~np.isin(written, copies)))
+    yield "left the log without a truncation or a later leader", _records(trace, messages.of("appends")[gone])
+    yield "in the log and never appended", _records(trace, message[~np.isin(copies, written)])
+    taken = combined(tp, offset)
+    yield "an offset that holds two messages", _records(trace, message[occurrence(taken) > 1])
+    order = np.lexsort((offset, tp))
+    hole = offset[order] != occurrence(tp[order]) - 1
+    yield "an offset after a hole in the log", _records(trace, message[order][hole])
+
+
+def _of_deliveries(trace: Trace) -> Iterator[tuple[str, Any]]:
+    handed, messages = trace.handed, trace.messages
+    copies, written = _copy_codes((handed.message, handed.offset), _written(trace))
+    known, first = np.unique(written, return_index=True)
+    position = np.minimum(np.searchsorted(known, copies), max(len(known) - 1, 0))
+    unknown = known[position] != copies if len(known) else np.ones(len(copies), bool)
+    yield "delivered and never appended", trace.deliveries[unknown]
+    if not unknown.any():
+        appended = messages.spread("appends", "time")[first][position] if len(known) else handed.time
+        yield "delivered before it was appended", trace.deliveries[handed.time < appended]
+    yield "delivered above the high watermark", trace.deliveries[_above_watermark(trace)]
+
+
+def _above_watermark(trace: Trace) -> np.ndarray:
+    """Deliveries of offsets that no high watermark had passed yet."""
+    handed, data = trace.handed, trace.data
+    result = np.zeros(len(handed), bool)
+    for tp in np.unique(handed.tp):
+        mine, marks = handed.tp == tp, data.column("watermarks", "tp") == tp
+        highest = np.maximum.accumulate(np.r_[0, data.column("watermarks", "high_watermark")[marks]])
+        at = np.searchsorted(data.column("watermarks", "time")[marks], handed.time[mine], side="right")
+        result[mine] = handed.offset[mine] >= highest[at]
+    return result
+
+
+def _written(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Message and offset of every copy that a leader appended."""
+    return trace.messages.of("appends"), trace.messages.offsets("appends")
+
+
+def _copy_codes(*copies: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """One integer for each (message, offset), comparable between the given columns."""
+    width = 1 + max(int(offset.max(initial=0)) for _, offset in copies)
+    return [message * width + offset for message, offset in copies]
+
+
+def _records(trace: Trace, rows: np.ndarray) -> Any:
+    return trace.records_of(rows if rows.dtype != bool else np.flatnonzero(rows))

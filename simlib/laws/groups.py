@@ -1,0 +1,61 @@
+"""Did a group get everything that was promised to it?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simlib.laws.promises import acknowledged
+from simlib.laws.verdict import Law, Verdict, broken, count, holds, not_judged, stuck
+from simlib.trace import Trace
+
+
+def nothing_lost(group: str) -> Law:
+    """The law that every acknowledged record was finished by the group, or still waits for it. Backlog is not loss.
+
+    Broken by records that are committed past and never finished, by acknowledged records that left the log
+    before the group got them, and in a quiet run by anything that still waits.
+    """
+    law = f"nothing_lost({group!r})"
+
+    def judge(trace: Trace, calm: Trace | None = None) -> Verdict:
+        names = [str(name) for name in trace.data.code_table("groups")]
+        if group not in names:
+            return not_judged(law, f"nothing to protect: no group {group!r} in this run; there are {', '.join(names)}")
+        return _judge(law, trace, names.index(group))
+
+    return judge
+
+
+def _judge(law: str, trace: Trace, group: int) -> Verdict:
+    passed = trace.passed_over[trace.groups.passed_over["group"] == group]
+    if len(passed):
+        message = f"unseen: {count(len(passed), 'record')} committed past and never finished: nobody will read them"
+        return broken(law, message, passed, "unseen")
+    gone = _gone_before_delivery(trace, group)
+    if len(gone):
+        message = f"lost write: {count(len(gone), 'acknowledged record')} left the log before the group got them"
+        return broken(law, message, trace.records_of(gone), "lost write")
+    return _liveness(law, trace, group)
+
+
+def _gone_before_delivery(trace: Trace, group: int) -> np.ndarray:
+    topics = {trace.data.code_table("tps")[log.tp][0] for log in trace.groups.logs_of(group)}
+    handed = np.zeros(len(trace.messages), bool)
+    handed[trace.handed.message[trace.handed.group == group]] = True
+    read = np.isin(trace.messages.topic, sorted(topics))
+    return np.flatnonzero(acknowledged(trace) & trace.messages.is_lost & read & ~handed)
+
+
+def _liveness(law: str, trace: Trace, group: int) -> Verdict:
+    logs = trace.groups.logs_of(group)
+    finished = sum(int(log.finished.sum()) for log in logs)
+    unfinished = sum(int((~log.finished & ~log.skipped).sum()) for log in logs)
+    if trace.ended == "stuck" and unfinished:
+        return stuck(law, trace)
+    if trace.ended == "quiet" and unfinished:
+        rows = np.concatenate([log.message[~log.finished & ~log.skipped] for log in logs])
+        return broken(law, f"unseen: the world went quiet with {count(len(rows), 'record')} not finished",
+                      trace.records_of(rows), "unseen")
+    if not finished + unfinished:
+        return not_judged(law, "nothing to protect: no record in the log of what the group reads")
+    return holds(law, f"{count(finished, 'record')} finished, {unfinished:,} waiting or at work, none lost")

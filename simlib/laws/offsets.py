@@ -1,0 +1,53 @@
+"""A committed offset says "all before this is ours"; it may not run ahead of what was handed over [K72]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simlib.laws.verdict import Verdict, broken, count, holds, not_judged
+from simlib.trace import Trace
+from simlib.trace.runs import combined
+from simlib.units import NEVER
+
+LAW = "commit_never_ahead_of_delivery"
+LATER = 2**62
+
+
+def commit_never_ahead_of_delivery(trace: Trace, calm: Trace | None = None) -> Verdict:
+    """When an offset is committed, every record before it was handed to the group or skipped by its reset policy.
+
+    A loop that commits before it works obeys this (it was handed the record); what it loses `nothing_lost` finds.
+    """
+    commits = trace.data.rows("commits")
+    if not commits:
+        return not_judged(LAW, "nothing to protect: nothing was committed")
+    ahead = _ahead(trace)
+    if ahead.any():
+        message = f"skip: {count(int(ahead.sum()), 'commit')} ahead of what had been handed over"
+        return broken(LAW, message, trace.commits[ahead], "skip")
+    return holds(LAW, f"{count(commits, 'commit')}, none ahead of what had been handed over")
+
+
+def _ahead(trace: Trace) -> np.ndarray:
+    data = trace.data
+    group, tp = data.column("commits", "group"), data.column("commits", "tp")
+    pairs = combined(group, tp)
+    ahead = np.zeros(len(pairs), bool)
+    for pair in np.unique(pairs):
+        rows = np.flatnonzero(pairs == pair)
+        complete = _complete_at(trace, int(group[rows[0]]), int(tp[rows[0]]), data.column("commits", "offset")[rows])
+        ahead[rows] = complete > data.column("commits", "time")[rows]
+    return ahead
+
+
+def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.ndarray:
+    """For each committed offset, when the last record before it had been handed over or skipped (ns)."""
+    handed, data = trace.handed, trace.data
+    seen = np.full(int(offsets.max(initial=0)) + 1, LATER)
+    mine = np.flatnonzero((handed.group == group) & (handed.tp == tp) & (handed.offset < len(seen)))[::-1]
+    seen[handed.offset[mine]] = handed.time[mine]  # backwards in time, so the first delivery stays
+    chosen = (data.column("skipped", "group") == group) & (data.column("skipped", "tp") == tp)
+    for low, high in zip(data.column("skipped", "from_offset")[chosen], data.column("skipped", "to_offset")[chosen],
+                         strict=True):
+        seen[low:high] = NEVER
+    return np.r_[NEVER, np.maximum.accumulate(seen)][offsets]

@@ -1,0 +1,52 @@
+"""Order: within a partition by offset, within a key by creation [K100]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simlib.laws.verdict import Verdict, broken, count, holds, not_judged
+from simlib.trace import Trace
+from simlib.trace.runs import combined, previous
+
+
+def order_per_partition(trace: Trace, calm: Trace | None = None) -> Verdict:
+    """A group is handed the offsets of a partition in rising order, the first time it is handed each.
+
+    A repeat is not disorder: reading again from the last commit goes back and then forward.
+    """
+    law, handed = "order_per_partition", trace.handed
+    first = np.flatnonzero(handed.previous_of_copy < 0)
+    stream = combined(handed.group, handed.tp)[first]
+    late = _out_of_order(stream, handed.offset[first])
+    return _verdict(trace, law, first, late, "a lower offset of the partition first appears after a higher one")
+
+
+def order_per_key(trace: Trace, calm: Trace | None = None) -> Verdict:
+    """A group is handed one producer's records of one key in the order of their creation, the first time round."""
+    law, handed, messages = "order_per_key", trace.handed, trace.messages
+    key, number = trace.data.column("messages", "key"), trace.data.column("messages", "number")
+    first = np.flatnonzero((handed.attempt == 1) & (key[handed.message] >= 0))
+    if not len(first):
+        return not_judged(law, "nothing to protect: no record with a key was delivered")
+    message = handed.message[first]
+    stream = combined(handed.group[first], messages.topic[message], messages.producer[message], key[message])
+    late = _out_of_order(stream, number[message])
+    return _verdict(trace, law, first, late, "an older record of the key first appears after a newer one")
+
+
+def _out_of_order(stream: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Index pairs (row, the row before it in its stream) where the number falls; rows are in order of time."""
+    before = previous(stream)
+    late = np.flatnonzero((before >= 0) & (number <= number[before]))
+    return np.stack([before[late], late], axis=1)
+
+
+def _verdict(trace: Trace, law: str, rows: np.ndarray, late: np.ndarray, what: str) -> Verdict:
+    if len(late):
+        message = f"{what} ({count(len(late), 'time')}); the first is shown with the record before it"
+        return broken(law, message, trace.deliveries_at(rows[late[0]]), "nonmonotonic poll")
+    if not len(rows):
+        return not_judged(law, "nothing to protect: nothing was delivered")
+    return holds(law, f"{count(len(rows), 'first delivery', 'first deliveries')} in order")
+
+

@@ -1,0 +1,218 @@
+"""Conservation, order and durability: each law holds on a sound trace and breaks on the trace that breaks it."""
+
+import pytest
+from handmade import Builder
+
+from simlib import laws
+from simlib.scenario import Producer, Scenario, Topic
+
+
+def sound() -> Builder:
+    """Two partitions, three records each, delivered in order, one of them twice after a crash."""
+    build = Builder(orders=2)
+    for number in range(6):
+        message = build.write(partition=number % 2, at=float(number), offset=number // 2, key=f"k{number % 2}")
+        build.deliver(message, number // 2, number + 0.1, number + 0.2)
+    build.event("crashed", 5.5, "billing-0")
+    build.deliver("shop:4", 2, 50.0, 50.1, member="billing-1", generation=2)
+    return build
+
+
+@pytest.mark.parametrize("law", [laws.conservation, laws.order_per_partition, laws.order_per_key])
+def test_a_sound_trace_obeys(law):
+    assert law(sound().trace()), law(sound().trace())
+
+
+def test_conservation_states_the_sum():
+    assert "6 produced = 6 in the log + 0 lost + 0 with the producer" in laws.conservation(sound().trace()).message
+
+
+def broken_by(change) -> laws.Verdict:
+    build = sound()
+    change(build)
+    return laws.conservation(build.trace())
+
+
+def acknowledged_and_never_written(build):
+    build.create(at=7.0)
+    build.ack("shop:6", 7.1)
+
+
+def written_before_created(build):
+    build.create(at=7.0)
+    build.append("shop:6", 3, 6.9)
+
+
+def vanished(build):
+    build.create(at=7.0)
+    build.append("shop:6", 3, 7.1, keep=False)
+
+
+def invented(build):
+    build.create(at=7.0)
+    build.append("shop:6", 3, 7.1)
+    build.rows["appends"].pop()
+
+
+def one_offset_twice(build):
+    build.create(at=7.0)
+    build.append("shop:6", 2, 7.1)
+
+
+def a_hole(build):
+    build.create(at=7.0)
+    build.append("shop:6", 4, 7.1)
+
+
+def delivered_and_never_written(build):
+    build.create(at=7.0)
+    build.deliver("shop:6", 3, 7.1)
+
+
+def delivered_before_written(build):
+    build.write(at=7.0, offset=3)
+    build.deliver("shop:6", 3, 7.0005)
+
+
+def read_above_the_high_watermark(build):
+    build.write(at=7.0, offset=3)
+    build.deliver("shop:6", 3, 7.0015)
+
+
+@pytest.mark.parametrize("change, words", [
+    (acknowledged_and_never_written, "acknowledged and never written"),
+    (written_before_created, "written before it was created"),
+    (vanished, "left the log without"),
+    (invented, "in the log and never appended"),
+    (one_offset_twice, "an offset that holds two messages"),
+    (a_hole, "an offset after a hole"),
+    (delivered_and_never_written, "delivered and never appended"),
+    (delivered_before_written, "delivered before it was appended"),
+    (read_above_the_high_watermark, "above the high watermark"),
+])
+def test_conservation_finds(change, words):
+    verdict = broken_by(change)
+    assert verdict.broken and words in verdict.message
+    assert verdict.counterexample.message.tolist() == ["shop:6"]
+
+
+def test_a_copy_that_was_truncated_or_lost_to_a_later_leader_is_explained():
+    build = sound()
+    for at in (7.0, 8.0):
+        build.create(at=at)
+    build.append("shop:6", 3, 7.1, keep=False)
+    build.truncate(3, 7.5)
+    build.create(partition=1, at=8.0)
+    build.append("shop:8", 3, 8.1, keep=False)
+    build.event("elected", 8.05, "broker-1", partition=1, a=1)  # the old leader, cut off, still wrote at 8.1
+    assert laws.conservation(build.trace())
+
+
+def test_a_truncation_above_the_offset_explains_nothing():
+    build = sound()
+    vanished(build)
+    build.truncate(4, 8.0)
+    assert laws.conservation(build.trace()).broken
+
+
+@pytest.mark.statement("K100")
+def test_a_lower_offset_that_first_comes_late_breaks_the_order_of_the_partition():
+    build = Builder(orders=1)
+    for number in range(2):
+        build.write(at=0.0, offset=number)
+    build.deliver("shop:1", 1, 1.0)
+    build.deliver("shop:0", 0, 2.0)
+    verdict = laws.order_per_partition(build.trace())
+    assert verdict.broken and verdict.anomaly == "nonmonotonic poll"
+    assert verdict.counterexample.offset.tolist() == [1, 0]
+
+
+def test_reading_again_from_the_last_commit_is_not_disorder():
+    build = Builder(orders=1)
+    for number in range(3):
+        build.write(at=0.0, offset=number)
+    for at, number in enumerate([0, 1, 0, 1, 2]):
+        build.deliver(f"shop:{number}", number, 1.0 + at)
+    assert laws.order_per_partition(build.trace())
+
+
+def test_a_key_that_moved_to_another_partition_breaks_the_order_of_the_key_only():
+    build = Builder(orders=2)
+    build.write(partition=0, at=0.0, offset=0, key="anna")
+    build.write(partition=1, at=1.0, offset=0, key="anna")
+    build.deliver("shop:1", 0, 2.0)
+    build.deliver("shop:0", 0, 3.0)
+    assert laws.order_per_key(build.trace()).broken
+    assert laws.order_per_partition(build.trace())
+
+
+def test_two_keys_have_no_order_between_them():
+    build = Builder(orders=2)
+    build.write(partition=0, at=0.0, offset=0, key="anna")
+    build.write(partition=1, at=1.0, offset=0, key="bert")
+    build.deliver("shop:1", 0, 2.0)
+    build.deliver("shop:0", 0, 3.0)
+    assert laws.order_per_key(build.trace())
+
+
+def test_records_without_a_key_have_no_order_to_protect():
+    build = Builder(orders=1)
+    build.write(at=0.0, offset=0)
+    build.deliver("shop:0", 0, 1.0)
+    assert "nothing to protect" in laws.order_per_key(build.trace()).message
+
+
+def scenario(acks="all", **config) -> Scenario:
+    idempotence = None if acks == "all" else False
+    return Scenario([Topic("orders", replication_factor=3, config=config)],
+                    producers=[Producer("shop", "orders", rate=1, acks=acks, enable_idempotence=idempotence)])
+
+
+def acked_and_gone() -> Builder:
+    build = Builder(orders=1)
+    build.write(at=0.0, offset=0)
+    build.create(at=1.0)
+    build.append("shop:1", 1, 1.1, keep=False)
+    build.ack("shop:1", 1.2)
+    build.event("elected", 10.0, "broker-1", partition=0, a=1)
+    return build
+
+
+def test_an_acknowledged_write_that_is_gone_breaks_durability():
+    verdict = laws.no_acked_write_lost(acked_and_gone().trace(scenario=scenario()))
+    assert verdict.broken and verdict.anomaly == "lost write"
+    assert verdict.counterexample.message.tolist() == ["shop:1"]
+
+
+def test_with_acks_1_nothing_was_promised_and_the_verdict_says_so():
+    verdict = laws.no_acked_write_lost(acked_and_gone().trace(scenario=scenario(acks=1)))
+    assert not verdict and not verdict.judged and "shop wrote with acks=1" in verdict.message
+
+
+def test_an_unclean_election_is_named():
+    build = acked_and_gone()
+    build.event("elected", 11.0, "broker-2", partition=0, a=2, detail="unclean")
+    verdict = laws.no_acked_write_lost(build.trace(scenario=scenario()))
+    assert not verdict.judged and "unclean election" in verdict.message
+
+
+def test_enough_brokers_without_power_are_named_and_too_few_are_no_excuse():
+    build = acked_and_gone()
+    build.event("power_lost", 5.0, "broker-0")
+    verdict = laws.no_acked_write_lost(build.trace(scenario=scenario(min_insync_replicas=1)))
+    assert not verdict.judged and "broker-0 lost power and min_insync_replicas is 1" in verdict.message
+    assert laws.no_acked_write_lost(build.trace(scenario=scenario(min_insync_replicas=2))).broken
+
+
+def test_acknowledged_and_still_there_holds_and_timed_out_is_no_acknowledgement():
+    build = Builder(orders=1)
+    build.write(at=0.0, offset=0)
+    build.create(at=1.0)
+    build.ack("shop:1", 120.0, "timed out")
+    assert laws.no_acked_write_lost(build.trace(scenario=scenario()))
+
+
+def test_a_services_own_producer_is_judged_by_what_the_run_noted():
+    build = acked_and_gone()
+    build.meta["producers"] = {"shop": {"acks": "all"}}
+    assert laws.no_acked_write_lost(build.trace()).broken
