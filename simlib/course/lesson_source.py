@@ -83,7 +83,8 @@ def read_header(where: str, text: str) -> dict[str, Any]:
 def _raw_cells(path: Path) -> list[Any]:
     import jupytext
 
-    return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    cells = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    return [cell for cell in cells if cell.source.strip() or cell.metadata]
 
 
 def _cell(path: Path, raw: Any) -> Cell:

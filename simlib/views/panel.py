@@ -1,0 +1,92 @@
+"""The widget of `sliders`: it moves values into `render` and what comes out onto the page, and does nothing else."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from ipywidgets import HTML, Button, Image, Layout, VBox
+
+from simlib.scenario.describe import describe
+from simlib.views.knobs import knob, value_of
+from simlib.views.rendering import Rendering, as_code, changed, expected_records, render
+
+FELT = 5_000            # records from which a run takes long enough for a busy sign
+WIDTH = 720             # pixels of the picture on the page
+
+
+class Panel(VBox):
+    """Controls, picture, description, and the code of the scenario shown."""
+
+    def __init__(self, scenario: Any, paths: Sequence[str], show: Callable[[Any], Any], name: str):
+        self._scenario, self._show, self._name = scenario, show, name
+        about = {path: describe(scenario, path) for path in paths}
+        self.knobs = {path: knob(path, field) for path, field in about.items()}
+        self._lesson = {path: value_of(control) for path, control in self.knobs.items()}
+        self._resting = False
+        self.back = Button(description="Back to the lesson's values", layout=Layout(width="auto"))
+        self.state = HTML(layout=Layout(min_height="2em"))
+        self.picture = Image(format="png", layout=Layout(width=f"{WIDTH}px", max_width="100%", object_fit="contain"))
+        self.below, self.code = HTML(), HTML()
+        super().__init__([*self.knobs.values(), self.back, self.state, self.picture, self.below, self.code])
+        for control in self.knobs.values():
+            control.observe(self._moved, names="value")
+        self.back.on_click(lambda _: self.reset())
+        self.update()
+
+    def moved(self) -> dict[str, Any]:
+        """What was moved away from the lesson's values, by path."""
+        now = {path: value_of(control) for path, control in self.knobs.items()}
+        return {path: value for path, value in now.items() if value != self._lesson[path]}
+
+    def reset(self) -> None:
+        """Put every control back, then draw once."""
+        self._resting = True
+        try:
+            for path, control in self.knobs.items():
+                control.value = self._lesson[path]
+        finally:
+            self._resting = False
+        self.update()
+
+    def update(self) -> None:
+        """Draw what the controls say; a mistake becomes words in the panel."""
+        try:
+            self._announce()
+            self._place(render(self._scenario, self.moved(), self._show))
+        except Exception as error:
+            self._place(Rendering(error=f"{type(error).__name__}: {error}"))
+
+    def _moved(self, _change: Any) -> None:
+        if not self._resting:
+            self.update()
+
+    def _announce(self) -> None:
+        self.code.value = f"<pre>{escape(as_code(self._name, self.moved()))}</pre>"
+        if expected_records(changed(self._scenario, self.moved())) > FELT:
+            self.state.value = "<i>running ...</i>"
+
+    def _place(self, shown: Rendering) -> None:
+        self.state.value = f"<b>This does not run.</b><pre>{escape(shown.error)}</pre>" if shown.error else ""
+        self.picture.layout.visibility = "hidden" if shown.error else "visible"
+        if shown.png:
+            self.picture.value = shown.png
+        self.picture.layout.display = None if self.picture.value else "none"
+        self.below.value = shown.html
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{path} = {value_of(control)}" for path, control in self.knobs.items())
+        return f"[sliders, when run: {values}]"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/plain"] = repr(self)
+            if self.picture.value:
+                bundle["image/png"] = _base64(self.picture.value)
+        return bundle
+
+
+def _base64(png: bytes) -> str:
+    from base64 import b64encode
+
+    return b64encode(png).decode("ascii")

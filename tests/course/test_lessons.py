@@ -1,0 +1,118 @@
+"""Every lesson there is: its notebooks are the generated ones, they run, and what they say can be looked up."""
+
+import re
+import time
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nets import leftovers, nbval, uncounted
+
+from simlib.course.build import build, differences
+from simlib.course.counts import complaints, unclaimed_numbers
+from simlib.course.exercises import lessons as lessons_with_exercises
+from simlib.course.exercises import of_lesson
+from simlib.course.glossary import missing_terms, read_terms
+from simlib.course.lesson_source import Cell, LessonSource, find_lessons, read_lesson
+from simlib.course.notebook import execute, notebook
+from simlib.course.routes import LESSONS, ROUTES
+from simlib.statements import statements
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_ALLOWED = 60
+NUMBERS = [path.name[:2] for path in find_lessons(ROOT / "lessons")]
+
+
+@cache
+def lesson(number: str) -> LessonSource:
+    (path,) = find_lessons(ROOT / "lessons", number)
+    return read_lesson(path)
+
+
+def book(number: str, folder: str = "notebooks"):
+    return nbformat.read(ROOT / folder / f"{lesson(number).stem}.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_notebooks_are_the_generated_ones(number):
+    for path, made in build(ROOT, number).items():
+        assert differences(made, nbformat.read(path, as_version=4)) == [], path.name
+
+
+def test_the_glossary_is_the_generated_one():
+    from simlib.course.glossary import glossary
+
+    made = glossary(ROOT / "lessons" / "glossary.md")
+    assert differences(made, nbformat.read(ROOT / "notebooks" / "glossary.ipynb", as_version=4)) == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_solutions_give_the_stored_outputs(number, tmp_path):
+    done = nbval(ROOT / "notebooks" / "solutions" / f"{lesson(number).stem}.ipynb", tmp_path, strict=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_run_all_on_an_untouched_lesson_passes_in_a_minute(number, tmp_path):
+    begun = time.perf_counter()
+    done = nbval(ROOT / "notebooks" / f"{lesson(number).stem}.ipynb", tmp_path, strict=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert time.perf_counter() - begun < SECONDS_ALLOWED
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_nothing_is_left_in_the_notebooks(number):
+    assert uncounted(book(number, "notebooks/solutions")) == []
+    assert leftovers(book(number)) == []
+    for made in (book(number), book(number, "notebooks/solutions")):
+        assert set(made.metadata) == {"kernelspec", "language_info"}
+        assert not any("assert " in cell.source for cell in made.cells)
+        assert all(cell.id.startswith(f"{number}-") for cell in made.cells)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_lesson_is_no_larger_than_its_minutes(number):
+    assert complaints(lesson(number)) == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_in_prose_have_a_claim(number):
+    assert unclaimed_numbers(lesson(number)) == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_statements_that_a_lesson_cites_are_registered(number):
+    text = "\n".join(cell.text for cell in lesson(number).cells)
+    cited = [name for group in re.findall(r"\[(K[^\]]*)\](?!\()", text) for name in re.split(r",\s*", group)]
+    assert cited and [name for name in cited if name not in statements()] == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_terms_are_in_the_glossary_and_objectives_have_an_exercise(number):
+    known = read_terms(ROOT / "lessons" / "glossary.md")
+    assert missing_terms(lesson(number), known) == []
+    exercises = of_lesson(number)
+    assert [goal["exercise"] for goal in lesson(number).header["objectives"] if goal["exercise"] not in exercises] == []
+    assert sum(episode["minutes"] for episode in lesson(number).header["episodes"]) <= lesson(number).header["minutes"]
+
+
+def test_the_list_of_lessons_is_the_list_of_files():
+    assert NUMBERS == lessons_with_exercises()
+    planned = {item.number: item for item in LESSONS}
+    for number in NUMBERS:
+        found = lesson(number)
+        assert (found.name, found.header["minutes"], found.header["question"]) == (
+            planned[number].name, planned[number].minutes, planned[number].question,
+        )  # fmt: skip
+    assert {stop[:2] for stops in ROUTES.values() for stop in stops} <= set(planned)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_refused_reference_answer_stops_the_build(number):
+    judged = [exercise for exercise in of_lesson(number).values() if exercise.judge]
+    imports = next(cell for cell in lesson(number).cells if cell.name == "imports")
+    wrong = judged[0].cell(judged[0].wrong[0].code)
+    with pytest.raises(CellExecutionError, match="Refused"):
+        execute(notebook(number, [imports, Cell("exercise", "code", wrong)]))
