@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ class TraceFileError(ValueError):
 
 
 def save(data: TraceData, path: str | Path) -> None:
-    """Write one file; a scenario with code is left out and the header says so."""
+    """Write one file; the code of services is left out, and the header says so."""
     header = json.dumps(_header(data), sort_keys=True, indent=1)
+    parts = {HEADER: header.encode("utf-8"), **{f"{table}.parquet": _parquet(data, table) for table in TABLES}}
     with zipfile.ZipFile(path, "w") as archive:
-        _write(archive, HEADER, header.encode("utf-8"))
-        for table in TABLES:
-            _write(archive, f"{table}.parquet", _parquet(data, table))
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content)
 
 
 def load(path: str | Path) -> TraceData:
@@ -82,9 +83,11 @@ def _scenario_json(scenario: Any) -> tuple[str | None, str]:
         return None, ""
     from simlib.scenario.json_form import to_json as scenario_to_json
 
-    if getattr(scenario, "services", ()):
-        return None, "saved without its scenario: the scenario has services, and their code is not stored"
-    return scenario_to_json(scenario), ""
+    if not scenario.services:
+        return scenario_to_json(scenario), ""
+    names = ", ".join(service.name for service in scenario.services)
+    return (scenario_to_json(replace(scenario, services=())),
+            f"this trace was saved without the code of its services ({names}), so its scenario cannot be run again")
 
 
 def _assembled(header: dict[str, Any], tables: dict[str, dict[str, Any]]) -> TraceData:
@@ -134,10 +137,6 @@ def _columns(archive: zipfile.ZipFile, table: str) -> dict[str, Any]:
     read = pq.read_table(BytesIO(archive.read(f"{table}.parquet")))
     return {column: object_array(None if text is None else from_json(text) for text in read[column].to_pylist())
             if kind == "O" else read[column].to_numpy() for column, kind in TABLES[table].items()}
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content)
 
 
 def _column_bytes(values: np.ndarray, kind: str) -> bytes:
