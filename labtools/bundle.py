@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from labtools.console import Problem, run, say
-from labtools.installer import find_uv
+from labtools.installer import cache_for, find_uv
 from labtools.layout import ROOT
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -84,6 +84,6 @@ def _own_line(folder: Path) -> str:
     return f"event-driven-lab=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
-def _must(*command: str | Path) -> None:
-    if run(command, cwd=ROOT) != 0:
+def _must(uv: Path, *arguments: str | Path) -> None:
+    if run([uv, *arguments], cwd=ROOT, **cache_for(uv)) != 0:
         raise Problem(_FAILED)

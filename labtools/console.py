@@ -33,9 +33,9 @@ def run(command: Sequence[str | Path], cwd: Path | None = None, **extra: str) ->
     return subprocess.run([str(part) for part in command], cwd=cwd, env=child_environment(**extra)).returncode
 
 
-def run_without_package_list(command: Sequence[str | Path], cwd: Path) -> int:
+def run_without_package_list(command: Sequence[str | Path], cwd: Path, **extra: str) -> int:
     """Run uv, leaving out its hundred lines of what it installed in which version."""
-    process = subprocess.Popen([str(part) for part in command], cwd=cwd, env=child_environment(),
+    process = subprocess.Popen([str(part) for part in command], cwd=cwd, env=child_environment(**extra),
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     with process:
         for line in process.stderr:

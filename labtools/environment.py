@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labtools.bundle import PYTHON, requirements_file
 from labtools.console import Problem, run_without_package_list, say
-from labtools.installer import find_uv
+from labtools.installer import cache_for, find_uv
 from labtools.layout import LOCK_FILE, PROJECT_FILE, ROOT, VENV, venv_python
 
 _STAMP = VENV / "lab-stamp.json"
@@ -24,8 +24,9 @@ def set_up(part: str = "course") -> None:
     if _is_done(part):
         return
     say("Setting up the course in .venv (once; a minute or two, some hundred megabytes) ...")
-    command = [find_uv(), "sync", "--frozen", "--project", ROOT, "--python", sys.executable, *_PARTS[part]]
-    _install([command], part)
+    uv = find_uv()
+    command = [uv, "sync", "--frozen", "--project", ROOT, "--python", sys.executable, *_PARTS[part]]
+    _install(uv, [command], part)
 
 
 def set_up_from(wheels: Path) -> None:
@@ -36,9 +37,9 @@ def set_up_from(wheels: Path) -> None:
     say(f"Setting up the course from {wheels} ...")
     uv = find_uv(wheels)
     source = ["--no-config", "--offline", "--no-index", "--find-links", wheels]
-    _install([[uv, "venv", "--offline", "--clear", "--python", sys.executable, VENV],
-              [uv, "pip", "install", "--python", venv_python(), *source,
-               "--require-hashes", "--requirements", wanted]], "wheels")
+    _install(uv, [[uv, "venv", "--offline", "--clear", "--python", sys.executable, VENV],
+                  [uv, "pip", "install", "--python", venv_python(), *source,
+                   "--require-hashes", "--requirements", wanted]], "wheels")
 
 
 def _what_is_there(wheels: Path) -> str:
@@ -48,10 +49,10 @@ def _what_is_there(wheels: Path) -> str:
     return ": it is not a folder that `python lab.py bundle FOLDER` wrote."
 
 
-def _install(commands: list, part: str) -> None:
+def _install(uv: Path, commands: list, part: str) -> None:
     _STAMP.unlink(missing_ok=True)
     for command in commands:
-        if run_without_package_list(command, cwd=ROOT) != 0:
+        if run_without_package_list(command, cwd=ROOT, **cache_for(uv)) != 0:
             raise Problem(_NOT_INSTALLED)
     _STAMP.write_text(json.dumps({"state": _state(), "part": part}), encoding="utf-8")
 

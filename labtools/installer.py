@@ -1,5 +1,6 @@
 """Finds uv, the program that installs everything else, or fetches it into the project's own folder."""
 
+import os
 import re
 import shutil
 import sys
@@ -34,6 +35,13 @@ def find_uv(wheels: Path | None = None) -> Path:
         say("Fetching uv, which installs the rest ...")
         fetched = _fetch(wheels)
     return fetched
+
+
+def cache_for(uv: Path) -> dict[str, str]:
+    """A uv of our own keeps its downloads in the project too, so that deleting the folder removes everything."""
+    if "UV_CACHE_DIR" in os.environ or not uv.is_relative_to(TOOLS):
+        return {}
+    return {"UV_CACHE_DIR": str(TOOLS / "cache")}
 
 
 def is_recent(uv: Path) -> bool:
@@ -73,5 +81,5 @@ def _fetch_with_own_pip(source: list) -> str:
 
 
 def _install(python: list, options: list) -> str:
-    code, output = quiet([*python, "-m", "pip", "install", "--quiet", *options, requirement()])
+    code, output = quiet([*python, "-m", "pip", "install", "--quiet", "--no-cache-dir", *options, requirement()])
     return "" if code == 0 else output

@@ -20,6 +20,8 @@ _SETTINGS = {
         {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
 }
+_OWN_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
+                "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
 _PORTS_TO_TRY = 50
 _SECONDS_TO_START = 120
 _SECONDS_TO_STOP = 15  # for its kernels
@@ -95,9 +97,6 @@ def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
 
 
 def _environment(course: Path, token: str) -> dict[str, str]:
-    """Jupyter's own files go to .lab/jupyter; the kernels learn where the learner's guesses are kept."""
-    home = TOOLS / "jupyter"
-    return child_environment(
-        JUPYTER_TOKEN=token, JUPYTER_PREFER_ENV_PATH="1", SIMLIB_COURSE_HOME=str(course),
-        JUPYTER_CONFIG_DIR=str(home / "config"), JUPYTER_RUNTIME_DIR=str(home / "runtime"),
-        JUPYTERLAB_SETTINGS_DIR=str(home / "settings"), JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"))
+    """What Jupyter, IPython and matplotlib keep for a user goes to .lab, and the learner's guesses to his copies."""
+    folders = {name: str(TOOLS / "jupyter" / name.lower()) for name in _OWN_FOLDERS}
+    return child_environment(JUPYTER_TOKEN=token, SIMLIB_COURSE_HOME=str(course), **folders)

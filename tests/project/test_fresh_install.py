@@ -53,7 +53,8 @@ def test_a_folder_of_wheels_makes_the_same_course_without_a_network(tmp_path: Pa
     if this_kind() not in bundle.PLATFORMS:
         pytest.skip(f"cannot run on this system: no bundle is made for {this_kind()}")
     folder, wheels = unpack(tmp_path), tmp_path / "wheels for all"
-    run_in(folder, bare_environment(tmp_path), base_python(), "lab.py", "bundle", str(wheels), "--platform", this_kind())
+    run_in(folder, bare_environment(tmp_path), base_python(), "lab.py", "bundle", str(wheels),
+           "--platform", this_kind())
     other = unpack(tmp_path / "elsewhere")
     offline = bare_environment(tmp_path / "elsewhere", **NO_NETWORK)
     printed = run_in(other, offline, base_python(), "-c", UP_TO_JUPYTER, "--wheels", str(wheels))
