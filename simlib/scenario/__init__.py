@@ -1,5 +1,6 @@
 """Scenarios as plain data. Nothing here knows virtual time, Kafka's machinery or plots."""
 
+from simlib.scenario.describe import Description, describe
 from simlib.scenario.distributions import (
     Constant,
     Distribution,
@@ -22,7 +23,10 @@ from simlib.scenario.faults import (
     PowerLoss,
     Shutdown,
     SlowLink,
+    names,
+    request_kind,
 )
+from simlib.scenario.json_form import from_json, to_json
 from simlib.scenario.loads import (
     Bursts,
     InOrder,
@@ -34,6 +38,7 @@ from simlib.scenario.loads import (
     key_codes,
     key_names,
 )
+from simlib.scenario.paths import get, replace
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import (
     BrokerSettings,
@@ -44,8 +49,11 @@ from simlib.scenario.settings import (
     resolve_consumer,
     resolve_producer,
     resolve_topic,
+    session_problem,
 )
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
+from simlib.scenario.validation import check, problems
+from simlib.scenario.warnings import warnings
 
 __all__ = [
     "AddPartitions",
@@ -57,6 +65,7 @@ __all__ = [
     "ConsumerGroup",
     "ConsumerSettings",
     "Crash",
+    "Description",
     "Distribution",
     "Exponential",
     "Given",
@@ -86,10 +95,21 @@ __all__ = [
     "arrival_blocks",
     "arrival_times",
     "as_distribution",
+    "check",
+    "describe",
+    "from_json",
+    "get",
     "key_codes",
     "key_names",
+    "names",
+    "problems",
+    "replace",
+    "request_kind",
     "resolve_broker",
     "resolve_consumer",
     "resolve_producer",
     "resolve_topic",
+    "session_problem",
+    "to_json",
+    "warnings",
 ]

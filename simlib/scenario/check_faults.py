@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from simlib.scenario.check_fields import field_problems, label
+from simlib.scenario.check_shape import mended, shape_problems
 from simlib.scenario.check_topology import topology_problems
-from simlib.scenario.errors import PathError, did_you_mean, listed
+from simlib.scenario.errors import PathError, listed, what_exists
 from simlib.scenario.faults import (
     REQUEST_KINDS,
     STEP_KINDS,
@@ -24,13 +25,36 @@ from simlib.scenario.faults import (
     request_kind,
 )
 from simlib.scenario.field_info import is_number
-from simlib.scenario.paths import replace
+from simlib.scenario.paths import get, replace
 from simlib.scenario.scenario import INPUTS, Scenario
+from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 PRODUCES = ("produce", "metadata")
 CONSUMES = ("fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata", "find_coordinator")
-FIXED = ("faults", "inputs", "seed", "duration", "client", "brokers", "controllers", "services", "topics", "producers", "groups")
-FIXED_LEAVES = ("name", "topic", "partitions", "replication_factor", "keys", "static_membership", "records", "start", "arrivals")
+FIXED = (
+    "faults",
+    "inputs",
+    "seed",
+    "duration",
+    "client",
+    "brokers",
+    "controllers",
+    "services",
+    "topics",
+    "producers",
+    "groups",
+)
+FIXED_LEAVES = (
+    "name",
+    "topic",
+    "partitions",
+    "replication_factor",
+    "keys",
+    "static_membership", "consumers",
+    "records",
+    "start",
+    "arrivals",
+)
 
 
 def fault_problems(s: Scenario) -> Iterator[str]:
@@ -114,7 +138,7 @@ def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
         yield f"{label(fault)}: give one of nth=number and share=0...1"
     kinds = (*REQUEST_KINDS, *SYNONYMS)
     if fault.kind not in kinds:
-        yield f"{label(fault)}: no kind of request {fault.kind!r}{did_you_mean(fault.kind, kinds)} (there is: {listed(kinds)})"
+        yield f"{label(fault)}: no kind of request {fault.kind!r}{what_exists(fault.kind, kinds)}"
     elif fault.who in s.process_names() and request_kind(fault.kind) not in requests_of(s, fault.who):
         yield f"{label(fault)}: it sends no {fault.kind}; it sends {listed(requests_of(s, fault.who))}"
 
@@ -136,32 +160,33 @@ def growth_problems(s: Scenario) -> Iterator[str]:
     growths = [fault for fault in s.faults if isinstance(fault, AddPartitions)]
     for fault in sorted(growths, key=lambda fault: fault.at if is_number(fault.at) else 0):
         if fault.topic not in present:
-            yield f"{label(fault)}: no such topic{did_you_mean(fault.topic, present)} (there is: {listed(present)})"
+            yield f"{label(fault)}: no such topic{what_exists(fault.topic, present)}"
         elif is_number(fault.to) and fault.to <= present[fault.topic]:
-            yield f"{label(fault)}: to={fault.to} must be above the {present[fault.topic]} there are; Kafka only adds partitions"
-        elif is_number(fault.to):
+            yield f"{label(fault)}: to={fault.to} must be above {present[fault.topic]}; Kafka only adds partitions"
+        elif isinstance(fault.to, int):
             present[fault.topic] = fault.to
 
 
 def change_problems(s: Scenario, change: Change) -> Iterator[str]:
     where = label(change)
-    if not isinstance(change.path, str):
-        yield f"{where}: path must be a text such as 'producers.shop.rate'"
-        return
     try:
         changed = replace(s, change.path, change.value)
-    except PathError as error:
-        yield f"{where}: {error}"
+        now = get(s, change.path)
+    except (PathError, AttributeError, TypeError) as error:
+        yield f"{where}: {error}" if isinstance(error, PathError) else f"{where}: path must be a text"
         return
-    if hint := _fixed(change.path):
+    if hint := _fixed(change.path, now):
         yield f"{where} cannot change while the system runs{hint}"
-    else:
-        before = set(topology_problems(s))
-        yield from (f"{where}, value={change.value!r}: {line}" for line in topology_problems(changed) if line not in before)
+        return
+    before = {*topology_problems(s)}
+    after = [*shape_problems(changed), *topology_problems(mended(changed))]
+    yield from (f"{where}, value={change.value!r}: {line}" for line in after if line not in before)
 
 
-def _fixed(path: str) -> str | None:
+def _fixed(path: str, now: Any) -> str | None:
     """Why this cannot change during a run; None if it can."""
+    if isinstance(now, (Topic, Producer, ConsumerGroup)):
+        return ": it is a whole object; name one of its settings"
     root, _, leaf = path.split(".")[0], *path.rpartition(".")[1:]
     if leaf == "partitions":
         return "; use AddPartitions(topic, at, to)"

@@ -17,7 +17,7 @@ CHECKED_KINDS = ("number", "whole", "flag", "choice", "text", DISTRIBUTION)
 
 def label(thing: Plain) -> str:
     """How a problem names an object: Producer("shop")."""
-    first = getattr(thing, fields(thing)[0].name)  # type: ignore[arg-type]
+    first = getattr(thing, fields(thing)[0].name)
     shown = f'"{first}"' if isinstance(first, str) else repr(first)
     return f"{type(thing).__name__}({shown})"
 
@@ -25,7 +25,7 @@ def label(thing: Plain) -> str:
 def field_problems(thing: Plain, where: str | None = None) -> Iterator[str]:
     """Fields whose value their metadata does not allow; client settings are left to `setting_problems`."""
     where = label(thing) if where is None else where
-    for each in fields(thing):  # type: ignore[arg-type]
+    for each in fields(thing):
         info, value = info_of(each), getattr(thing, each.name)
         if info is None or info.kind not in CHECKED_KINDS or each.name in PRODUCER or each.name in CONSUMER:
             continue
@@ -46,20 +46,26 @@ def distribution_problems(value: Distribution, where: str, minimum: float | None
 def _own_rules(value: Distribution, where: str) -> Iterator[str]:
     if isinstance(value, Uniform) and is_number(value.low) and is_number(value.high) and value.low > value.high:
         yield f"{where}={value!r}: low must not be above high"
-    if isinstance(value, Given) and not (isinstance(value.values, tuple) and value.values and all(map(is_number, value.values))):
+    if isinstance(value, Given) and not (
+        isinstance(value.values, tuple) and value.values and all(map(is_number, value.values))
+    ):
         yield f"{where}={value!r}: values must be a list of numbers that is not empty"
 
 
 def rate_problems(rate: Distribution, where: str) -> Iterator[str]:
     """A rate that is drawn for each gap must stay clear of 0: the gap is its reciprocal."""
     if isinstance(rate, Exponential):
-        yield (f"{where}={rate!r}: a rate so often near 0 makes gaps without a mean; "
-               f"for random arrivals use rate={rate.mean!r}, arrivals=\"poisson\"")
+        yield (
+            f"{where}={rate!r}: a rate so often near 0 makes gaps without a mean; "
+            f'for random arrivals use rate={rate.mean!r}, arrivals="poisson"'
+        )
     elif not isinstance(rate, Lognormal) and rate.lowest() <= 0:
         yield f"{where}={rate!r} can be 0 or below; a rate must stay above 0"
 
 
-def setting_problems(table: dict[str, Setting], owner: str, client: str, given: Mapping[str, Any], where: str) -> Iterator[str]:
+def setting_problems(
+    table: dict[str, Setting], owner: str, client: str, given: Mapping[str, Any], where: str
+) -> Iterator[str]:
     """Settings that are unknown, belong to the other client, or have a value that is not allowed."""
     for name, value in given.items():
         if wrong := complaint(table, owner, client, name, value):

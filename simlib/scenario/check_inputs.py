@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simlib.scenario.errors import did_you_mean, listed
+from simlib.scenario.errors import did_you_mean, listed, what_exists
 from simlib.scenario.field_info import is_number
 from simlib.scenario.scenario import Scenario
 
@@ -21,7 +21,7 @@ def input_problems(s: Scenario) -> Iterator[str]:
     partitions = {topic.name: topic.partitions for topic in s.topics}
     for topic, rows in s.inputs.items():
         if topic not in partitions:
-            yield f"inputs: topic {topic!r} does not exist{did_you_mean(topic, partitions)} (there is: {listed(partitions)})"
+            yield f"inputs: topic {topic!r} does not exist{what_exists(topic, partitions)}"
         elif not isinstance(rows, tuple):
             yield f"inputs[{topic!r}] must be a list of records, not {type(rows).__name__}"
         else:
@@ -38,12 +38,12 @@ def rows_problems(topic: str, rows: tuple, partitions: int) -> Iterator[str]:
     for number, row in enumerate(rows):
         where = f"inputs[{topic!r}][{number}]"
         if not isinstance(row, Mapping):
-            yield f"{where}: {row!r} must be a mapping with value and optionally {listed(k for k in ROW_KEYS if k != 'value')}"
+            yield f"{where}: {row!r} must be a mapping with a value (a record has: {listed(ROW_KEYS)})"
             continue
         yield from row_problems(row, where, partitions)
         at = row.get("at", 0)
         if is_number(at) and at < previous:
-            yield f"{where}: at={at} comes after at={previous}; records are given in the order they are sent (no at means 0)"
+            yield f"{where}: at={at} comes after at={previous}; records are given in order (no at means 0)"
         previous = at if is_number(at) else previous
 
 
@@ -63,7 +63,7 @@ def row_problems(row: Mapping[str, Any], where: str, partitions: int) -> Iterato
 
 def _key_problems(key: Any, where: str) -> Iterator[str]:
     if key is not None and not isinstance(key, (str, bytes)):
-        yield f"{where}: key={key!r} is neither str nor bytes; write str({key!r}), or its bytes (they decide the partition)"
+        yield f"{where}: key={key!r} is neither str nor bytes; the bytes decide the partition: write str({key!r})"
 
 
 def _place_problems(row: Mapping[str, Any], where: str, partitions: int) -> Iterator[str]:
@@ -81,8 +81,13 @@ def headers_fit(headers: Any) -> bool:
     pairs = headers.items() if isinstance(headers, Mapping) else headers if isinstance(headers, (list, tuple)) else None
     if pairs is None:
         return headers is None
-    return all(isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str)
-               and isinstance(pair[1], (str, bytes)) for pair in pairs)
+    return all(
+        isinstance(pair, (list, tuple))
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and isinstance(pair[1], (str, bytes))
+        for pair in pairs
+    )
 
 
 def json_flaw(value: Any) -> str | None:
@@ -93,7 +98,9 @@ def json_flaw(value: Any) -> str | None:
         return None if math.isfinite(value) else f"{value!r} is not finite, which JSON cannot hold"
     if isinstance(value, Mapping):
         bad = next((key for key in value if not isinstance(key, str)), None)
-        return f"has the key {bad!r}; keys of a JSON object are texts" if bad is not None else _first_flaw(value.values())
+        return (
+            f"has the key {bad!r}; keys of a JSON object are texts" if bad is not None else _first_flaw(value.values())
+        )
     if type(value) is list:
         return _first_flaw(value)
     if type(value) is tuple:

@@ -17,7 +17,7 @@ from simlib.scenario.check_fields import (
     setting_problems,
 )
 from simlib.scenario.distributions import Distribution
-from simlib.scenario.errors import ConfigError, did_you_mean, listed
+from simlib.scenario.errors import ConfigError, listed, what_exists
 from simlib.scenario.field_info import is_number
 from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Replay, Weights, key_names
 from simlib.scenario.scenario import INPUTS, Scenario
@@ -58,13 +58,13 @@ def broker_problems(s: Scenario) -> Iterator[str]:
 
 
 def name_problems(s: Scenario) -> Iterator[str]:
-    things = (*s.topics, *s.groups, *s.services, *s.producers)
+    things: tuple[Any, ...] = (*s.topics, *s.groups, *s.services, *s.producers)
     for thing in things:
         if not NAME.fullmatch(thing.name):
             yield f"{label(thing)}: a name is 1 to 249 letters, digits, '.', '_' or '-'"
     for name in repeated(topic.name for topic in s.topics):
         yield f'Topic("{name}"): there are several topics of this name; names are unique'
-    declared = [thing.name for thing in (*s.groups, *s.services, *s.producers)]
+    declared = [thing.name for thing in things[len(s.topics) :]]
     doubles = repeated([*declared, *s.broker_names, *s.controller_names, *([INPUTS] if s.inputs else [])])
     for name in doubles:
         yield f'"{name}": names are unique over groups, services, producers, brokers, controllers and {INPUTS}'
@@ -80,8 +80,10 @@ def repeated(names: Any) -> list[str]:
 def topic_problems(s: Scenario, topic: Topic) -> Iterator[str]:
     yield from field_problems(topic)
     if is_number(topic.replication_factor) and topic.replication_factor > s.brokers:
-        yield (f"{label(topic)}: replication_factor={topic.replication_factor} needs as many brokers, "
-               f"but this scenario has {s.brokers} (brokers={s.brokers})")
+        yield (
+            f"{label(topic)}: replication_factor={topic.replication_factor} needs as many brokers, "
+            f"but this scenario has {s.brokers} (brokers={s.brokers})"
+        )
     if not isinstance(topic.config, Mapping):
         yield f"{label(topic)}: config={topic.config!r} must be a mapping of topic settings to values"
     else:
@@ -94,8 +96,9 @@ def producer_problems(s: Scenario, producer: Producer) -> Iterator[str]:
     yield from topic_name_problems(s, producer.topic, where, "sends to")
     yield from arrival_problems(producer, where)
     yield from key_problems(producer, where)
-    if is_number(producer.stop) and is_number(producer.start) and producer.stop <= producer.start:
-        yield f"{where}: stop={producer.stop} must be after start={producer.start}"
+    start, stop = producer.start, producer.stop
+    if is_number(start) and is_number(stop) and not start < stop:
+        yield f"{where}: stop={stop} must be after start={start}"
     if s.client in CLIENTS:
         overrides = normal_form(producer.overrides())
         single = list(setting_problems(PRODUCER, "producer", s.client, overrides, where))
@@ -109,7 +112,7 @@ def topic_name_problems(s: Scenario, name: Any, where: str, does: str) -> Iterat
     elif not isinstance(name, str):
         yield f"{where}: topic={name!r} must be the name of a topic"
     elif name not in known:
-        yield f"{where} {does} topic {name!r}, which does not exist{did_you_mean(name, known)} (there is: {listed(known)})"
+        yield f"{where} {does} topic {name!r}, which does not exist{what_exists(name, known)}"
 
 
 def arrival_problems(producer: Producer, where: str) -> Iterator[str]:
@@ -119,8 +122,10 @@ def arrival_problems(producer: Producer, where: str) -> Iterator[str]:
             yield f"{where}: rate={rate!r} says nothing new beside arrivals={arrivals!r}; leave it out"
         yield from _arrivals_object_problems(arrivals, where)
     elif arrivals not in ("constant", "poisson"):
-        yield (f'{where}: arrivals={arrivals!r} must be "constant", "poisson", Bursts(size, every), Replay(times) '
-               "or a distribution of the gaps")
+        yield (
+            f'{where}: arrivals={arrivals!r} must be "constant", "poisson", Bursts(size, every), Replay(times) '
+            "or a distribution of the gaps"
+        )
     elif rate is None:
         yield f"{where}: rate is missing; give records per second, such as rate=60"
     elif isinstance(rate, Distribution):
@@ -144,8 +149,12 @@ def _arrivals_object_problems(arrivals: Arrivals | Distribution, where: str) -> 
 
 
 def _rising(times: Any) -> bool:
-    return (isinstance(times, tuple) and all(map(is_number, times)) and (not times or times[0] >= 0)
-            and all(a <= b for a, b in pairwise(times)))
+    return (
+        isinstance(times, tuple)
+        and all(map(is_number, times))
+        and (not times or times[0] >= 0)
+        and all(a <= b for a, b in pairwise(times))
+    )
 
 
 def key_problems(producer: Producer, where: str) -> Iterator[str]:
@@ -158,7 +167,7 @@ def key_problems(producer: Producer, where: str) -> Iterator[str]:
         return
     for key in keys if isinstance(keys, tuple) else ():
         if not isinstance(key, (str, bytes)):
-            yield f"{where}: key {key!r} is neither str nor bytes; write str({key!r}), or its bytes (they decide the partition)"
+            yield f"{where}: key {key!r} is neither str nor bytes; the bytes decide the partition: write str({key!r})"
     if choice is not None:
         yield from _key_distribution_problems(producer, choice, where)
 
@@ -169,7 +178,11 @@ def _key_distribution_problems(producer: Producer, choice: Any, where: str) -> I
         return
     if producer.keys is None:
         yield f"{where}: key_distribution={choice!r} needs keys; give keys=30, say"
-    yield from field_problems(choice, f"{where}: key_distribution={choice!r}") if not isinstance(choice, (Weights, InOrder)) else ()
+    yield from (
+        field_problems(choice, f"{where}: key_distribution={choice!r}")
+        if not isinstance(choice, (Weights, InOrder))
+        else ()
+    )
     if isinstance(choice, Weights):
         yield from _weights_problems(producer, choice, where)
 
@@ -179,7 +192,7 @@ def _weights_problems(producer: Producer, weights: Weights, where: str) -> Itera
     if not (isinstance(values, tuple) and all(is_number(v) and v >= 0 for v in values) and sum(values) > 0):
         yield f"{where}: key_distribution={weights!r}: weights must be numbers, not below 0 and not all 0"
     elif producer.keys is not None and len(values) != len(key_names(producer.keys)):
-        yield f"{where}: key_distribution has {len(values)} weights for {len(key_names(producer.keys))} keys; give one for each"
+        yield f"{where}: key_distribution has {len(values)} weights for {len(key_names(producer.keys))} keys"
 
 
 def group_problems(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
@@ -219,7 +232,7 @@ def service_problems(service: Service) -> Iterator[str]:
     if not (inspect.iscoroutinefunction(main) or inspect.iscoroutinefunction(getattr(main, "__call__", None))):  # noqa: B004
         yield f"{where}: main must be an `async def` that takes app, not {main!r}"
     elif not _takes_one(main):
-        yield f"{where}: main must take exactly one argument, its app: `async def {getattr(main, '__name__', 'main')}(app):`"
+        yield f"{where}: main must take exactly one argument, as in `async def main(app):`"
 
 
 def _takes_one(main: Any) -> bool:

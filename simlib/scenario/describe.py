@@ -22,7 +22,7 @@ from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 @dataclass(frozen=True)
 class Description:
-    """One settable value. `value` is what is typed (None: not given); `effective` what is in force, client defaults included."""
+    """One settable value. `value` is what is typed (None: not given), `effective` what is in force."""
 
     path: str
     label: str
@@ -46,8 +46,20 @@ def describe(obj: Plain, path: str) -> Description:
     info = _info(parent, parent_path, leaf)
     effective = _effective(obj, parent, parent_path, leaf) if value is None else value
     low, high = _range(obj, info, effective)
-    return Description(path, info.label, info.kind, info.unit, low, high, info.step, info.log, info.help, info.choices,
-                       value, effective)
+    return Description(
+        path,
+        info.label,
+        info.kind,
+        info.unit,
+        low,
+        high,
+        info.step,
+        info.log,
+        info.help,
+        info.choices,
+        value,
+        effective,
+    )
 
 
 def _info(parent: Any, parent_path: str, leaf: str) -> FieldInfo:

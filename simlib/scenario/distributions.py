@@ -1,9 +1,9 @@
-"""Distributions of times and rates. Each turns uniform draws into its own by the inverse of its distribution function."""
+"""Distributions of times and rates. Each turns uniforms into its draws by the inverse of its distribution function."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from simlib.scenario.plain import Plain, plain
 
 class Distribution(Plain):
     """Base: a subclass gives `mean`, `describe` and `_quantile`."""
+
+    if TYPE_CHECKING:  # a real property would hide the field of the same name in a subclass
+
+        @property
+        def mean(self) -> float: ...
 
     def _quantile(self, u: np.ndarray) -> np.ndarray:
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """Named draws: draw i of a stream is a function of (seed, names, i) and of nothing else.
 
-A stream is the raw output of NumPy's Philox4x64 bit generator, which is counter-based: any draw is found without making those
-before it. NumPy keeps the raw output of its bit generators stable between versions, but not its distributions
+A stream is the raw output of NumPy's Philox4x64 bit generator, which is counter-based: any draw is found without making
+those before it. NumPy keeps the raw output of its bit generators stable between versions, but not its distributions
 (NEP 19), so uniforms are made here.
 """
 

@@ -27,16 +27,20 @@ class ScenarioError(ValueError):
         return type(self), (self.problems,)
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """"; did you mean linger_ms?" or nothing, to be put at the end of an error."""
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """ "; did you mean linger_ms?" or nothing, to be put at the end of an error."""
     close = get_close_matches(str(given), list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def what_exists(given: object, known: Iterable[str], most: int = 50) -> str:
+    """"; did you mean billing? (there is: billing, audit)", to be put at the end of an error."""
+    known = list(known)
+    return f"{did_you_mean(given, known)} (there is: {listed(known, most)})"
+
+
 def listed(names: Iterable[object], most: int = 12) -> str:
     """Names in one readable line; a long list is cut and counted."""
-    names = [str(name) for name in names]
-    if not names:
-        return "none"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    texts = list(dict.fromkeys(map(str, names)))
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return (", ".join(texts[:most]) or "none") + more

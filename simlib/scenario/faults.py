@@ -5,41 +5,36 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import Any
 
-from simlib.scenario.field_info import declared
+from simlib.scenario.field_info import FieldInfo, declared
 from simlib.scenario.plain import Plain, plain
 
-REQUEST_KINDS = ("produce", "fetch", "replica_fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata",
-                 "find_coordinator", "effect")
+REQUEST_KINDS = (
+    "produce",
+    "fetch",
+    "replica_fetch",
+    "join",
+    "sync",
+    "heartbeat",
+    "leave",
+    "commit",
+    "metadata",
+    "find_coordinator",
+    "effect",
+)
 SYNONYMS = {"send": "produce"}
 STEP_KINDS = ("receive", "commit", "send", "execute")
 
-INSTANT = {"unit": "s", "low": 0, "minimum": 0}
+INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, help="Seconds after the scenario's start.")
+RESTART = FieldInfo(
+    "Restart after", unit="s", low=0, high=120, minimum=0, help="Seconds until it is started again; None: never.")
+SPAN = FieldInfo("Duration", unit="s", low=0.1, high=120, minimum=0, exclusive=True, help="How long it lasts.")
+WHICH = FieldInfo(
+    "Number", "whole", low=1, high=1_000, step=1, minimum=1, help="Which one, counted from 1 over all incarnations.")
+SHARE = FieldInfo("Share", low=0, high=1, step=0.01, minimum=0, maximum=1, help="The share that is lost.")
 
 
 class Fault(Plain):
     """Base of all faults."""
-
-
-def instant(label: str = "At", **about: Any) -> Any:
-    return declared(label, help="Seconds after the scenario's start.", **INSTANT, **about)
-
-
-def restart() -> Any:
-    return declared("Restart after", default=None, unit="s", low=0, high=120, minimum=0,
-                    help="Seconds until it is started again; None: never.")
-
-
-def span() -> Any:
-    return declared("Duration", unit="s", low=0.1, high=120, minimum=0, exclusive=True, help="How long it lasts.")
-
-
-def nth(default: Any) -> Any:
-    return declared("Number", default=default, kind="whole", low=1, high=1_000, step=1, minimum=1,
-                    help="Which one, counted from 1 over all incarnations.")
-
-
-def share() -> Any:
-    return declared("Share", default=None, low=0, high=1, step=0.01, minimum=0, maximum=1, help="The share that is lost.")
 
 
 @plain
@@ -50,12 +45,12 @@ class Crash(Fault):
     """
 
     who: str
-    at: float | None = instant(default=None)
-    restart_after: float | None = restart()
+    at: float | None = declared(INSTANT, default=None)
+    restart_after: float | None = declared(RESTART, default=None)
     _: KW_ONLY
     before: str | None = None
     after: str | None = None
-    nth: int = nth(1)
+    nth: int = declared(WHICH, default=1)
 
     @property
     def step(self) -> str | None:
@@ -68,8 +63,8 @@ class Shutdown(Fault):
     """A clean end: a consumer leaves its group, a broker hands its leaders over first."""
 
     who: str
-    at: float = instant()
-    restart_after: float | None = restart()
+    at: float = declared(INSTANT)
+    restart_after: float | None = declared(RESTART, default=None)
 
 
 @plain
@@ -77,8 +72,8 @@ class PowerLoss(Fault):
     """Several machines lose power at once: what was only in the page cache is gone."""
 
     whos: str | tuple[str, ...]
-    at: float = instant()
-    restart_after: float | None = restart()
+    at: float = declared(INSTANT)
+    restart_after: float | None = declared(RESTART, default=None)
 
 
 @plain
@@ -86,8 +81,8 @@ class Pause(Fault):
     """A process stands still (a long garbage collection, SIGSTOP) and then goes on as if nothing had been."""
 
     who: str
-    at: float = instant()
-    duration: float = span()
+    at: float = declared(INSTANT)
+    duration: float = declared(SPAN)
 
 
 @plain
@@ -96,8 +91,8 @@ class NetworkCut(Fault):
 
     a: str | tuple[str, ...]
     b: str | tuple[str, ...]
-    at: float = instant()
-    duration: float = span()
+    at: float = declared(INSTANT)
+    duration: float = declared(SPAN)
 
 
 @plain
@@ -106,8 +101,8 @@ class SlowLink(Fault):
 
     a: str | tuple[str, ...]
     b: str | tuple[str, ...]
-    at: float = instant()
-    duration: float = span()
+    at: float = declared(INSTANT)
+    duration: float = declared(SPAN)
     latency: float = declared("Latency", unit="s", low=0.001, high=1, log=True, minimum=0, help="One way.")
 
 
@@ -117,8 +112,8 @@ class LoseRequest(Fault):
 
     who: str
     kind: str
-    nth: int | None = nth(None)
-    share: float | None = share()
+    nth: int | None = declared(WHICH, default=None)
+    share: float | None = declared(SHARE, default=None)
 
 
 @plain
@@ -127,8 +122,8 @@ class LoseReply(Fault):
 
     who: str
     kind: str
-    nth: int | None = nth(None)
-    share: float | None = share()
+    nth: int | None = declared(WHICH, default=None)
+    share: float | None = declared(SHARE, default=None)
 
 
 @plain
@@ -136,7 +131,7 @@ class AddPartitions(Fault):
     """A topic grows to `to` partitions."""
 
     topic: str
-    at: float = instant()
+    at: float = declared(INSTANT)
     to: int = declared("To", kind="whole", low=1, high=24, step=1, minimum=1, help="The new number of partitions.")
 
 
@@ -145,7 +140,7 @@ class Change(Fault):
     """A setting changes while the system runs: `Change("producers.shop.rate", at=30, value=200)`."""
 
     path: str
-    at: float = instant()
+    at: float = declared(INSTANT)
     value: Any = None
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 DISTRIBUTION = "distribution"  # a number or a distribution of numbers
 
 
 @dataclass(frozen=True)
 class FieldInfo:
-    """Metadata of one field. `low`, `high`, `step`, `log` are the slider's; `minimum` and `maximum` are what is allowed at all."""
+    """Metadata of one field. `low`, `high`, `step`, `log` are the slider's; `minimum` and `maximum` what is allowed."""
 
     label: str
     kind: str = "number"  # number | whole | flag | choice | text | distribution
@@ -62,7 +62,7 @@ class FieldInfo:
         return words + (" or a distribution" if self.kind == DISTRIBUTION else "")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """A finite real number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -72,9 +72,10 @@ def is_one_of(value: Any, choices: tuple) -> bool:
     return any(value == each and type(value) is type(each) for each in choices)
 
 
-def declared(label: str, *, default: Any = ..., **about: Any) -> Any:
-    """A dataclass field that carries its FieldInfo."""
-    info = FieldInfo(label, optional=default is None, **about)
+def declared(label: str | FieldInfo, *, default: Any = ..., **about: Any) -> Any:
+    """A dataclass field that carries its FieldInfo, ready-made or by its label and the rest."""
+    info = FieldInfo(label, **about) if isinstance(label, str) else label
+    info = replace(info, optional=default is None)
     given: Mapping[str, Any] = {} if default is ... else {"default": default}
     return field(metadata={"info": info}, **given)
 

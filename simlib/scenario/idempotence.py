@@ -1,14 +1,14 @@
 """What a producer's client does with settings that contradict each other (K12, K22, K23).
 
-Java: KafkaProducer.configureDeliveryTimeout, ProducerConfig.postProcessAndValidateIdempotenceConfigs. kafka-python 3.0.12:
-kafka/producer/kafka.py and RecordAccumulator. The two differ in two places, and each is modelled as it is: too many
-requests in flight (Java refuses, kafka-python switches idempotence off), and a default delivery timeout that is too small (Java raises
-it, kafka-python refuses).
+Java: KafkaProducer.configureDeliveryTimeout, ProducerConfig.postProcessAndValidateIdempotenceConfigs. kafka-python
+3.0.12: kafka/producer/kafka.py, RecordAccumulator. They differ twice; each is modelled as it is. Too many requests
+in flight: Java refuses, kafka-python switches idempotence off. A default delivery timeout that is too small: Java raises
+it, kafka-python refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 IDEMPOTENT_IN_FLIGHT = 5
@@ -26,19 +26,26 @@ def idempotence_rules(client: str, overrides: Mapping[str, Any], values: dict[st
 def _idempotence(client: str, overrides: Mapping, values: dict, problems: list[str], notes: list[str]) -> None:
     if not values["enable_idempotence"]:
         return
-    conflicts = list(_conflicts(overrides, values))
-    refused = [text for name, text in conflicts
-               if "enable_idempotence" in overrides or (client == "java" and name != "acks" and name != "retries")]
+    conflicts = list(_conflicts(values))
+    refused = [
+        text
+        for name, text in conflicts
+        if "enable_idempotence" in overrides or (client == "java" and name != "acks" and name != "retries")
+    ]
     if refused:
-        problems.append(f"idempotence needs acks='all', retries above 0 and at most {IDEMPOTENT_IN_FLIGHT} requests in flight, "
-                        f"but {' and '.join(refused)}; change that, or set enable_idempotence=False")
+        problems.append(
+            f"idempotence needs acks='all', retries above 0 and at most {IDEMPOTENT_IN_FLIGHT} requests in flight, "
+            f"but {' and '.join(refused)}; change that, or set enable_idempotence=False"
+        )
     elif conflicts:
         values["enable_idempotence"] = False
-        notes.append(f"{' and '.join(text for _, text in conflicts)} switches idempotence off without a word: "
-                     "a retry may now duplicate or reorder records")
+        notes.append(
+            f"{' and '.join(text for _, text in conflicts)} switches idempotence off without a word: "
+            "a retry may now duplicate or reorder records"
+        )
 
 
-def _conflicts(overrides: Mapping, values: Mapping):
+def _conflicts(values: Mapping) -> Iterator[tuple[str, str]]:
     if values["acks"] != "all":
         yield "acks", f"acks={values['acks']!r}"
     if values["retries"] == 0:

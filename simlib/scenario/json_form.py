@@ -1,6 +1,7 @@
 """A scenario as JSON, and back. Only a scenario without code has a JSON form.
 
-An object is {"type": its class, field: value, ...}, with the fields that differ from their default; bytes are {"base64": text}.
+An object is {"type": its class, field: value, ...} with the fields that differ from their default; bytes are
+{"base64": text}.
 """
 
 from __future__ import annotations
@@ -12,23 +13,40 @@ from typing import Any
 
 from simlib.scenario import distributions, faults, loads, topology
 from simlib.scenario.check_inputs import json_flaw
-from simlib.scenario.errors import ConfigError, ScenarioError, did_you_mean, listed
+from simlib.scenario.errors import ConfigError, ScenarioError, what_exists
 from simlib.scenario.plain import Plain, changed_fields
 from simlib.scenario.scenario import INPUTS, Scenario
 
 FORMAT = 1
 RAW = ("config", "broker_config")  # mappings of settings: no objects inside
 TYPES: dict[str, type[Plain]] = {
-    each.__name__: each for each in (
-        Scenario, topology.Topic, topology.Producer, topology.ConsumerGroup, *faults.FAULTS,
-        distributions.Constant, distributions.Exponential, distributions.Lognormal, distributions.Uniform, distributions.Given,
-        loads.Bursts, loads.Replay, loads.Zipf, loads.Weights, loads.InOrder)}
+    each.__name__: each
+    for each in (
+        Scenario,
+        topology.Topic,
+        topology.Producer,
+        topology.ConsumerGroup,
+        *faults.FAULTS,
+        distributions.Constant,
+        distributions.Exponential,
+        distributions.Lognormal,
+        distributions.Uniform,
+        distributions.Given,
+        loads.Bursts,
+        loads.Replay,
+        loads.Zipf,
+        loads.Weights,
+        loads.InOrder,
+    )
+}
 
 
 def to_json(scenario: Scenario, indent: int | None = 2) -> str:
     """The JSON text of a scenario. Raises ScenarioError where it holds code or a value that JSON does not know."""
-    code = [f'Service("{each.name}") is code, which JSON cannot hold; keep the scenario as Python (print(scenario) shows it)'
-            for each in scenario.services]
+    code = [
+        f'Service("{each.name}") is code, which JSON cannot hold; keep the scenario as Python'
+        for each in scenario.services
+    ]
     if code:
         raise ScenarioError(code)
     form = {"format": FORMAT, **encoded(scenario)}
@@ -43,18 +61,20 @@ def from_json(text: str) -> Scenario:
         raise ScenarioError([f"this is not JSON: {error}"]) from error
     version = form.pop("format", None) if isinstance(form, dict) else None
     if version != FORMAT:
-        raise ScenarioError([f"a scenario in JSON has \"format\": {FORMAT}, this text has {version!r}"])
+        raise ScenarioError([f'a scenario in JSON has "format": {FORMAT}, this text has {version!r}'])
     found = decoded(form, "scenario")
     if not isinstance(found, Scenario):
-        raise ScenarioError([f"the outermost object must have \"type\": \"Scenario\", not {form.get('type')!r}"])
+        raise ScenarioError([f'the outermost object must have "type": "Scenario", not {form.get("type")!r}'])
     return found
 
 
 def encoded(value: Any) -> Any:
     """Objects, tuples and bytes as JSON's dicts, lists and texts."""
     if isinstance(value, Plain):
-        return {"type": type(value).__name__,
-                **{name: _encoded_field(name, item) for name, item in changed_fields(value)}}
+        return {
+            "type": type(value).__name__,
+            **{name: _encoded_field(name, item) for name, item in changed_fields(value)},
+        }
     if isinstance(value, bytes):
         return {"base64": b64encode(value).decode("ascii")}
     if isinstance(value, (tuple, list)):
@@ -96,7 +116,9 @@ def _built(form: dict[str, Any], where: str) -> Plain:
     name = form.get("type")
     kind = TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ScenarioError([f"{where}: no such type {name!r}{did_you_mean(str(name), TYPES)} (there is: {listed(TYPES, 40)})"])
+        raise ScenarioError(
+            [f"{where}: no such type {name!r}{what_exists(name, TYPES)}"]
+        )
     values = {field: _decoded_field(field, item, f"{where}.{field}") for field, item in form.items() if field != "type"}
     try:
         return kind(**values)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simlib.scenario.distributions import Constant, Distribution, Exponential, as_distribution
+from simlib.scenario.distributions import Constant, Distribution, Exponential
 from simlib.scenario.draws import Stream
 from simlib.scenario.field_info import declared
 from simlib.scenario.plain import Plain, plain
@@ -95,16 +95,17 @@ def key_codes(producer: Producer, stream: Stream, start: int, n: int) -> np.ndar
 
 
 def arrival_times(producer: Producer, stream: Stream, until: float) -> np.ndarray:
-    """All instants (int64 ns, rising) before `until` seconds at which the producer creates a record; record i is element i."""
+    """The instants (int64 ns) before `until` seconds at which the producer creates its records 0, 1, ..."""
     blocks = list(arrival_blocks(producer, stream, until))
     return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
 
 
-def arrival_blocks(producer: Producer, stream: Stream, until: float, start: float | None = None,
-                   first: int = 0) -> Iterator[np.ndarray]:
+def arrival_blocks(
+    producer: Producer, stream: Stream, until: float, start: float | None = None, first: int = 0
+) -> Iterator[np.ndarray]:
     """The same in blocks of at most 4,096 records.
 
-    `start` and `first` continue a producer whose rate has changed: record `first` is the first one reckoned from `start`.
+    `start` and `first` continue a producer whose rate has changed: record `first` is the first reckoned from `start`.
     """
     begin = producer.start if start is None else start
     end = until if producer.stop is None else min(until, producer.stop)
@@ -139,8 +140,7 @@ def _block(producer: Producer, stream: Stream, number: int, n: int, first: int, 
         return _nanoseconds((since // arrivals.size) * arrivals.every), 0
     gaps = _gaps(producer)
     if gaps is None:
-        rate = as_distribution(producer.rate).mean
-        return np.rint(since * (SECOND * 1.0) / rate).astype(np.int64), 0
+        return np.rint(since * float(SECOND) / mean_rate(producer)).astype(np.int64), 0
     # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks.
     times = carry + np.cumsum(_nanoseconds(gaps.draws(stream, number, n)))
     return times, int(times[-1])
@@ -151,17 +151,24 @@ def _gaps(producer: Producer) -> Distribution | None:
     if isinstance(producer.arrivals, Distribution):
         return producer.arrivals
     if producer.arrivals == "poisson":
-        return Exponential(1 / as_distribution(producer.rate).mean)
+        return Exponential(1 / mean_rate(producer))
     if isinstance(producer.rate, Distribution) and not isinstance(producer.rate, Constant):
         return _Reciprocal(producer.rate)
     return None
 
 
-class _Reciprocal:
+def mean_rate(producer: Producer) -> float:
+    """Records per second on average. Raises ValueError for arrivals that need no rate."""
+    if producer.rate is None:
+        raise ValueError(f"{producer!r} has no rate")
+    return producer.rate.mean if isinstance(producer.rate, Distribution) else producer.rate
+
+
+@plain
+class _Reciprocal(Distribution):
     """Gaps of a producer whose rate is drawn anew for each record."""
 
-    def __init__(self, rate: Distribution):
-        self.rate = rate
+    rate: Distribution
 
     def draws(self, stream: Stream, start: int, n: int) -> np.ndarray:
         return 1.0 / self.rate.draws(stream, start, n)

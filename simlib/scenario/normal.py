@@ -1,7 +1,7 @@
 """The inverse of the normal distribution function, vectorised.
 
-Algorithm AS 241 (PPND16): M. J. Wichura, "The Percentage Points of the Normal Distribution", Applied Statistics 37 (1988), 477-484;
-accurate to about 1 part in 10**16. Coefficients are in rising powers, as in the paper.
+Algorithm AS 241 (PPND16): M. J. Wichura, "The Percentage Points of the Normal Distribution", Applied Statistics 37
+(1988), 477-484; accurate to about 1 part in 10**16. Coefficients are in rising powers, as in the paper.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings by path: `groups.billing.auto_commit_interval_ms`, `faults.0.restart_after`, `broker_config.min_insync_replicas`."""
+"""Settings by path, such as `groups.billing.auto_commit_interval_ms`, `faults.0.restart_after`, `broker_config.x`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def child(here: Any, key: Any) -> Any:
 
 
 def step(here: Any, rest: str, trail: str) -> tuple[str, Any, str]:
-    """The first name of a path, the key it stands for, and the rest. A name may hold dots: the longest that fits is taken."""
+    """The first name of a path, the key it stands for, and the rest. Names may hold dots: the longest wins."""
     keys = keys_at(here, trail)
     for name in sorted(keys, key=len, reverse=True):
         if rest == name or rest.startswith(name + "."):
@@ -71,12 +71,13 @@ def keys_at(here: Any, trail: str = "") -> dict[str, Any]:
     """What may follow: text in a path -> field name, index or mapping key."""
     if isinstance(here, tuple):
         return {str(i): i for i in range(len(here))} | {
-            thing.name: i for i, thing in enumerate(here) if isinstance(getattr(thing, "name", None), str)}
+            thing.name: i for i, thing in enumerate(here) if isinstance(getattr(thing, "name", None), str)
+        }
     if isinstance(here, Mapping):
         known = CONFIG_TABLES.get(trail.rpartition(".")[2], {})
         return {str(key): key for key in [*here, *known]}
     if isinstance(here, Plain):
-        return {each.name: each.name for each in dataclasses.fields(here)}  # type: ignore[arg-type]
+        return {each.name: each.name for each in dataclasses.fields(here)}
     return {}
 
 

@@ -21,7 +21,7 @@ class FrozenDict(dict):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a scenario is frozen; make a changed copy with replace(scenario, path, value)")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self))
@@ -43,11 +43,12 @@ def freeze(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True, repr=False)
 class Plain:
     """Base of all scenario objects (made a frozen dataclass by `plain`)."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):  # type: ignore[arg-type]
+        for each in fields(self):
             object.__setattr__(self, each.name, self._frozen(each.name, getattr(self, each.name)))
 
     def _frozen(self, name: str, value: Any) -> Any:
@@ -89,7 +90,7 @@ def shown(value: Any) -> str:
 @dataclass_transform(frozen_default=True, field_specifiers=(field, declared))
 def plain(cls: T) -> T:
     """Class decorator: a frozen dataclass whose constructor says which fields exist when one is unknown."""
-    made = dataclass(frozen=True, repr=False)(cls)
+    made: Any = dataclass(frozen=True, repr=False)(cls)
     original = made.__init__
     known = [each.name for each in fields(made)]
 

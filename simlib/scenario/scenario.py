@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from simlib.scenario.distributions import Distribution
-from simlib.scenario.errors import did_you_mean, listed
+from simlib.scenario.errors import what_exists
 from simlib.scenario.faults import Fault
 from simlib.scenario.field_info import DISTRIBUTION, declared
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
@@ -30,18 +30,59 @@ class Scenario(Plain):
     services: tuple[Service, ...] = ()
     faults: tuple[Fault, ...] = ()
     inputs: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=FrozenDict)
-    brokers: int = declared("Brokers", default=3, kind="whole", low=1, high=9, step=1, minimum=1, help="broker-0, broker-1, ...")
-    controllers: int = declared("Controllers", default=1, kind="whole", low=1, high=1, step=1, minimum=1, maximum=1,
-                                help="controller-0 elects leaders and keeps the in-sync replicas.")
-    client: str = declared("Client", default="kafka-python", kind="choice", choices=CLIENTS,
-                           help="Whose defaults and habits producers and consumers have.")
+    brokers: int = declared(
+        "Brokers", default=3, kind="whole", low=1, high=9, step=1, minimum=1, help="broker-0, broker-1, ..."
+    )
+    controllers: int = declared(
+        "Controllers",
+        default=1,
+        kind="whole",
+        low=1,
+        high=1,
+        step=1,
+        minimum=1,
+        maximum=1,
+        help="controller-0 elects leaders and keeps the in-sync replicas.",
+    )
+    client: str = declared(
+        "Client",
+        default="kafka-python",
+        kind="choice",
+        choices=CLIENTS,
+        help="Whose defaults and habits producers and consumers have.",
+    )
     broker_config: Mapping[str, Any] = field(default_factory=FrozenDict)
-    latency: float | Distribution = declared("Latency", default=0.0005, kind=DISTRIBUTION, unit="s", low=0.0001, high=0.1,
-                                             log=True, minimum=0, help="One way, on every link.")
-    duration: float = declared("Duration", default=600.0, unit="s", low=1, high=600, log=True, minimum=0, exclusive=True,
-                               help="The run ends here, or earlier when nothing is left to do.")
-    seed: int = declared("Seed", default=0, kind="whole", low=0, high=100, step=1,
-                         help="Another seed is another run of the same scenario.")
+    latency: float | Distribution = declared(
+        "Latency",
+        default=0.0005,
+        kind=DISTRIBUTION,
+        unit="s",
+        low=0.0001,
+        high=0.1,
+        log=True,
+        minimum=0,
+        help="One way, on every link.",
+    )
+    duration: float = declared(
+        "Duration",
+        default=600.0,
+        unit="s",
+        low=1,
+        high=600,
+        log=True,
+        minimum=0,
+        exclusive=True,
+        help="The run ends here, or earlier when nothing is left to do.",
+    )
+    seed: int = declared(
+        "Seed",
+        default=0,
+        kind="whole",
+        low=0,
+        high=100,
+        step=1,
+        help="Another seed is another run of the same scenario.",
+    )
 
     def _frozen(self, name: str, value: Any) -> Any:
         if name == INPUTS and isinstance(value, Mapping):
@@ -78,7 +119,8 @@ class Scenario(Plain):
 
     def process_names(self) -> tuple[str, ...]:
         """Everything that can be killed: members of groups, instances of services, producers, brokers, controllers."""
-        members = [member for each in (*self.groups, *self.services) for member in each.members]
+        declared: tuple[Any, ...] = (*self.groups, *self.services)
+        members = [member for each in declared for member in each.members]
         senders = [producer.name for producer in self.producers] + ([INPUTS] if self.inputs else [])
         return (*members, *senders, *self.broker_names, *self.controller_names)
 
@@ -90,7 +132,7 @@ def _named(things: Iterable[Any], name: str, what: str) -> Any:
         if thing.name == name:
             return thing
     known = [thing.name for thing in things]
-    raise KeyError(f"no {what} {name!r}{did_you_mean(name, known)} (there is: {listed(known)})")
+    raise KeyError(f"no {what} {name!r}{what_exists(name, known)}")
 
 
 def _rows(rows: Any) -> Any:
@@ -109,5 +151,3 @@ def _lines(name: str, value: Any) -> list[str]:
     if isinstance(value, tuple) and value and all(isinstance(each, Plain) for each in value):
         return [f"{name}=[", *(f"    {shown(each)}," for each in value), "],"]
     return [f"{name}={shown(value)},"]
-
-

@@ -115,8 +115,10 @@ def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSetti
     values = filled(CONSUMER, "consumer", client, normal_form(overrides))
     heartbeat, session = values["heartbeat_interval_ms"], values["session_timeout_ms"]
     if heartbeat >= session:
-        raise ConfigError(f"heartbeat_interval_ms={heartbeat} must be lower than session_timeout_ms={session}; "
-                          "Kafka advises a third of it")
+        raise ConfigError(
+            f"heartbeat_interval_ms={heartbeat} must be lower than session_timeout_ms={session}; "
+            "Kafka advises a third of it"
+        )
     instance = values["group_instance_id"]
     if instance is not None and not INSTANCE_ID.fullmatch(instance):
         raise ConfigError(f"group_instance_id={instance!r} must be 1 to 249 letters, digits, '.', '_' or '-'")
@@ -147,8 +149,10 @@ def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str |
     low, high = broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms
     if low <= consumer.session_timeout_ms <= high:
         return None
-    return (f"session_timeout_ms={consumer.session_timeout_ms} is refused by the brokers, who allow {low} to {high}; "
-            "change it, or broker_config's group_min_session_timeout_ms and group_max_session_timeout_ms")
+    return (
+        f"session_timeout_ms={consumer.session_timeout_ms} is refused by the brokers, who allow {low} to {high}; "
+        "change it, or broker_config's group_min_session_timeout_ms and group_max_session_timeout_ms"
+    )
 
 
 def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +170,9 @@ def filled(table: dict[str, Setting], owner: str, client: str, overrides: Mappin
     """All values of a table: the overrides over this client's defaults. Raises ConfigError naming everything wrong."""
     if client not in CLIENTS:
         raise ConfigError(f"client={client!r} is not modelled; there are {listed(CLIENTS)}")
-    problems = [problem for name, value in overrides.items() if (problem := complaint(table, owner, client, name, value))]
+    problems = [
+        problem for name, value in overrides.items() if (problem := complaint(table, owner, client, name, value))
+    ]
     if problems:
         raise ConfigError("; ".join(problems))
     defaults = {name: row.default(client) for name, row in table.items()}
@@ -179,7 +185,8 @@ def complaint(table: dict[str, Setting], owner: str, client: str, name: str, val
     if row is None:
         return f"{name!r} is no setting of a {owner} here{did_you_mean(name, table)} (there are: {listed(table, 40)})"
     if row.default(client) == ABSENT:
-        return f"{name} is a setting of the other client: {client} does not have it (remove it, or use client={_other(client)!r})"
+        other = next(each for each in CLIENTS if each != client)
+        return f"{name} is a setting of {other} alone, not of {client} (remove it, or set client={other!r})"
     wrong = assignors_complaint(value, row.info.choices) if row.info.kind == "assignors" else row.info.complaint(value)
     return f"{name}={value!r} {wrong}" if wrong else None
 
@@ -189,10 +196,6 @@ def assignors_complaint(value: Any, known: tuple[str, ...]) -> str | None:
     if isinstance(value, tuple) and value and all(isinstance(each, str) and each in known for each in value):
         return None
     return f"must be one or several of {', '.join(map(repr, known))}"
-
-
-def _other(client: str) -> str:
-    return next(name for name in CLIENTS if name != client)
 
 
 def _increasing(values: Mapping[str, Any], lower: str, upper: str) -> None:

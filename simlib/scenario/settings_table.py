@@ -1,7 +1,7 @@
-"""The defaults table: every modelled setting of the clients, brokers and topics, with its default, unit, range and help.
+"""The defaults table: every modelled setting of clients, brokers and topics: its default, unit, range and help.
 
-Names, units and defaults are kafka-python's; the source of both columns is semantics 1.6 (Java client 4.x, kafka-python 3.0.12).
-A test compares kafka-python's column with the installed client.
+Names and units are kafka-python's. The columns are those of the Java client 4.x (ProducerConfig, ConsumerConfig) and of
+kafka-python 3.0.12; a test compares kafka-python's with the installed client.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def ms(label: str, low: float, high: float, help: str, step: float | None = None
     return FieldInfo(label, "number", "ms", low, high, step, log, help, minimum=0)
 
 
-def count(label: str, low: float, high: float, help: str, minimum: int = 0, unit: str = "", log: bool = True) -> FieldInfo:
+def count(
+    label: str, low: float, high: float, help: str, minimum: int = 0, unit: str = "", log: bool = True
+) -> FieldInfo:
     return FieldInfo(label, "whole", unit, low, high, 1, log, help, minimum=minimum)
 
 
@@ -51,50 +53,79 @@ def choice(label: str, choices: tuple, help: str) -> FieldInfo:
 
 
 PRODUCER = {
-    "acks": both("all", choice("Acks", (0, 1, "all"), "Whose yes a send waits for: nobody's (0), the leader's (1), all in-sync replicas' (all).")),
-    "enable_idempotence": both(True, flag("Idempotence", "The broker drops a batch that this producer session has sent before.")),
+    "acks": both("all",
+        choice("Acks", (0, 1, "all"), "Whose yes a send waits for: nobody's, the leader's, all in-sync replicas'.")),
+    "enable_idempotence": both(True,
+        flag("Idempotence", "The broker drops a batch that this producer session has sent before.")),
     "max_in_flight_requests_per_connection": both(
         5, count("In flight", 1, 10, "Requests sent to one broker and not answered yet.", minimum=1, log=False)),
-    "retries": Setting(math.inf, MAX_INT, count("Retries", 0, 10, "Resends of a failed batch; by default only the delivery timeout limits them.", log=False)),
-    "linger_ms": Setting(0, 5, ms("Linger", 0, 200, "How long a batch waits for more records.", step=1, log=False)),
-    "batch_size": both(16_384, count("Batch size", 1_024, 1_048_576, "A batch this large leaves without lingering.", unit="bytes")),
-    "request_timeout_ms": both(30_000, ms("Request timeout", 1_000, 120_000, "How long an answer is waited for before the request is retried.")),
-    "delivery_timeout_ms": both(120_000, ms("Delivery timeout", 1_000, 600_000, "After this long a record is given up, whatever retries are left.")),
-    "retry_backoff_ms": both(100, ms("Retry backoff", 10, 10_000, "The pause before a failed batch is sent again.")),
-    "retry_backoff_max_ms": Setting(ABSENT, 1_000, ms("Retry backoff, longest", 100, 60_000, "The pause doubles with each failure up to this.")),
-    "reconnect_backoff_ms": both(50, ms("Reconnect backoff", 10, 10_000, "The pause before a broken connection is opened again.")),
-    "reconnect_backoff_max_ms": Setting(
-        30_000, 1_000, ms("Reconnect backoff, longest", 100, 60_000, "The pause doubles with each failure up to this.")),
-    "metadata_max_age_ms": both(300_000, ms("Metadata age", 1_000, 600_000, "How often the list of partitions and leaders is read anew.")),
-    "max_block_ms": both(60_000, ms("Longest block", 100, 120_000, "How long send() may block for memory or metadata.")),
-    "max_request_size": both(1_048_576, count("Largest request", 1_024, 10_485_760, "A larger record is refused by the client.", 1, "bytes")),
-    "buffer_memory": Setting(ABSENT, 33_554_432, count("Buffer", 16_384, 67_108_864, "Memory for records that wait to be sent; send() blocks when full.", 1, "bytes")),
+    "retries": Setting(math.inf, MAX_INT,
+        count("Retries", 0, 10, "Resends of a failed batch; by default no limit but the timeout.", log=False)),
+    "linger_ms": Setting(0, 5,
+        ms("Linger", 0, 200, "How long a batch waits for more records.", step=1, log=False)),
+    "batch_size": both(16_384,
+        count("Batch size", 1_024, 1_048_576, "A batch this large leaves without lingering.", unit="bytes")),
+    "request_timeout_ms": both(30_000,
+        ms("Request timeout", 1_000, 120_000, "How long an answer is waited for before the request is retried.")),
+    "delivery_timeout_ms": both(120_000,
+        ms("Delivery timeout", 1_000, 600_000, "After this long a record is given up, whatever retries are left.")),
+    "retry_backoff_ms": both(100,
+        ms("Retry backoff", 10, 10_000, "The pause before a failed batch is sent again.")),
+    "retry_backoff_max_ms": Setting(ABSENT, 1_000,
+        ms("Retry backoff, longest", 100, 60_000, "The pause doubles with each failure up to this.")),
+    "reconnect_backoff_ms": both(50,
+        ms("Reconnect backoff", 10, 10_000, "The pause before a broken connection is opened again.")),
+    "reconnect_backoff_max_ms": Setting(30_000, 1_000,
+        ms("Reconnect backoff, longest", 100, 60_000, "The pause doubles with each failure up to this.")),
+    "metadata_max_age_ms": both(300_000,
+        ms("Metadata age", 1_000, 600_000, "How often the list of partitions and leaders is read anew.")),
+    "max_block_ms": both(60_000,
+        ms("Longest block", 100, 120_000, "How long send() may block for memory or metadata.")),
+    "max_request_size": both(1_048_576,
+        count("Largest request", 1_024, 10_485_760, "A larger record is refused by the client.", 1, "bytes")),
+    "buffer_memory": Setting(ABSENT, 33_554_432,
+        count("Buffer", 16_384, 67_108_864, "Memory for waiting records; send() blocks when it is full.", 1, "bytes")),
     "partitioner": Setting("random", "sticky", choice(
         "Partitioner", ("random", "sticky", "consistent_random"),
-        "Null keys: random each time, or sticky for a batch; a key goes by murmur2 (consistent_random: CRC-32, as librdkafka).")),
-    "partitioner_adaptive_partitioning_enable": Setting(ABSENT, True, flag("Adaptive partitioning", "Sticky null keys prefer partitions with short queues.")),
+        "Null keys: random, or sticky for a batch. Keys: murmur2 (consistent_random: CRC-32).")),
+    "partitioner_adaptive_partitioning_enable": Setting(ABSENT, True,
+        flag("Adaptive partitioning", "Sticky null keys prefer partitions with short queues.")),
 }
 
 CONSUMER = {
-    "group_instance_id": both(None, FieldInfo("Static member id", "text", help="A member with this id may restart without a rebalance.", optional=True)),
-    "enable_auto_commit": both(True, flag("Auto-commit", "The client commits by itself what it has handed over.")),
-    "auto_commit_interval_ms": both(5_000, ms("Auto-commit interval", 100, 60_000, "How often the client commits by itself.")),
+    "group_instance_id": both(None,
+        FieldInfo("Static member id", "text", help="This member may restart without a rebalance.", optional=True)),
+    "enable_auto_commit": both(True,
+        flag("Auto-commit", "The client commits by itself what it has handed over.")),
+    "auto_commit_interval_ms": both(5_000,
+        ms("Auto-commit interval", 100, 60_000, "How often the client commits by itself.")),
     "auto_offset_reset": both("latest", choice(
-        "Offset reset", ("latest", "earliest", "none"), "Where a group starts that has no valid commit: the end, the beginning, or an error.")),
-    "session_timeout_ms": both(45_000, ms("Session timeout", 6_000, 120_000, "A member silent for this long is taken for dead.")),
-    "heartbeat_interval_ms": both(3_000, ms("Heartbeat interval", 500, 30_000, "How often a member says that it lives.")),
-    "max_poll_interval_ms": both(300_000, ms("Poll interval, longest", 1_000, 600_000, "A member that does not poll for this long leaves its group.")),
-    "max_poll_records": both(500, count("Records per poll", 1, 1_000, "The most records one poll returns.", minimum=1)),
-    "fetch_min_bytes": both(1, count("Fetch at least", 1, 1_048_576, "A fetch waits for this much data.", 1, "bytes")),
+        "Offset reset", ("latest", "earliest", "none"),
+        "Where a group without a valid commit starts: end, beginning, error.")),
+    "session_timeout_ms": both(45_000,
+        ms("Session timeout", 6_000, 120_000, "A member silent for this long is taken for dead.")),
+    "heartbeat_interval_ms": both(3_000,
+        ms("Heartbeat interval", 500, 30_000, "How often a member says that it lives.")),
+    "max_poll_interval_ms": both(300_000,
+        ms("Poll interval, longest", 1_000, 600_000, "A member that does not poll for this long leaves its group.")),
+    "max_poll_records": both(500,
+        count("Records per poll", 1, 1_000, "The most records one poll returns.", minimum=1)),
+    "fetch_min_bytes": both(1,
+        count("Fetch at least", 1, 1_048_576, "A fetch waits for this much data.", 1, "bytes")),
     "fetch_max_wait_ms": both(500, ms("Fetch wait", 10, 5_000, "How long a fetch waits for data.")),
-    "fetch_max_bytes": both(52_428_800, count("Fetch at most", 1_024, 104_857_600, "The most data of one fetch.", 1, "bytes")),
-    "max_partition_fetch_bytes": both(1_048_576, count("Fetch per partition at most", 1_024, 10_485_760, "The most data of one partition in a fetch.", 1, "bytes")),
-    "partition_assignment_strategy": Setting(("range", "roundrobin"), ("range", "cooperative-sticky"), FieldInfo(
+    "fetch_max_bytes": both(52_428_800,
+        count("Fetch at most", 1_024, 104_857_600, "The most data of one fetch.", 1, "bytes")),
+    "max_partition_fetch_bytes": both(1_048_576,
+        count("Fetch per partition", 1_024, 10_485_760, "The most data of one partition in a fetch.", 1, "bytes")),
+    "partition_assignment_strategy": Setting(("range", "roundrobin"), ("range", "cooperative-sticky"),
+        FieldInfo(
         "Assignors", "assignors", choices=("range", "roundrobin", "sticky", "cooperative-sticky"),
         help="How a group shares out partitions: the first that all members support.")),
     "isolation_level": both("read_uncommitted", choice(
-        "Isolation level", ("read_uncommitted", "read_committed"), "Whether records of open and aborted transactions are handed over.")),
-    "retry_backoff_ms": both(100, ms("Retry backoff", 10, 10_000, "The pause before a failed request is sent again.")),
+        "Isolation level", ("read_uncommitted", "read_committed"),
+        "Whether records of open and aborted transactions are handed over.")),
+    "retry_backoff_ms": both(100,
+        ms("Retry backoff", 10, 10_000, "The pause before a failed request is sent again.")),
     "retry_backoff_max_ms": PRODUCER["retry_backoff_max_ms"],
     "reconnect_backoff_ms": PRODUCER["reconnect_backoff_ms"],
     "reconnect_backoff_max_ms": PRODUCER["reconnect_backoff_max_ms"],
@@ -103,23 +134,38 @@ CONSUMER = {
 }
 
 BROKER = {
-    "replica_lag_time_max_ms": both(30_000, ms("Replica lag, longest", 1_000, 120_000, "A follower behind for this long leaves the in-sync replicas.")),
-    "replica_fetch_wait_max_ms": both(500, ms("Replica fetch wait", 10, 5_000, "How long a follower's fetch waits for data.")),
-    "broker_heartbeat_interval_ms": both(2_000, ms("Broker heartbeat", 100, 10_000, "How often a broker tells the controller that it lives.")),
-    "broker_session_timeout_ms": both(9_000, ms("Broker session", 1_000, 60_000, "A broker silent for this long is fenced, its leaders are replaced.")),
-    "min_insync_replicas": both(1, count("Min in-sync replicas", 1, 3, "Fewer in-sync replicas than this, and acks=all is refused.", 1, log=False)),
-    "unclean_leader_election_enable": both(False, flag("Unclean election", "A replica that misses records may become leader.")),
+    "replica_lag_time_max_ms": both(30_000,
+        ms("Replica lag, longest", 1_000, 120_000, "A follower behind for this long leaves the in-sync replicas.")),
+    "replica_fetch_wait_max_ms": both(500,
+        ms("Replica fetch wait", 10, 5_000, "How long a follower's fetch waits for data.")),
+    "broker_heartbeat_interval_ms": both(2_000,
+        ms("Broker heartbeat", 100, 10_000, "How often a broker tells the controller that it lives.")),
+    "broker_session_timeout_ms": both(9_000,
+        ms("Broker session", 1_000, 60_000, "A broker silent for this long is fenced, its leaders are replaced.")),
+    "min_insync_replicas": both(1,
+        count("Min in-sync replicas", 1, 3, "With fewer in-sync replicas acks=all is refused.", 1, log=False)),
+    "unclean_leader_election_enable": both(False,
+        flag("Unclean election", "A replica that misses records may become leader.")),
     "leader_imbalance_check_interval_seconds": both(300, FieldInfo(
-        "Leader balance check", "number", "s", 10, 600, log=True, minimum=0, exclusive=True, help="How often leaders are moved back to the first replica.")),
-    "leader_imbalance_per_broker_percentage": both(10, count("Leader imbalance", 0, 100, "Leaders are moved back above this share.", unit="%", log=False)),
-    "auto_leader_rebalance_enable": both(True, flag("Leader balancing", "Leaders move back to the first replica when it is in sync again.")),
-    "group_initial_rebalance_delay_ms": both(3_000, ms("First rebalance delay", 0, 10_000, "How long a new group waits for more members.", log=False)),
-    "group_min_session_timeout_ms": both(6_000, ms("Session timeout, shortest", 500, 60_000, "A consumer's session timeout below this is refused.")),
-    "group_max_session_timeout_ms": both(1_800_000, ms("Session timeout, longest", 60_000, 3_600_000, "A consumer's session timeout above this is refused.")),
+        "Leader balance check", "number", "s", 10, 600, log=True, minimum=0, exclusive=True,
+        help="How often leaders are moved back to the first replica.")),
+    "leader_imbalance_per_broker_percentage": both(10,
+        count("Leader imbalance", 0, 100, "Leaders are moved back above this share.", unit="%", log=False)),
+    "auto_leader_rebalance_enable": both(True,
+        flag("Leader balancing", "Leaders move back to the first replica when it is in sync again.")),
+    "group_initial_rebalance_delay_ms": both(3_000,
+        ms("First rebalance delay", 0, 10_000, "How long a new group waits for more members.", log=False)),
+    "group_min_session_timeout_ms": both(6_000,
+        ms("Session timeout, shortest", 500, 60_000, "A consumer's session timeout below this is refused.")),
+    "group_max_session_timeout_ms": both(1_800_000,
+        ms("Session timeout, longest", 60_000, 3_600_000, "A consumer's session timeout above this is refused.")),
     "offsets_retention_minutes": both(10_080, FieldInfo(
-        "Offsets retention", "number", "min", 1, 20_160, log=True, minimum=0, exclusive=True, help="An empty group's commits are forgotten after this.")),
-    "message_max_bytes": both(1_048_588, count("Largest batch", 1_024, 10_485_760, "A larger batch is refused.", 1, "bytes")),
-    "controlled_shutdown_enable": both(True, flag("Controlled shutdown", "A broker that is shut down hands its leaders over first.")),
+        "Offsets retention", "number", "min", 1, 20_160, log=True, minimum=0, exclusive=True,
+        help="An empty group's commits are forgotten after this.")),
+    "message_max_bytes": both(1_048_588,
+        count("Largest batch", 1_024, 10_485_760, "A larger batch is refused.", 1, "bytes")),
+    "controlled_shutdown_enable": both(True,
+        flag("Controlled shutdown", "A broker that is shut down hands its leaders over first.")),
 }
 
 TOPIC = {

@@ -15,13 +15,29 @@ from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
 
 @plain
 class Topic(Plain):
-    """A topic; `config` holds its own settings (min_insync_replicas, unclean_leader_election_enable, max_message_bytes)."""
+    """A topic. `config`: its min_insync_replicas, unclean_leader_election_enable, max_message_bytes."""
 
     name: str
-    partitions: int = declared("Partitions", default=1, kind="whole", low=1, high=12, step=1, minimum=1,
-                               help="A group's members share a topic by partitions; order is kept within one.")
-    replication_factor: int = declared("Replication factor", default=1, kind="whole", low=1, high=5, step=1, minimum=1,
-                                       help="How many brokers hold a copy of each partition.")
+    partitions: int = declared(
+        "Partitions",
+        default=1,
+        kind="whole",
+        low=1,
+        high=12,
+        step=1,
+        minimum=1,
+        help="A group's members share a topic by partitions; order is kept within one.",
+    )
+    replication_factor: int = declared(
+        "Replication factor",
+        default=1,
+        kind="whole",
+        low=1,
+        high=5,
+        step=1,
+        minimum=1,
+        help="How many brokers hold a copy of each partition.",
+    )
     config: Mapping[str, Any] = field(default_factory=FrozenDict)
 
 
@@ -32,19 +48,57 @@ class Producer(Plain):
     name: str
     topic: str
     rate: float | Distribution | None = declared(
-        "Rate", default=None, kind=DISTRIBUTION, unit="records/s", low=1, high=1_000, log=True, minimum=0, exclusive=True,
-        help="Records created each second; a distribution is drawn anew for each gap.")
+        "Rate",
+        default=None,
+        kind=DISTRIBUTION,
+        unit="records/s",
+        low=1,
+        high=1_000,
+        log=True,
+        minimum=0,
+        exclusive=True,
+        help="Records created each second; a distribution is drawn anew for each gap.",
+    )
     keys: int | tuple[str | bytes, ...] | None = declared(
-        "Keys", default=None, kind="keys", low=1, high=1_000, step=1, log=True, minimum=1,
-        help="How many different keys (key-0, key-1, ...), or the keys themselves; None is the null key.")
+        "Keys",
+        default=None,
+        kind="keys",
+        low=1,
+        high=1_000,
+        step=1,
+        log=True,
+        minimum=1,
+        help="How many different keys (key-0, key-1, ...), or the keys themselves; None is the null key.",
+    )
     key_distribution: KeyDistribution | None = None
     arrivals: str | Arrivals | Distribution = "constant"
-    value_bytes: int = declared("Value size", default=100, kind="whole", unit="bytes", low=1, high=100_000, log=True, minimum=0,
-                                help="The size of one record's value.")
-    start: float = declared("Start", default=0.0, unit="s", low=0, minimum=0, help="When the first record may be created.")
-    stop: float | None = declared("Stop", default=None, unit="s", low=0, minimum=0, help="No record is created from here on.")
-    records: int | None = declared("Records", default=None, kind="whole", low=1, high=100_000, log=True, minimum=0,
-                                   help="No more than this many records.")
+    value_bytes: int = declared(
+        "Value size",
+        default=100,
+        kind="whole",
+        unit="bytes",
+        low=1,
+        high=100_000,
+        log=True,
+        minimum=0,
+        help="The size of one record's value.",
+    )
+    start: float = declared(
+        "Start", default=0.0, unit="s", low=0, minimum=0, help="When the first record may be created."
+    )
+    stop: float | None = declared(
+        "Stop", default=None, unit="s", low=0, minimum=0, help="No record is created from here on."
+    )
+    records: int | None = declared(
+        "Records",
+        default=None,
+        kind="whole",
+        low=1,
+        high=100_000,
+        log=True,
+        minimum=0,
+        help="No more than this many records.",
+    )
     acks: int | str | None = setting(PRODUCER, "acks")
     enable_idempotence: bool | None = setting(PRODUCER, "enable_idempotence")
     max_in_flight_requests_per_connection: int | None = setting(PRODUCER, "max_in_flight_requests_per_connection")
@@ -62,7 +116,9 @@ class Producer(Plain):
     max_request_size: int | None = setting(PRODUCER, "max_request_size")
     buffer_memory: int | None = setting(PRODUCER, "buffer_memory")
     partitioner: str | None = setting(PRODUCER, "partitioner")
-    partitioner_adaptive_partitioning_enable: bool | None = setting(PRODUCER, "partitioner_adaptive_partitioning_enable")
+    partitioner_adaptive_partitioning_enable: bool | None = setting(
+        PRODUCER, "partitioner_adaptive_partitioning_enable"
+    )
 
     def overrides(self) -> dict[str, Any]:
         """The producer settings given explicitly."""
@@ -78,11 +134,27 @@ class ConsumerGroup(Plain):
 
     name: str
     topic: str | tuple[str, ...]
-    consumers: int = declared("Consumers", default=1, kind="whole", low=1, high=12, step=1, minimum=1,
-                              help="Members of the group; more than partitions are idle.")
+    consumers: int = declared(
+        "Consumers",
+        default=1,
+        kind="whole",
+        low=1,
+        high=12,
+        step=1,
+        minimum=1,
+        help="Members of the group; more than partitions are idle.",
+    )
     service_time: float | Distribution = declared(
-        "Service time", default=0.0, kind=DISTRIBUTION, unit="s", low=0.001, high=1, log=True, minimum=0,
-        help="How long a consumer works on one record.")
+        "Service time",
+        default=0.0,
+        kind=DISTRIBUTION,
+        unit="s",
+        low=0.001,
+        high=1,
+        log=True,
+        minimum=0,
+        help="How long a consumer works on one record.",
+    )
     enable_auto_commit: bool | None = setting(CONSUMER, "enable_auto_commit")
     auto_commit_interval_ms: float | None = setting(CONSUMER, "auto_commit_interval_ms")
     auto_offset_reset: str | None = setting(CONSUMER, "auto_offset_reset")
@@ -102,8 +174,12 @@ class ConsumerGroup(Plain):
     reconnect_backoff_max_ms: float | None = setting(CONSUMER, "reconnect_backoff_max_ms")
     metadata_max_age_ms: float | None = setting(CONSUMER, "metadata_max_age_ms")
     request_timeout_ms: float | None = setting(CONSUMER, "request_timeout_ms")
-    static_membership: bool = declared("Static membership", default=False, kind="flag",
-                                       help="A member that restarts within its session keeps its partitions.")
+    static_membership: bool = declared(
+        "Static membership",
+        default=False,
+        kind="flag",
+        help="A member that restarts within its session keeps its partitions.",
+    )
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -123,15 +199,30 @@ class ConsumerGroup(Plain):
 
 @plain
 class Service(Plain):
-    """Your own code: `main` is an `async def` that takes one argument, its `app`. Each instance is a process of its own."""
+    """Your own code: `main` is an `async def` that takes its `app`. Each instance is a process of its own."""
 
     name: str
     main: Callable[[Any], Any]
-    instances: int = declared("Instances", default=1, kind="whole", low=1, high=12, step=1, minimum=1,
-                              help="Processes that run the same code.")
+    instances: int = declared(
+        "Instances",
+        default=1,
+        kind="whole",
+        low=1,
+        high=12,
+        step=1,
+        minimum=1,
+        help="Processes that run the same code.",
+    )
     start: float = declared("Start", default=0.0, unit="s", low=0, minimum=0, help="When the processes start.")
-    restart_after: float | None = declared("Restart after", default=1.0, unit="s", low=0, high=60, minimum=0,
-                                           help="How long after an exception it is started again; None: never.")
+    restart_after: float | None = declared(
+        "Restart after",
+        default=1.0,
+        unit="s",
+        low=0,
+        high=60,
+        minimum=0,
+        help="How long after an exception it is started again; None: never.",
+    )
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -146,5 +237,8 @@ def numbered(name: str, count: int) -> tuple[str, ...]:
 
 def given_settings(thing: Plain, table: dict[str, Setting]) -> dict[str, Any]:
     """The settings of a table that are not left to the client."""
-    return {each.name: value for each in fields(thing)  # type: ignore[arg-type]
-            if each.name in table and (value := getattr(thing, each.name)) is not None}
+    return {
+        each.name: value
+        for each in fields(thing)
+        if each.name in table and (value := getattr(thing, each.name)) is not None
+    }

@@ -22,19 +22,24 @@ HEAD_START = 10.0  # seconds that declared groups have to join before time 0
 
 def warnings(scenario: Scenario) -> list[str]:
     """Lines about a scenario that can run (see `check`) but may surprise."""
-    return [*fault_warnings(scenario), *load_warnings(scenario), *producer_warnings(scenario), *reset_warnings(scenario)]
+    return [
+        *fault_warnings(scenario),
+        *load_warnings(scenario),
+        *producer_warnings(scenario),
+        *reset_warnings(scenario),
+    ]
 
 
 def fault_warnings(s: Scenario) -> Iterator[str]:
     for fault in s.faults:
-        at = getattr(fault, "at", None)
+        at, restart_after = getattr(fault, "at", None), getattr(fault, "restart_after", None)
         if at is not None and at >= s.duration:
             yield f"{label(fault)}: at={at} is not before the end (duration={s.duration}), so it will not happen"
-        elif at is not None and at + (getattr(fault, "restart_after", None) or 0) >= s.duration:
-            yield f"{label(fault)}: restart_after={fault.restart_after} is later than the end (duration={s.duration})"
+        elif at is not None and at + (restart_after or 0) >= s.duration:
+            yield f"{label(fault)}: restart_after={restart_after} is later than the end (duration={s.duration})"
         if isinstance(fault, Crash) and fault.step and fault.step not in STEP_KINDS:
             if close := get_close_matches(fault.step, STEP_KINDS, n=1, cutoff=0.75):
-                yield f"{label(fault)}: {fault.step!r} is taken for the name of an effect; did you mean the step {close[0]}?"
+                yield f"{label(fault)}: {fault.step!r} is taken for an effect's name; did you mean {close[0]}?"
 
 
 def load_warnings(s: Scenario) -> Iterator[str]:
@@ -51,8 +56,8 @@ def producer_warnings(s: Scenario) -> Iterator[str]:
     for producer in s.producers:
         for note in producer_notes(s.client, producer.overrides()):
             yield f"{label(producer)}: {note}"
-        if note := never_enough_replicas(s, producer):
-            yield f"{label(producer)}: {note}"
+        if short := never_enough_replicas(s, producer):
+            yield f"{label(producer)}: {short}"
 
 
 def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
@@ -64,7 +69,7 @@ def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
     acks = resolve_producer(s.client, producer.overrides()).acks
     short = f"min_insync_replicas={needed} can never be met with replication_factor={topic.replication_factor}"
     if acks == "all":
-        return f"acks='all' on topic {topic.name!r}: {short}; every send is refused with NOT_ENOUGH_REPLICAS until it times out"
+        return f"acks='all' on topic {topic.name!r}: {short}; every send is refused (NOT_ENOUGH_REPLICAS)"
     return f"acks={acks!r} on topic {topic.name!r}: {short}; records are appended, but no consumer will ever see them"
 
 
@@ -74,8 +79,10 @@ def reset_warnings(s: Scenario) -> Iterator[str]:
             continue
         delay = resolve_broker(s.broker_config).group_initial_rebalance_delay_ms / 1000
         if delay >= HEAD_START:
-            yield (f"{label(group)}: auto_offset_reset='latest' and the first rebalance waits {delay:g} s, so the group skips "
-                   "what is sent before; use auto_offset_reset='earliest'")
+            yield (
+                f"{label(group)}: auto_offset_reset='latest' and the first rebalance waits {delay:g} s: it skips "
+                "what is sent before; use auto_offset_reset='earliest'"
+            )
         yield from growth_warnings(s, group)
 
 
@@ -83,5 +90,7 @@ def growth_warnings(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
     """New partitions have no commit, so the reset policy decides (K81)."""
     for fault in s.faults:
         if isinstance(fault, AddPartitions) and fault.topic in group.topics:
-            yield (f"{label(group)}: auto_offset_reset='latest' also holds for the partitions added to {fault.topic!r}: "
-                   "what is sent there before the group notices them is skipped; use auto_offset_reset='earliest'")
+            yield (
+                f"{label(group)}: auto_offset_reset='latest' also holds for the partitions added to {fault.topic!r}: "
+                "what is sent there before the group notices them is skipped; use auto_offset_reset='earliest'"
+            )
