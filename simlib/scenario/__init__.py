@@ -1,6 +1,7 @@
 """Scenarios as plain data. Nothing here knows virtual time, Kafka's machinery or plots."""
 
-from simlib.scenario.describe import Description, describe
+from simlib.scenario.cautions import warnings
+from simlib.scenario.descriptions import Description, describe
 from simlib.scenario.distributions import (
     Constant,
     Distribution,
@@ -53,7 +54,6 @@ from simlib.scenario.settings import (
 )
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 from simlib.scenario.validation import check, problems
-from simlib.scenario.warnings import warnings
 
 __all__ = [
     "AddPartitions",

@@ -1,4 +1,4 @@
-"""Checks of a scenario's shape: its parts are lists of the right objects, with names and counts that can be worked with."""
+"""Checks of shape: the parts are lists of the right objects, with names and counts that can be worked with."""
 
 from __future__ import annotations
 

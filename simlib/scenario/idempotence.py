@@ -1,8 +1,8 @@
 """What a producer's client does with settings that contradict each other (K12, K22, K23).
 
 Java: KafkaProducer.configureDeliveryTimeout, ProducerConfig.postProcessAndValidateIdempotenceConfigs. kafka-python
-3.0.12: kafka/producer/kafka.py, RecordAccumulator. They differ twice; each is modelled as it is. Too many requests
-in flight: Java refuses, kafka-python switches idempotence off. A default delivery timeout that is too small: Java raises
+3.0.12: kafka/producer/kafka.py, RecordAccumulator. They differ twice; each is modelled as it is. Too many requests in
+flight: Java refuses, kafka-python switches idempotence off. A default delivery timeout that is too small: Java raises
 it, kafka-python refuses.
 """
 
