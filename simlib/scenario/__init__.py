@@ -1,7 +1,7 @@
 """Scenarios as plain data. Nothing here knows virtual time, Kafka's machinery or plots."""
 
 from simlib.scenario.cautions import warnings
-from simlib.scenario.descriptions import Description, describe
+from simlib.scenario.describe import Description, describe
 from simlib.scenario.distributions import (
     Constant,
     Distribution,
