@@ -332,6 +332,7 @@ def test_a_group_that_does_not_exist(bench):
     assert not bench.coordinator.groups
 
 
+@pytest.mark.statement("K85")
 def test_groups_do_not_touch_each_other(bench, pair):
     assert bench.ask(OffsetCommit("audit", -1, "", {T0: 5})).error is None
     assert bench.fetch(T0) == {T0: -1}
