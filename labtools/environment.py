@@ -52,9 +52,19 @@ def _what_is_there(wheels: Path) -> str:
 def _install(uv: Path, commands: list, part: str) -> None:
     _STAMP.unlink(missing_ok=True)
     for command in commands:
-        if run_without_package_list(command, cwd=ROOT, **cache_for(uv)) != 0:
+        if not (_succeeds(command, cache_for(uv)) or _succeeds_with_system_certificates(command, cache_for(uv))):
             raise Problem(_NOT_INSTALLED)
     _STAMP.write_text(json.dumps({"state": _state(), "part": part}), encoding="utf-8")
+
+
+def _succeeds(command: list, variables: dict[str, str]) -> bool:
+    return run_without_package_list(command, cwd=ROOT, **variables) == 0
+
+
+def _succeeds_with_system_certificates(command: list, variables: dict[str, str]) -> bool:
+    """Where a company or a university looks into encrypted traffic, only the computer itself knows its certificate."""
+    say("Trying once more, with this computer's own certificates ...")
+    return _succeeds(command, variables | {"UV_SYSTEM_CERTS": "1"})
 
 
 def _is_done(part: str) -> bool:
