@@ -1,7 +1,8 @@
 """Another broker takes the groups over: from what was replicated, and nothing else."""
 
 import pytest
-from group_bench import Bench, Client
+from group_bench import Bench
+from group_client import Client
 
 from simlib.kafka.groups import Answer, GroupCoordinator, Heartbeat, OffsetFetch, State
 from simlib.kafka.topic_partition import TopicPartition

@@ -1,7 +1,8 @@
 """Committed offsets: whose they are, who may write them, how long they stay."""
 
 import pytest
-from group_bench import Bench, Client
+from group_bench import Bench
+from group_client import Client
 
 from simlib.kafka.groups import OffsetCommit, State
 from simlib.kafka.topic_partition import TopicPartition

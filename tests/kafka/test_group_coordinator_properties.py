@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 
-from group_bench import Bench, Client
+from group_bench import Bench
+from group_client import Client
 from hypothesis import given
 from hypothesis import strategies as st
 

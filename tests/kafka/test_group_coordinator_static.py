@@ -1,7 +1,8 @@
 """Static members: a restart within the session disturbs nobody."""
 
 import pytest
-from group_bench import Bench, Client
+from group_bench import Bench
+from group_client import Client
 
 from simlib.kafka.groups import State
 
