@@ -17,10 +17,12 @@ class Form(VBox):
     def __init__(self, asked: Question, earlier: Guess | None, keep: Callable[[Any], Guess]):
         self.asked, self._keep = asked, keep
         self.answer = _answer_widget(asked)
-        self.button = Button(description="This is my guess", layout=Layout(width="auto"))
+        self.button = Button(description="This is my guess", layout=Layout(width="auto", align_self="flex-start"))
         self.line = HTML(value=_earlier_line(earlier))
         self.button.on_click(lambda _: self.send())
+        self._entered = False
         self.answer.on_msg(self._on_message)
+        self.answer.observe(self._on_value, names="value")
         rows = HBox([self.answer, self.button]) if asked.kind == "number" else VBox([self.answer, self.button])
         super().__init__([HTML(value=f"<b>{with_code(asked.text)}</b>"), rows, self.line])
 
@@ -38,7 +40,15 @@ class Form(VBox):
         self.line.value = f"Kept: you say <b>{escape(in_words(guess.said))}</b>. {_after(guess)}"
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if isinstance(content, dict) and content.get("event") == "submit":     # the Enter key
+        """The Enter key. The browser may send it ahead of the text it belongs to: `_on_value` then sends again."""
+        if isinstance(content, dict) and content.get("event") == "submit":
+            self._entered = True
+            if self.answer.value:
+                self.send()
+
+    def _on_value(self, _change: Any) -> None:
+        if self._entered:
+            self._entered = False
             self.send()
 
     def __repr__(self) -> str:
@@ -58,7 +68,7 @@ def with_code(text: str) -> str:
 
 def _answer_widget(asked: Question) -> Any:
     if asked.kind == "number":
-        return Text(value="", placeholder="a number", layout=Layout(width="10em"))
+        return Text(value="", placeholder="a number", continuous_update=False, layout=Layout(width="10em"))
     return RadioButtons(options=asked.choices, value=None, layout=Layout(width="max-content"))
 
 

@@ -7,11 +7,12 @@ from typing import Any
 from ipywidgets import HTML, Button, Image, Layout, VBox
 
 from simlib.scenario.describe import describe
-from simlib.views.knobs import knob, value_of
+from simlib.views.knobs import knobs, value_of
 from simlib.views.rendering import Rendering, as_code, changed, expected_records, render
+from simlib.views.style import SHOWN_WIDTH
 
+NARROW = {"width": "auto", "align_self": "flex-start"}
 FELT = 5_000            # records from which a run takes long enough for a busy sign
-WIDTH = 720             # pixels of the picture on the page
 
 
 class Panel(VBox):
@@ -19,13 +20,12 @@ class Panel(VBox):
 
     def __init__(self, scenario: Any, paths: Sequence[str], show: Callable[[Any], Any], name: str):
         self._scenario, self._show, self._name = scenario, show, name
-        about = {path: describe(scenario, path) for path in paths}
-        self.knobs = {path: knob(path, field) for path, field in about.items()}
+        self.knobs = knobs([describe(scenario, path) for path in paths])
         self._lesson = {path: value_of(control) for path, control in self.knobs.items()}
         self._resting = False
-        self.back = Button(description="Back to the lesson's values", layout=Layout(width="auto"))
+        self.back = Button(description="Back to the lesson's values", layout=NARROW)
         self.state = HTML(layout=Layout(min_height="2em"))
-        self.picture = Image(format="png", layout=Layout(width=f"{WIDTH}px", max_width="100%", object_fit="contain"))
+        self.picture = Image(format="png", layout=Layout(width=f"{SHOWN_WIDTH}px", max_width="100%"))
         self.below, self.code = HTML(), HTML()
         super().__init__([*self.knobs.values(), self.back, self.state, self.picture, self.below, self.code])
         for control in self.knobs.values():

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import simlib
+from simlib.views.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def shown_as(result: Any) -> Rendering:
         parts = [shown_as(part) for part in result]
         pictures = [part.png for part in parts if part.png is not None]
         return Rendering(pictures[0] if pictures else None, "".join(part.html for part in parts))
-    if hasattr(result, "description"):
-        return Rendering(result._repr_png_(), _line(result.description))
+    if isinstance(result, Picture):
+        return Rendering(result.png, result.caption_html())
     if hasattr(result, "savefig"):
         return Rendering(_png_of(result))
     if hasattr(result, "to_html"):

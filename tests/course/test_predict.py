@@ -147,6 +147,15 @@ def test_the_enter_key_sends():
     assert earlier(asked).said == 7
 
 
+def test_the_enter_key_may_overtake_what_was_typed():
+    asked = Question("twice", TWICE)
+    page = form(asked)
+    page.answer._handle_custom_msg({"event": "submit"}, [])
+    assert page.line.value == ""
+    page.answer.value = "30"
+    assert earlier(asked).said == 30
+
+
 def test_the_form_says_what_an_answer_is_and_keeps_nothing():
     asked = Question("twice", TWICE)
     page = form(asked)

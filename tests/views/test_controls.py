@@ -1,0 +1,155 @@
+"""`sliders`: the plain function at both ends of every slider, and the shell around it."""
+
+from typing import Any
+
+import pandas
+import pytest
+
+import simlib
+from simlib.scenario import Crash, PathError, Scenario, Service, Topic
+from simlib.scenario.paths import replace
+from simlib.views.controls import sliders
+from simlib.views.knobs import value_of
+from simlib.views.picture import Picture
+from simlib.views.rendering import Rendering, as_code, expected_records, render, shown_as
+
+RESTART = "faults.0.restart_after"
+
+
+async def main(app: Any) -> None: ...
+
+
+SHOP = Scenario(
+    [Topic("orders")],
+    inputs={"orders": [{"key": "a", "value": 1}]},
+    services=[Service("billing", main)],
+    faults=[Crash("billing-0", at=20, restart_after=30)],
+)
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Instead of a run: the scenario itself, so that what is asked for can be seen."""
+    ran: list[Any] = []
+
+    def run(scenario: Any) -> Any:
+        ran.append(scenario)
+        if scenario.faults[0].restart_after == 13:
+            raise ValueError("13 <b>is</b> refused")
+        return scenario
+
+    monkeypatch.setattr(simlib, "run", run, raising=False)
+    monkeypatch.setattr(simlib, "replace", replace, raising=False)
+    return ran
+
+
+def restart_after(scenario: Any) -> float:
+    return scenario.faults[0].restart_after
+
+
+def panel(*paths: str, show: Any = restart_after) -> Any:
+    return sliders(SHOP, *(paths or (RESTART,)), show=show)
+
+
+def test_a_moved_slider_runs_the_changed_scenario_and_shows_it(engine):
+    page = panel()
+    page.knobs[RESTART].value = 41
+    assert [restart_after(scenario) for scenario in engine] == [30, 41]
+    assert page.below.value == "<p>41</p>"
+
+
+def test_both_ends_of_a_slider():
+    control = panel().knobs[RESTART]
+    for end in (control.min, control.max):
+        assert render(SHOP, {RESTART: end}, restart_after) == Rendering(html=f"<p>{end}</p>")
+
+
+def test_back_to_the_lessons_values_draws_once(engine):
+    page = panel(RESTART, "seed")
+    page.knobs[RESTART].value, page.knobs["seed"].value = 41, 3
+    before = len(engine)
+    page.back.click()
+    assert engine[before:] == [SHOP]
+    assert (value_of(page.knobs[RESTART]), page.knobs["seed"].value) == (30, 0)
+
+
+def test_the_scenario_shown_can_be_typed():
+    page = panel(RESTART, "seed")
+    assert page.code.value == "<pre>SHOP</pre>"
+    page.knobs[RESTART].value = 41
+    assert page.code.value == "<pre>replace(SHOP, &quot;faults.0.restart_after&quot;, 41)</pre>"
+    page.knobs["seed"].value = 3
+    typed = as_code("SHOP", page.moved())
+    assert typed == 'replace(SHOP, {"faults.0.restart_after": 41, "seed": 3})'
+    assert eval(typed, {"replace": replace, "SHOP": SHOP}) == replace(replace(SHOP, RESTART, 41), "seed", 3)
+
+
+def test_what_a_browser_makes_of_a_number_is_said_as_people_say_it():
+    page = panel()
+    page.knobs[RESTART].value = 31.000000000000004
+    assert page.moved() == {RESTART: 31}
+
+
+def test_a_run_that_is_refused_is_said_in_words_and_its_old_picture_hidden():
+    page = panel(show=lambda trace: Picture(b"png", "one line"))
+    page.knobs[RESTART].value = 13
+    assert "13 &lt;b&gt;is&lt;/b&gt; refused" in page.state.value
+    assert page.picture.layout.visibility == "hidden"
+    page.knobs[RESTART].value = 14
+    assert page.state.value == "" and page.picture.layout.visibility == "visible"
+
+
+def test_a_mistake_in_show_is_said_in_words():
+    page = panel(show=lambda trace: trace.nothing)
+    assert "The run is fine; show(trace) stopped: AttributeError" in page.state.value
+
+
+def test_what_show_may_return():
+    assert shown_as(Picture(b"png", "<lag>")).png == b"png"
+    assert "&lt;lag&gt;" in shown_as(Picture(b"png", "<lag>")).html
+    assert shown_as("<b>").html == "<p>&lt;b&gt;</p>"
+    table = shown_as(pandas.DataFrame({"key": ["<script>"]}))
+    assert "<table" in table.html and "<script>" not in table.html
+    both = shown_as((Picture(b"png", "a"), 7))
+    assert both.png == b"png" and both.html.endswith("<p>7</p>")
+
+
+def test_a_large_run_shows_a_busy_sign_before_it_runs():
+    large = Scenario([Topic("orders")], inputs={"orders": [{"key": "a", "value": 1}] * 6_000}, faults=SHOP.faults)
+    assert expected_records(large) == 6_000
+    seen: list[str] = []
+    page = sliders(large, "seed", show=lambda trace: "done")
+    page.state.observe(lambda change: seen.append(change.new), names="value")
+    page.knobs["seed"].value = 2
+    assert seen == ["<i>running ...</i>", ""]
+
+
+def test_nothing_moves_while_a_handle_is_dragged():
+    assert panel().knobs[RESTART].continuous_update is False
+
+
+def test_a_label_has_its_unit_and_its_help():
+    control = panel().knobs[RESTART]
+    assert control.description == "Restart after (s)" and "started again" in control.tooltip
+
+
+def test_the_same_page_has_the_same_text():
+    assert repr(panel()) == repr(panel()) == "[sliders, when run: faults.0.restart_after = 30]"
+
+
+def test_a_saved_page_shows_the_picture_where_no_widget_runs():
+    bundle = panel(show=lambda trace: Picture(b"png", "lag"))._repr_mimebundle_()
+    assert bundle["image/png"] == "cG5n"
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("faults.0.restart", "restart_after"), ("faults.0.before", "is None"), ("services.0.main", "range")],
+)
+def test_a_path_without_a_control_is_refused(path, says):
+    with pytest.raises((PathError, ValueError), match=says):
+        sliders(SHOP, path)
+
+
+def test_a_choice_is_a_list_to_choose_from():
+    assert panel("client").knobs["client"].options == ("kafka-python", "java")
