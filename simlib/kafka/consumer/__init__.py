@@ -1,0 +1,1 @@
+"""The consumer client: membership in a group, fetching, positions and commits."""

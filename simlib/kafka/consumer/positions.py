@@ -1,0 +1,68 @@
+"""Where a consumer is in each partition it owns. No clock.
+
+Three marks (K72, K99): what has been fetched ahead, what has been handed to the application (the *position*), and what is
+committed. They are different numbers, and most misunderstandings about Kafka confuse two of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from simlib.kafka.lane import Lane
+from simlib.kafka.log import Entry
+
+UNKNOWN = -1
+
+
+class Run(NamedTuple):
+    """Consecutive records of one batch, handed over by a poll: `count` records of a lane from ordinal `start`."""
+
+    tp: int
+    lane: Lane
+    start: int
+    count: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Cursor:
+    """One partition of one consumer. `position`: next record the application is due; `taken`: next one a poll returns;
+    `fetched`: next one to ask the broker for. They differ by what is in the application's hands and in the buffer."""
+
+    tp: int
+    position: int = UNKNOWN
+    taken: int = UNKNOWN
+    fetched: int = UNKNOWN
+    committed: int = UNKNOWN
+    buffered: deque[Entry] = field(default_factory=deque)
+    fetching: bool = False
+
+    def seek(self, offset: int) -> None:
+        """Continue at `offset`; what was fetched ahead is dropped."""
+        self.position = self.taken = self.fetched = offset
+        self.buffered.clear()
+        self.fetching = False
+
+    def wants_fetch(self) -> bool:
+        return not self.fetching and not self.buffered and self.fetched >= 0
+
+    def received(self, entries: list[Entry]) -> None:
+        self.buffered.extend(entries)
+        self.fetched = entries[-1].end
+
+    def take(self, most: int) -> list[Run]:
+        """Up to `most` records out of the buffer, as runs."""
+        runs: list[Run] = []
+        while self.buffered and most > 0:
+            entry = self.buffered[0]
+            count = min(entry.end - self.taken, most)
+            lane = entry.batch.lane
+            assert lane is not None
+            runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken))
+            most -= count
+            self.taken += count
+            if self.taken == entry.end:
+                self.buffered.popleft()
+        return runs

@@ -1,0 +1,98 @@
+"""Gives the group coordinator its place: on the broker that leads the internal topic, with its log, a clock and replies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simlib.kafka.groups.coordinator import GroupCoordinator
+from simlib.kafka.groups.effects import Answer, Append, Effect
+from simlib.kafka.groups.records import OffsetsCommitted, Record
+from simlib.kafka.lane import Batch
+from simlib.world.process import Alarm
+
+if TYPE_CHECKING:
+    from simlib.kafka.broker import Broker, Led
+    from simlib.world.network import Exchange
+
+RECORD_BYTES = 100
+
+
+class Coordination:
+    """The coordinator's hands on one broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.led: Led | None = None
+        self.coordinator = GroupCoordinator(broker.settings)
+        self.alarm = Alarm(broker, self._deadline)
+
+    def forget(self) -> None:
+        self.led = None
+        self.coordinator = GroupCoordinator(self.broker.settings)
+
+    def take_over(self, led: Led) -> None:
+        """This broker leads the internal topic now: read it, and be the coordinator."""
+        self.led = led
+        records = [entry.batch.payload for entry in led.leader.log.entries]
+        self.broker.recorder.event("coordinator", self.broker)
+        self._perform(self.coordinator.load(self.broker.clock.now, records))
+
+    def give_up(self) -> None:
+        self.led = None
+        self._perform(self.coordinator.unload())
+
+    def handle(self, exchange: Exchange) -> None:
+        self._perform(self.coordinator.handle(self.broker.clock.now, exchange, exchange.payload))
+
+    def _deadline(self) -> None:
+        self._perform(self.coordinator.expire(self.broker.clock.now))
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Answer):
+                effect.reply.reply(effect.response)
+            elif isinstance(effect, Append):
+                self._append(effect.record, effect.answers)
+            else:
+                self._note(effect)
+        self.alarm.set(self.coordinator.deadline())
+
+    def _append(self, record: Record, answers: tuple[Answer, ...]) -> None:
+        if self.led is not None:
+            batch = Batch(None, 0, 1, RECORD_BYTES, self.broker.clock.now, payload=record)
+            self.broker.write(self.led, batch, -1, _WhenReplicated(self.broker, record, answers))
+
+    def _note(self, note: Any) -> None:
+        recorder = self.broker.recorder
+        actor = self.broker.cluster.process(note.member) if note.member else None
+        recorder.event(note.kind, actor, group=recorder.code("groups", note.group), a=note.a, b=note.b,
+                       detail=note.detail)
+
+
+class _WhenReplicated:
+    """Answers that wait for acks=all of the internal topic."""
+
+    def __init__(self, broker: Broker, record: Record, answers: tuple[Answer, ...]) -> None:
+        self.broker = broker
+        self.record = record
+        self.answers = answers
+
+    def reply(self, outcome: tuple[str, int]) -> None:
+        if outcome[0]:
+            return  # not replicated: the client hears nothing and asks again
+        if isinstance(self.record, OffsetsCommitted):
+            self._note_commit(self.record)
+        for answer in self.answers:
+            answer.reply.reply(answer.response)
+
+    def _note_commit(self, record: OffsetsCommitted) -> None:
+        broker = self.broker
+        recorder, now = broker.recorder, broker.clock.now
+        group = recorder.code("groups", record.group)
+        member = broker.cluster.process(record.client_name)
+        code = -1 if member is None else member.code
+        for tp, offset in record.offsets:
+            recorder.commit((now, group, broker.cluster.tp(*tp), offset, code, int(record.auto)))
+            if broker.cluster.committed.get((group, tp)) != offset:
+                broker.cluster.committed[group, tp] = offset
+                recorder.mark(now)

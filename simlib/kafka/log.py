@@ -1,0 +1,84 @@
+"""One replica's log of one partition: append, read, truncate. No clock."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from simlib.kafka.lane import Batch
+from simlib.kafka.producer_state import ProducerStates
+
+
+class Entry:
+    """A batch at its place in the log. The same object stands in the log of every replica that holds it."""
+
+    __slots__ = ("base", "batch", "end", "epoch", "time")
+
+    def __init__(self, base: int, batch: Batch, epoch: int, time: int) -> None:
+        self.base = base
+        self.end = base + batch.count
+        self.batch = batch
+        self.epoch = epoch
+        self.time = time
+
+
+class Log:
+    """Append-only, but for the suffix that a replica discards when a new leader never had it (K56)."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._bases: list[int] = []
+        self.end = 0
+        self.epochs: list[tuple[int, int]] = []
+        self.producers = ProducerStates()
+
+    def append(self, entry: Entry) -> None:
+        """Take an entry whose base is the end of this log."""
+        if entry.base != self.end:
+            raise ValueError(f"an entry at {entry.base} does not follow a log that ends at {self.end}")
+        if not self.epochs or self.epochs[-1][0] != entry.epoch:
+            self.epochs.append((entry.epoch, entry.base))
+        self.entries.append(entry)
+        self._bases.append(entry.base)
+        self.end = entry.end
+        if entry.batch.pid >= 0:
+            self.producers.remember(entry.batch, entry.base, entry.time)
+
+    @property
+    def last_epoch(self) -> int:
+        return self.epochs[-1][0] if self.epochs else -1
+
+    def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
+        """Entries that hold offsets from `start` up to (not including) `limit`; always at least one, if there is one."""
+        entries = self.entries
+        if start >= limit or start >= self.end:
+            return []
+        if entries[-1].base <= start:
+            return entries[-1:] if entries[-1].end <= limit else []
+        i = bisect_right(self._bases, start) - 1
+        found: list[Entry] = []
+        size = 0
+        while i < len(entries) and entries[i].end <= limit and (not found or size + entries[i].batch.size <= max_bytes):
+            found.append(entries[i])
+            size += entries[i].batch.size
+            i += 1
+        return found
+
+    def end_of_epoch(self, epoch: int) -> tuple[int, int]:
+        """(largest epoch here that is <= `epoch`, offset where it ends); (-1, 0) if there is none. KIP-101, K56."""
+        known = [(e, start) for e, start in self.epochs if e <= epoch]
+        if not known:
+            return -1, 0
+        following = [start for e, start in self.epochs if e > epoch]
+        return known[-1][0], following[0] if following else self.end
+
+    def truncate(self, to: int) -> None:
+        """Discard everything from offset `to` on. Batches are never cut in two."""
+        while self.entries and self.entries[-1].end > to:
+            self.entries.pop()
+            self._bases.pop()
+        self.end = self.entries[-1].end if self.entries else 0
+        self.epochs = [(epoch, start) for epoch, start in self.epochs if start < self.end]
+        self.producers = ProducerStates()
+        for entry in self.entries:
+            if entry.batch.pid >= 0:
+                self.producers.remember(entry.batch, entry.base, entry.time)

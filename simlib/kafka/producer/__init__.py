@@ -1,0 +1,1 @@
+"""The producer client: batches, retries, idempotence."""

@@ -1,0 +1,115 @@
+"""The follower's side of replication: one standing fetch to each leader, truncation where the logs diverge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simlib.units import SECOND
+
+if TYPE_CHECKING:
+    from simlib.kafka.broker import Broker
+    from simlib.kafka.cluster import Image
+    from simlib.world.network import Exchange
+
+BACKOFF = 1 * SECOND
+"""replica.fetch.backoff.ms"""
+
+
+class ReplicaFetchers:
+    """All fetches of one broker as a follower, by the leader they go to."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.fetchers: dict[int, Fetcher] = {}
+
+    def forget(self) -> None:
+        self.fetchers = {}
+
+    def follow(self, image: Image) -> None:
+        """Fetch each partition from the leader the image names."""
+        me = self.broker.number
+        wanted: dict[int, dict[int, int]] = {}
+        for tp, state in image.partitions.items():
+            if me in state.replicas and state.leader not in (me, -1):
+                wanted.setdefault(state.leader, {})[tp] = state.epoch
+        for leader in sorted(set(wanted) | set(self.fetchers)):
+            if leader not in self.fetchers:
+                self.fetchers[leader] = Fetcher(self.broker, leader)
+            self.fetchers[leader].follow(wanted.get(leader, {}))
+
+
+class Fetcher:
+    """The standing fetch from one follower to one leader."""
+
+    def __init__(self, broker: Broker, leader: int) -> None:
+        self.broker = broker
+        self.leader = leader
+        self.epochs: dict[int, int] = {}
+        self.in_flight: Exchange | None = None
+        self._backing_off = False
+
+    def follow(self, epochs: dict[int, int]) -> None:
+        """From now on fetch exactly these partitions, led in these epochs."""
+        if epochs == self.epochs:
+            return
+        self.epochs = dict(epochs)
+        if not self._backing_off:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """A new session: the leader forgets what it knew of us."""
+        self._backing_off = False
+        if self.in_flight is not None and not self.in_flight.done:
+            self.broker.network.close(self.in_flight)
+        self.in_flight = None
+        if self.epochs:
+            self._fetch(True, [self._row(tp) for tp in self.epochs])
+
+    def _row(self, tp: int) -> tuple[int, int, int, int]:
+        log = self.broker.replicas[tp].log
+        return tp, log.end, log.last_epoch, self.epochs[tp]
+
+    def _fetch(self, everything: bool, rows: list[tuple[int, int, int, int]]) -> None:
+        broker = self.broker
+        self.in_flight = broker.network.request(broker, broker.cluster.brokers[self.leader], "replica_fetch",
+                                                (broker.number, everything, rows), self._received, self._broken)
+
+    def _broken(self, reason: str) -> None:
+        self._back_off()
+
+    def _back_off(self) -> None:
+        if not self._backing_off:
+            self._backing_off = True
+            self.broker.after(BACKOFF, self._start_over)
+
+    def _received(self, rows: list[tuple[int, str, Any, int]]) -> None:
+        changed = []
+        for tp, error, content, high_watermark in rows:
+            if tp not in self.epochs:
+                continue
+            if error == "":
+                if content:
+                    changed.append(tp)
+                self._take(tp, content, high_watermark)
+            elif error == "DIVERGING":
+                self._truncate(tp, *content)
+                changed.append(tp)
+            else:
+                self._back_off()
+                return
+        self._fetch(False, [self._row(tp) for tp in changed])
+
+    def _take(self, tp: int, entries: Any, high_watermark: int) -> None:
+        replica = self.broker.replicas[tp]
+        log = replica.log
+        for entry in entries:
+            log.append(entry)
+        replica.high_watermark = high_watermark if high_watermark < log.end else log.end
+
+    def _truncate(self, tp: int, epoch: int, end: int) -> None:
+        """Discard what the new leader never had (K56): fall back to where our logs still agree."""
+        replica = self.broker.replicas[tp]
+        to = min(end, replica.log.end_of_epoch(epoch)[1])
+        replica.log.truncate(to)
+        replica.high_watermark = min(replica.high_watermark, replica.log.end)
+        self.broker.recorder.truncation((self.broker.clock.now, self.broker.code, tp, replica.log.end))

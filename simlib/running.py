@@ -1,0 +1,153 @@
+"""`run(scenario)`: from plain data to a trace.
+
+The world runs in a thread of its own, so that its services' event loops never meet the one a notebook already has; the
+caller's thread shows progress, takes Ctrl-C, and looks after a step that never returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from simlib.scenario.cautions import warnings
+from simlib.scenario.scenario import Scenario
+from simlib.scenario.validation import check
+from simlib.units import SECOND
+from simlib.world.module_state import ModuleState
+from simlib.world.world import World
+
+if TYPE_CHECKING:
+    from simlib.trace.trace import Trace
+
+STEP_LIMIT = 20.0
+"""Seconds of real time one step may take before it is taken for an endless loop."""
+
+PROGRESS_AFTER = 1.0
+"""Seconds of real time after which a run shows its progress."""
+
+
+class StepNeverReturned(RuntimeError):
+    """A service's code did not come back to an `await`."""
+
+
+def run(scenario: Scenario, *, wire: bool = False, progress: bool = True) -> Trace:
+    """Run a scenario in virtual time and return its trace.
+
+    `wire=True` also keeps every request and reply. Ctrl-C ends the run and returns what there is
+    (`trace.ended == "interrupted"`). Raises ScenarioError, with everything that is wrong with the scenario at once.
+    """
+    from simlib.trace.trace import Trace
+
+    check(scenario)
+    state = ModuleState([service.main for service in scenario.services])
+    job = _Job(scenario, wire)
+    job.run_here_or_in_a_thread(progress)
+    state.refuse_changes()
+    return Trace(job.world.trace_data(_version(), warnings(scenario)))
+
+
+def _version() -> str:
+    try:
+        return version("event-driven-lab")
+    except PackageNotFoundError:
+        return "source"
+
+
+class _Job:
+    """One run and the thread it runs in."""
+
+    def __init__(self, scenario: Scenario, wire: bool) -> None:
+        self.scenario = scenario
+        self.wire = wire
+        self.error: BaseException | None = None
+        self.interrupted = False
+        self.calls = 0
+        self.now = 0
+        self.finished = threading.Event()
+
+    def run_here_or_in_a_thread(self, progress: bool) -> None:
+        thread = threading.Thread(target=self._body, name="simlib", daemon=True)
+        thread.start()
+        try:
+            self._look_after(thread, progress)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._end_gently(thread)
+        if self.error is not None:
+            raise self.error
+
+    def _body(self) -> None:
+        try:
+            self.world = World(self.scenario, self.wire)
+            self.world.run(self._watch)
+        except BaseException as error:  # handed over to the caller's thread, which raises it
+            self.error = error
+        finally:
+            self.finished.set()
+
+    def _watch(self, world: World) -> None:
+        self.calls = world.clock.calls
+        self.now = world.clock.now
+        if self.interrupted:
+            world.stop()
+
+    # -- in the caller's thread
+
+    def _look_after(self, thread: threading.Thread, progress: bool) -> None:
+        if self.finished.wait(PROGRESS_AFTER):
+            return
+        with _bar(self.scenario, progress) as bar:
+            last_calls, silent = -1, 0.0
+            while not self.finished.wait(0.2):
+                bar.update(max(0.0, self.now / SECOND - bar.n))
+                silent = 0.0 if self.calls != last_calls else silent + 0.2
+                last_calls = self.calls
+                if silent > STEP_LIMIT:
+                    self._stop_endless_step(thread)
+            bar.update(max(0.0, self.now / SECOND - bar.n))
+
+    def _end_gently(self, thread: threading.Thread) -> None:
+        """Interrupted: let the step that runs now finish; stop it if it does not."""
+        if not self.finished.wait(2.0):
+            self._stop_endless_step(thread)
+
+    def _stop_endless_step(self, thread: threading.Thread) -> None:
+        where = _where(thread)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+        self.finished.wait(2.0)
+        self.error = StepNeverReturned(f"a step has not returned for {STEP_LIMIT:g} s of real time: {where}. "
+                                       "Await something in every loop, and use app.sleep instead of time.sleep.")
+
+
+def _where(thread: threading.Thread) -> str:
+    """The innermost line of code that is not ours."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    stack = traceback.extract_stack(frame) if frame is not None else []
+    theirs = [one for one in stack if "simlib" not in one.filename.replace("\\", "/").split("/")]
+    return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else "unknown place"
+
+
+class _NoBar:
+    n = 0.0
+
+    def update(self, more: float) -> None:
+        self.n += more
+
+    def __enter__(self) -> _NoBar:
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        """Nothing was shown."""
+
+
+def _bar(scenario: Scenario, wanted: bool) -> Any:
+    if not wanted:
+        return _NoBar()
+    from tqdm.auto import tqdm
+
+    return tqdm(total=scenario.duration, unit="s", unit_scale=True, desc="virtual time", leave=False,
+                bar_format="{desc}: {n:.0f} of {total:.0f} s |{bar}| {elapsed}")

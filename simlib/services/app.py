@@ -1,0 +1,120 @@
+"""`app`: everything a service can do to the world. Every await on it is a step at which the process can die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from simlib.scenario.settings import resolve_consumer, resolve_producer
+from simlib.services.consumer import ServiceConsumer
+from simlib.services.producer import ServiceProducer
+from simlib.units import SECOND
+from simlib.world.event_loop import VirtualLoop
+
+if TYPE_CHECKING:
+    from simlib.services.process import ServiceProcess
+
+EFFECT_TIMEOUT = 30 * SECOND
+
+
+class App:
+    """The one argument of a service's `main`."""
+
+    def __init__(self, process: ServiceProcess, loop: VirtualLoop) -> None:
+        self._process = process
+        self._loop = loop
+        self._producers: list[ServiceProducer] = []
+        self._consumers: list[ServiceConsumer] = []
+        self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
+        self.random = Random(f"{process.world.scenario.seed}/{process.name}/{process.incarnation}")
+        """This process's own random numbers: the same in every run of one seed."""
+
+    @property
+    def name(self) -> str:
+        """Which process this is: `<service>-<n>`."""
+        return self._process.name
+
+    @property
+    def now(self) -> float:
+        """Seconds since the scenario's start."""
+        return self._process.clock.now / SECOND
+
+    def producer(self, **config: Any) -> ServiceProducer:
+        """A Kafka producer; settings have kafka-python's names and defaults. Raises ConfigError."""
+        settings = resolve_producer(self._process.world.scenario.client, config)
+        producer = ServiceProducer(self, self._process, settings)
+        self._producers.append(producer)
+        return producer
+
+    def consumer(self, *topics: str, group_id: str, **config: Any) -> ServiceConsumer:
+        """A Kafka consumer of one or several topics; settings have kafka-python's names and defaults. Raises ConfigError."""
+        known = self._process.cluster.partitions_of
+        for topic in topics:
+            if topic not in known:
+                names = ", ".join(name for name in known if not name.startswith("__"))
+                raise ValueError(f"consumer({topic!r}): no such topic; this scenario has {names}")
+        if not topics:
+            raise ValueError("consumer(): name at least one topic to read")
+        settings = resolve_consumer(self._process.world.scenario.client, config)
+        consumer = ServiceConsumer(self, self._process, topics, group_id, settings)
+        self._consumers.append(consumer)
+        return consumer
+
+    async def effect(self, name: str, key: Any) -> None:
+        """Do something in the outside world that cannot be undone: charge a card, send a mail.
+
+        `key` names the act (an order id, say). Raises TimeoutError when no answer comes: then it may have happened or not.
+        """
+        await self.step(name, lambda: self._ask_the_world(name, key))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; other tasks of this process go on."""
+        await asyncio.sleep(seconds)
+
+    async def work(self, seconds: float) -> None:
+        """Compute for so long; nothing else of this process runs meanwhile."""
+        if seconds < 0:
+            raise ValueError(f"work({seconds}): a length of time cannot be negative")
+        await self._loop.work(seconds)
+
+    # -- steps
+
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
+        """One interaction with the world: the process may be made to die just before it, or just after it."""
+        process = self._process
+        if process.aims and process.world.dies(process, "before", kind):
+            await self.forever()
+        result = await act()
+        if process.aims and process.world.dies(process, "after", kind):
+            await self.forever()
+        return result
+
+    def forever(self) -> asyncio.Future[None]:
+        """What a dead process waits for."""
+        return self._loop.create_future()
+
+    async def _ask_the_world(self, name: str, key: Any) -> None:
+        process = self._process
+        answer = self._loop.create_future()
+        lane, ordinal = self.in_hand.get()
+        process.network.request(process, process.world.outside, "effect", (name, key, lane, ordinal),
+                                lambda reply: _resolve(answer), lambda reason: _timed_out(answer, name, key),
+                                EFFECT_TIMEOUT)
+        await answer
+
+    def died(self) -> None:
+        for producer in self._producers:
+            producer.client.died()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _timed_out(future: asyncio.Future[None], name: str, key: Any) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError(f"no answer to effect({name!r}, {key!r}): it may have happened, or not"))

@@ -1,0 +1,220 @@
+"""A service's Kafka consumer: aiokafka's method names, kafka-python's settings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from simlib.kafka.consumer.client import ConsumerClient
+from simlib.kafka.consumer.positions import Run
+from simlib.kafka.topic_partition import TopicPartition
+from simlib.services.errors import error_for
+from simlib.units import MS, NEVER
+
+if TYPE_CHECKING:
+    from simlib.services.app import App
+    from simlib.services.process import ServiceProcess
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerRecord:
+    """One record as the application gets it; `timestamp` is in milliseconds, as in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: Any
+    value: Any
+    headers: tuple[tuple[str, Any], ...] = ()
+    message: str = field(default="", repr=False)
+
+
+class ServiceConsumer:
+    """`app.consumer()`: iterate over it, or use `getone` and `getmany`."""
+
+    def __init__(self, app: App, process: ServiceProcess, topics: tuple[str, ...], group_id: str, settings: Any) -> None:
+        self._app = app
+        self._process = process
+        self._in_hand: deque[Run] = deque()
+        self._records_in_hand: list[int] = []
+        self._waiting: asyncio.Future[list[Run]] | None = None
+        self._error: str | None = None
+        self._closed = False
+        self._ready = app.forever()
+        self._one_by_one = process.world.scenario.client == "kafka-python"
+        self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network, self._failed)
+        self._client.on_revoked = self._revoked
+        self._client.metadata.refresh(lambda: self._ready.set_result(None))
+        process.world.consumes(process, settings, group_id, topics)
+
+    # -- reading
+
+    def __aiter__(self) -> ServiceConsumer:
+        return self
+
+    async def __anext__(self) -> ConsumerRecord:
+        return await self.getone()
+
+    async def getone(self) -> ConsumerRecord:
+        """The next record, however long it takes to come."""
+        record: ConsumerRecord = await self._app.step("receive", self._next)
+        return record
+
+    async def getmany(self, *, timeout_ms: float = 0, max_records: int | None = None
+                      ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """What one poll brings, by partition; waits up to `timeout_ms` for the first record."""
+        found: dict[TopicPartition, list[ConsumerRecord]] = await self._app.step(
+            "receive", lambda: self._many(timeout_ms, max_records))
+        return found
+
+    async def _next(self) -> ConsumerRecord:
+        self._finish_records_in_hand()
+        while not self._in_hand:
+            runs = await self._poll(None, not self._one_by_one)
+            self._in_hand.extend(runs)
+        run = self._in_hand.popleft()
+        if run.count > 1:
+            self._in_hand.appendleft(Run(run.tp, run.lane, run.start + 1, run.count - 1, run.offset + 1))
+        if self._one_by_one:
+            self._client.cursors[run.tp].position = run.offset + 1  # before the application has even seen it (K78)
+        return self._hand_over(run, 0)
+
+    async def _many(self, timeout_ms: float, max_records: int | None) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self._finish_records_in_hand()
+        runs = list(self._in_hand)
+        self._in_hand.clear()
+        if not runs:
+            try:
+                async with asyncio.timeout(timeout_ms / 1000):
+                    runs = await self._poll(max_records, True)
+            except TimeoutError:
+                self._client.stop_waiting()
+        found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        for run in runs:
+            self._client.cursors[run.tp].position = max(self._client.cursors[run.tp].position, run.offset + run.count)
+            records = [self._hand_over(run, i) for i in range(run.count)]
+            found.setdefault(self._process.cluster.tps[run.tp], []).extend(records)
+        return found
+
+    async def _poll(self, most: int | None, move_position: bool) -> list[Run]:
+        if self._closed:
+            raise RuntimeError("this consumer is closed")
+        if not self._ready.done():
+            await asyncio.shield(self._ready)
+        if self._error:
+            raise error_for(self._error)
+        self._waiting = self._app.forever()  # type: ignore[assignment]
+        self._client.poll(self._polled, most, move_position)
+        return await self._waiting  # type: ignore[misc]
+
+    def _polled(self, runs: list[Run]) -> None:
+        assert self._waiting is not None
+        if self._waiting.done():  # the poll was given up at this very instant: keep what it brought
+            self._in_hand.extend(runs)
+        else:
+            self._waiting.set_result(runs)
+
+    def _hand_over(self, run: Run, i: int) -> ConsumerRecord:
+        process, lane, ordinal = self._process, run.lane, run.start + i
+        now = process.clock.now
+        recorder = process.recorder
+        read, key = process.cluster.read_up_to, (self._client.group, run.tp)
+        new = run.offset + i >= read.get(key, 0)
+        recorder.mark(now, new)
+        if new:
+            read[key] = run.offset + i + 1
+        first = recorder.deliver((now, process.code, process.incarnation, self._client.group_code, run.tp, lane.code,
+                                  ordinal, 1, run.offset + i, self._client.membership.generation), (now, NEVER))
+        self._records_in_hand.append(first)
+        self._app.in_hand.set((lane.code, ordinal))
+        return self._record(run, i)
+
+    def _record(self, run: Run, i: int) -> ConsumerRecord:
+        lane, ordinal = run.lane, run.start + i
+        code = lane.key[ordinal]
+        key = None if code < 0 else self._process.recorder.names["keys"][code]
+        value = None if lane.value_bytes is not None else json.loads(lane.value[ordinal])
+        headers = tuple((name, header) for name, header in lane.headers.get(ordinal, ()) if name != "__cause")
+        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, lane.created[ordinal] // MS, key, value, headers,
+                              lane.message(ordinal))
+
+    def _finish_records_in_hand(self) -> None:
+        """Asking for more means being done with the last ones."""
+        times, now = self._process.recorder.delivery_times, self._process.clock.now
+        for first in self._records_in_hand:
+            times[2 * first + 1] = now
+        self._records_in_hand.clear()
+
+    def _revoked(self, tps: list[int]) -> None:
+        self._in_hand = deque(run for run in self._in_hand if run.tp not in tps)
+
+    def _failed(self, error: str) -> None:
+        self._error = error
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error_for(error))
+
+    # -- positions
+
+    async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
+        """Store positions (or the given offsets: the *next* record to read, K72) with the group. Raises CommitFailedError."""
+        wanted = self._client.commits.positions() if offsets is None else {
+            self._owned(tp): offset for tp, offset in offsets.items()}
+        await self._app.step("commit", lambda: self._commit(wanted))
+
+    async def _commit(self, offsets: dict[int, int]) -> None:
+        done = self._app.forever()
+        self._client.commits.commit(offsets, lambda error: _settle(done, error))
+        await done
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Continue reading a partition at `offset`."""
+        tp = self._owned(partition)
+        self._in_hand = deque(run for run in self._in_hand if run.tp != tp)
+        self._client.seek(tp, offset)
+
+    def position(self, partition: TopicPartition) -> int:
+        """The offset of the next record to be handed over, -1 while it is not known."""
+        return self._client.cursors[self._owned(partition)].position
+
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions this member owns now."""
+        return {self._process.cluster.tps[tp] for tp in self._client.cursors}
+
+    def _owned(self, partition: TopicPartition) -> int:
+        tp = self._process.cluster.partitions_of.get(partition[0], [])
+        if partition[1] >= len(tp) or tp[partition[1]] not in self._client.cursors:
+            raise ValueError(f"{partition}: not assigned to {self._process.name}; it owns {sorted(self.assignment())}")
+        return tp[partition[1]]
+
+    # -- closing
+
+    async def stop(self) -> None:
+        """Commit if auto-commit is on (K77, K78), and leave the group."""
+        if not self._closed:
+            self._closed = True
+            self._finish_records_in_hand()
+            done = self._app.forever()
+            self._client.close(lambda: _settle(done, None))
+            await done
+
+    close = stop
+
+    async def __aenter__(self) -> ServiceConsumer:
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self.stop()
+
+
+def _settle(future: asyncio.Future[None], error: str | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error_for(error))

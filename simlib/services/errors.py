@@ -1,0 +1,78 @@
+"""What a service's awaits raise: kafka-python's names, and Python's own TimeoutError and ConnectionError."""
+
+from __future__ import annotations
+
+
+class KafkaError(Exception):
+    """Base of the clients' errors."""
+
+
+class KafkaTimeoutError(KafkaError, TimeoutError):
+    """The outcome is unknown: the record may be in the log (K11)."""
+
+
+class MessageSizeTooLargeError(KafkaError):
+    """One record is larger than the broker takes."""
+
+
+class NotEnoughReplicasError(KafkaError):
+    """Fewer in-sync replicas than min_insync_replicas."""
+
+
+class NotEnoughReplicasAfterAppendError(KafkaError):
+    """The record was written, but to fewer replicas than required."""
+
+
+class NotLeaderForPartitionError(KafkaError):
+    """The broker does not lead the partition (any more)."""
+
+
+class InvalidProducerEpochError(KafkaError):
+    """Another producer took this one's place."""
+
+
+class OutOfOrderSequenceNumberError(KafkaError):
+    """An earlier batch of this producer is missing."""
+
+
+class KafkaConnectionError(KafkaError, ConnectionError):
+    """The connection broke before an answer came."""
+
+
+class CommitFailedError(KafkaError):
+    """The group has given this member's partitions to others (K97)."""
+
+
+class RebalanceInProgressError(KafkaError):
+    """The group is rebalancing: poll, then commit again."""
+
+
+class NoOffsetForPartitionError(KafkaError):
+    """No committed offset, and auto_offset_reset='none' (K82)."""
+
+
+class FencedInstanceIdError(KafkaError):
+    """Another member with the same group_instance_id took this one's place (K98)."""
+
+
+class InconsistentGroupProtocolError(KafkaError):
+    """No assignor that all members of the group can use."""
+
+
+BY_NAME: dict[str, type[KafkaError]] = {
+    "delivery timeout": KafkaTimeoutError, "timed out": KafkaTimeoutError, "MESSAGE_TOO_LARGE": MessageSizeTooLargeError,
+    "NOT_ENOUGH_REPLICAS": NotEnoughReplicasError,
+    "NOT_ENOUGH_REPLICAS_AFTER_APPEND": NotEnoughReplicasAfterAppendError,
+    "NOT_LEADER_OR_FOLLOWER": NotLeaderForPartitionError, "INVALID_PRODUCER_EPOCH": InvalidProducerEpochError,
+    "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceNumberError, "disconnected": KafkaConnectionError,
+    "connection refused": KafkaConnectionError, "connection attempt timed out": KafkaConnectionError,
+    "UNKNOWN_MEMBER_ID": CommitFailedError, "ILLEGAL_GENERATION": CommitFailedError,
+    "REBALANCE_IN_PROGRESS": RebalanceInProgressError, "NoOffsetForPartitionError": NoOffsetForPartitionError,
+    "FencedInstanceIdError": FencedInstanceIdError, "FENCED_INSTANCE_ID": FencedInstanceIdError,
+    "INCONSISTENT_GROUP_PROTOCOL": InconsistentGroupProtocolError,
+}
+
+
+def error_for(name: str) -> KafkaError:
+    """The exception for a protocol error."""
+    return BY_NAME.get(name, KafkaError)(name)

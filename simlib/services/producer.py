@@ -1,0 +1,177 @@
+"""A service's Kafka producer: aiokafka's method names, kafka-python's settings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simlib.kafka.lane import Batch, Lane
+from simlib.kafka.partitioner import StickyPartitioner, keyed_partition, random_partition
+from simlib.kafka.producer.client import ProducerClient
+from simlib.scenario.draws import Stream
+from simlib.services.errors import KafkaTimeoutError, error_for
+from simlib.trace.recorder import ACKED, ACKED_UNKNOWN
+from simlib.units import MS, SECOND, millis
+
+if TYPE_CHECKING:
+    from simlib.services.app import App
+    from simlib.services.process import ServiceProcess
+
+
+class RecordMetadata(NamedTuple):
+    """Where a record went. `offset` is -1 with acks=0 (K01)."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+def encode_key(key: Any, serializer: Callable[[Any], bytes] | None = None) -> bytes | None:
+    """str as UTF-8, bytes as they are, None as the null key. Raises TypeError for anything else without a serializer."""
+    if serializer is not None:
+        return serializer(key)
+    if key is None or isinstance(key, bytes):
+        return key
+    if isinstance(key, str):
+        return key.encode("utf-8")
+    raise TypeError(f"key {key!r} is of type {type(key).__name__}; keys are str, bytes or None, "
+                    "or give the producer a key_serializer")
+
+
+def encode_value(value: Any) -> str:
+    """Values travel as JSON. Raises TypeError for what JSON cannot say."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError as error:
+        raise TypeError(f"a value must be something JSON can say (dict, list, str, number, bool, None): {error}") from None
+
+
+class ServiceProducer:
+    """`app.producer()`."""
+
+    def __init__(self, app: App, process: ServiceProcess, settings: Any) -> None:
+        self._app = app
+        self._process = process
+        self._loop = process.loop
+        self._draws = Stream(process.world.scenario.seed, process.name, "partition")
+        self._sticky = StickyPartitioner(settings.batch_size)
+        self._waiting: dict[tuple[int, int], asyncio.Future[RecordMetadata]] = {}
+        self._room: list[asyncio.Future[None]] = []
+        self._ready: asyncio.Future[None] = app.forever()
+        self.client = ProducerClient(process, process.name, process.world.scenario.client, settings, process.cluster,
+                                     process.network, process.lanes, on_result=self._result)
+        self.client.start(lambda: self._ready.set_result(None))
+
+    async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
+                            partition: int | None = None) -> RecordMetadata:
+        """Send one record and wait for the brokers' answer. Raises a KafkaError when the send failed."""
+        async def act() -> RecordMetadata:
+            return await (await self._send(topic, value, key, headers, partition))
+
+        answer: RecordMetadata = await self._app.step("send", act)
+        return answer
+
+    async def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
+                   partition: int | None = None) -> asyncio.Future[RecordMetadata]:
+        """Hand one record to the producer; the future it returns is done when the brokers have answered."""
+        future: asyncio.Future[RecordMetadata] = await self._app.step(
+            "send", lambda: self._send(topic, value, key, headers, partition))
+        return future
+
+    async def flush(self) -> None:
+        """Wait until everything sent so far is answered, well or badly."""
+        await asyncio.gather(*self._waiting.values(), return_exceptions=True)
+
+    async def _send(self, topic: str, value: Any, key: Any, headers: Any,
+                    partition: int | None) -> asyncio.Future[RecordMetadata]:
+        cluster = self._process.cluster
+        if topic not in cluster.partitions_of:
+            names = ", ".join(name for name in cluster.partitions_of if not name.startswith("__"))
+            raise ValueError(f"send to topic {topic!r}: no such topic; this scenario has {names}")
+        text, raw_key = encode_value(value), encode_key(key)
+        if not self._ready.done():
+            await asyncio.shield(self._ready)
+        size = len(text.encode("utf-8")) + len(raw_key or b"")
+        await self._room_for(size)
+        tp = cluster.tp(topic, self._partition(topic, raw_key, partition, size))
+        return self._add(tp, text, key, size, headers)
+
+    def _add(self, tp: int, text: str, key: Any, size: int, headers: Any) -> asyncio.Future[RecordMetadata]:
+        sender = self.client.sender(tp)
+        number = self._process.lanes.next_number(self._process.name)
+        code = -1 if key is None else self.client.recorder.code("keys", key)
+        cause = self._app.in_hand.get()
+        ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause))
+        future = self._waiting[sender.lane.code, ordinal] = self._app.forever()  # type: ignore[assignment]
+        future.add_done_callback(_look_at_exception)
+        sender.pump()
+        return future  # type: ignore[return-value]
+
+    async def _room_for(self, size: int) -> None:
+        """Java only: a full buffer_memory blocks the sender for up to max_block_ms (K16)."""
+        limit = self.client.settings.buffer_memory
+        if limit is None or self.client.buffered() + size <= limit:
+            return
+        try:
+            async with asyncio.timeout(millis(self.client.settings.max_block_ms) / SECOND):
+                while self.client.buffered() + size > limit:
+                    self._room.append(self._app.forever())
+                    await self._room[-1]
+        except TimeoutError:
+            raise KafkaTimeoutError(f"no room in buffer_memory={limit} for max_block_ms="
+                                    f"{self.client.settings.max_block_ms}") from None
+
+    def _partition(self, topic: str, key: bytes | None, partition: int | None, size: int) -> int:
+        count = self.client.metadata.partitions[topic]
+        if partition is not None:
+            if not 0 <= partition < count:
+                raise ValueError(f"partition {partition} of {topic!r}: it has partitions 0 to {count - 1}")
+            return partition
+        if key is not None:
+            return keyed_partition(key, count)
+        return self._unkeyed(topic, count, size)
+
+    def _unkeyed(self, topic: str, count: int, size: int) -> int:
+        available = [p for p, tp in enumerate(self._process.cluster.partitions_of[topic][:count])
+                     if self.client.metadata.image.leader(tp) >= 0] or list(range(count))  # type: ignore[union-attr]
+        if self.client.settings.partitioner != "sticky":
+            number = self._process.lanes.next_number(f"{self._process.name}/unkeyed")
+            return random_partition(available, self._draws.uniform(number))
+        if self._sticky.partition is None:
+            queues = [len(self.client.sender(self._process.cluster.tp(topic, p)).retries) for p in available]
+            adaptive = self.client.settings.partitioner_adaptive_partitioning_enable
+            self._sticky.choose(available, self._draws.uniform(self._sticky.choices), queues if adaptive else None)
+        chosen = self._sticky.partition
+        assert chosen is not None
+        self._sticky.produced(size)
+        return chosen
+
+    def _result(self, lane: Lane, batch: Batch, outcome: int, error: str, base: int) -> None:
+        """A batch is answered: so are the futures of its records."""
+        for i in range(batch.count):
+            future = self._waiting.pop((lane.code, batch.start + i), None)
+            if future is None or future.done():
+                continue
+            if outcome in (ACKED, ACKED_UNKNOWN):
+                offset = base + i if base >= 0 else -1
+                future.set_result(RecordMetadata(lane.topic, lane.partition, offset, lane.created[batch.start + i] // MS))
+            else:
+                future.set_exception(error_for(error))
+        room, self._room = self._room, []
+        for waiting in room:
+            waiting.set_result(None)
+
+
+def _with_cause(headers: Any, cause: tuple[int, int]) -> Any:
+    if isinstance(headers, Mapping):
+        headers = list(headers.items())
+    return headers if cause == (-1, -1) else [*(headers or ()), ("__cause", cause)]
+
+
+def _look_at_exception(future: asyncio.Future[Any]) -> None:
+    """An answer nobody awaited is not an error of the program: it is what fire-and-forget means."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,121 @@
+"""What the engine writes down while it runs: flat columns of integers, no objects.
+
+A *lane* is the stream of records that one producer sends to one partition, in the order of their creation; its records
+have the ordinals 0, 1, 2, ... Batches and deliveries are rows about a range of a lane, so a row costs the same for one
+record as for a thousand.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
+    "acks": ("time", "lane", "start", "count", "outcome", "error", "base_offset"),
+    "truncations": ("time", "broker", "tp", "to_offset"),
+    "log_end": ("tp", "lane", "start", "count", "base_offset"),
+    "watermarks": ("time", "tp", "high_watermark"),
+    "deliveries": ("time", "member", "incarnation", "group", "tp", "lane", "start", "count", "base_offset",
+                   "generation", "first"),
+    "delivery_times": ("handed", "done"),
+    "commits": ("time", "group", "tp", "offset", "member", "auto"),
+    "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
+}
+
+ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER = range(5)
+
+
+class Recorder:
+    """One object a run; every actor writes to it, nobody reads it before the end."""
+
+    def __init__(self, clock: Any, actors: list[str]) -> None:
+        self.clock = clock
+        self.last_mark = clock.now
+        self.last_progress = clock.now
+        self.names: dict[str, list[Any]] = {"actors": actors, "groups": [], "topics": [], "tps": [], "lanes": [],
+                                            "keys": [], "effects": [], "errors": []}
+        self._codes: dict[str, dict[Any, int]] = {kind: {} for kind in self.names}
+        self.lanes: list[Any] = []
+        rows = {name: array("q") for name in COLUMNS}
+        self.rows = rows
+        self.append, self.ack, self.commit = rows["appends"].extend, rows["acks"].extend, rows["commits"].extend
+        self.watermark, self.truncation = rows["watermarks"].extend, rows["truncations"].extend
+        self.deliveries, self.skipped = rows["deliveries"], rows["skipped"].extend
+        self.delivery_times = rows["delivery_times"]
+        self.events: list[tuple[Any, ...]] = []
+        self.effects: list[tuple[Any, ...]] = []
+
+    def code(self, kind: str, name: Any) -> int:
+        """The number that stands for a name in the columns."""
+        codes = self._codes[kind]
+        if name not in codes:
+            codes[name] = len(self.names[kind])
+            self.names[kind].append(name)
+        return codes[name]
+
+    def add_tp(self, topic: str, partition: int) -> None:
+        """A partition, in the order of the run's partition table."""
+        self.names["tps"].append((self.code("topics", topic), partition))
+
+    def mark(self, now: int, progress: bool = True) -> None:
+        """Something happened that keeps the run alive; `progress` is False for a mere repetition."""
+        self.last_mark = now
+        if progress:
+            self.last_progress = now
+
+    def event(self, kind: str, actor: Any = None, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
+              detail: str = "") -> None:
+        """Write down a control event (closed list in `simlib.trace.columns`)."""
+        self.events.append((self.clock.now, kind, -1 if actor is None else actor.code, group, tp, a, b, detail))
+
+    def effect(self, row: tuple[Any, ...]) -> None:
+        self.effects.append(row)
+
+    def deliver(self, row: tuple[int, ...], times: Iterable[int]) -> int:
+        """A run of records handed over; returns the index of its first entry in `delivery_times`."""
+        first = len(self.delivery_times) // 2
+        self.deliveries.extend(row)
+        self.deliveries.append(first)
+        self.delivery_times.extend(times)
+        return first
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The columns, as arrays without copying."""
+        tables: dict[str, dict[str, Any]] = {}
+        for name, columns in COLUMNS.items():
+            rows = np.frombuffer(self.rows[name], dtype=np.int64).reshape(-1, len(columns))
+            tables[name] = {column: rows[:, i] for i, column in enumerate(columns)}
+        tables["events"] = _transposed(self.events, ("time", "kind", "actor", "group", "tp", "a", "b", "detail"),
+                                       text=("kind", "detail"))
+        tables["effects"] = _transposed(self.effects, ("time", "process", "incarnation", "name", "key", "lane",
+                                                       "ordinal"), text=("key",))
+        tables["messages"] = _messages(self.lanes)
+        return tables
+
+
+def _transposed(rows: list[tuple[Any, ...]], columns: tuple[str, ...], text: tuple[str, ...]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for i, column in enumerate(columns):
+        values = [row[i] for row in rows]
+        table[column] = values if column in text else np.array(values, dtype=np.int64)
+    return table
+
+
+def _messages(lanes: list[Any]) -> dict[str, Any]:
+    """One row a created record, lane by lane (`lane` objects keep created, number, key, value, bytes)."""
+    parts = [lane.columns() for lane in lanes]
+    table: dict[str, Any] = {
+        "lane": np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["number"]) for part in parts]),
+        "ordinal": np.concatenate([np.arange(len(part["number"])) for part in parts] or [np.empty(0, np.int64)]),
+    }
+    for column, kind in (("number", np.int64), ("key", np.int32), ("created", np.int64), ("bytes", np.int32)):
+        table[column] = np.concatenate([part[column] for part in parts] or [np.empty(0, kind)]).astype(kind)
+    texts = [text for part in parts for text in part["value"] or [None] * len(part["number"])]
+    table["value"] = [None if text is None else json.loads(text) for text in texts] if any(
+        part["value"] for part in parts) else None
+    return table

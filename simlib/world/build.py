@@ -1,0 +1,138 @@
+"""Builds the processes of a scenario: brokers and controllers, producers, group members, services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from simlib.kafka.broker import Broker, Replica
+from simlib.kafka.cluster import INTERNAL_TOPIC, Cluster
+from simlib.kafka.controller_process import Controller, Metadata
+from simlib.kafka.inputs import InputsProducer
+from simlib.kafka.load import LoadProducer
+from simlib.kafka.member import Member
+from simlib.kafka.producer.client import Lanes
+from simlib.kafka.work import WorkTimes
+from simlib.scenario.scenario import INPUTS, Scenario
+from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.services.process import ServiceProcess
+from simlib.units import nanoseconds
+
+if TYPE_CHECKING:
+    from simlib.world.world import World
+
+
+def build(world: World) -> tuple[Cluster, Lanes]:
+    """All processes, with a cluster that is already up and a member of every declared group on its way."""
+    scenario = world.scenario
+    settings = resolve_broker(scenario.broker_config)
+    cluster = Cluster(settings, _topic_settings(scenario, settings))
+    cluster.processes = world.processes
+    lanes = Lanes(cluster, world.recorder)
+    _brokers(world, cluster)
+    _topics(world, cluster)
+    for process in (*_producers(world, cluster, lanes), *_members(world, cluster), *_services(world, cluster, lanes)):
+        world.processes[process.name] = process
+    for process in world.processes.values():
+        if process.name not in _late(scenario):
+            process.start()
+    _start_late(world)
+    return cluster, lanes
+
+
+def _topic_settings(scenario: Scenario, broker: BrokerSettings) -> dict[str, Any]:
+    topics = {topic.name: resolve_topic(topic.config, broker) for topic in scenario.topics}
+    return {INTERNAL_TOPIC: resolve_topic({"min_insync_replicas": 1}, broker), **topics}
+
+
+# -- the cluster
+
+def _brokers(world: World, cluster: Cluster) -> None:
+    scenario = world.scenario
+    metadata = Metadata()
+    cluster.controllers = [Controller(cluster, world.network, metadata, *world.identity(name))
+                           for name in scenario.controller_names]
+    cluster.brokers = [Broker(number, cluster, world.network, *world.identity(name))
+                       for number, name in enumerate(scenario.broker_names)]
+    for process in (*cluster.controllers, *cluster.brokers):
+        world.processes[process.name] = process
+
+
+def _topics(world: World, cluster: Cluster) -> None:
+    """At the start every broker is registered, and every topic exists with all its replicas in sync."""
+    scenario = world.scenario
+    metadata = cluster.controllers[0].metadata
+    state = metadata.state
+    state.alive = set(range(scenario.brokers))
+    _create(world, cluster, INTERNAL_TOPIC, 1, min(3, scenario.brokers))
+    for topic in scenario.topics:
+        _create(world, cluster, topic.name, topic.partitions, topic.replication_factor)
+    metadata.publish({})
+    metadata.incarnations = {broker.number: 0 for broker in cluster.brokers}
+    metadata.image = metadata.image._replace(partitions=dict(state.partitions))
+
+
+def _create(world: World, cluster: Cluster, topic: str, partitions: int, replication_factor: int) -> None:
+    state = cluster.controllers[0].metadata.state
+    for number in range(partitions):
+        tp = cluster.add_partition(topic)
+        world.recorder.add_tp(topic, number)
+        replicas = tuple((number + i) % world.scenario.brokers for i in range(replication_factor))
+        state.create(tp, replicas, cluster.topic_settings(tp).unclean_leader_election_enable)
+        for replica in replicas:
+            cluster.brokers[replica].replicas[tp] = Replica(tp)
+
+
+# -- clients
+
+def _producers(world: World, cluster: Cluster, lanes: Lanes) -> list[Any]:
+    scenario = world.scenario
+    found: list[Any] = []
+    for producer in scenario.producers:
+        settings = resolve_producer(scenario.client, producer.overrides())
+        found.append(LoadProducer(producer, scenario.client, settings, cluster, world.network, lanes, scenario.seed,
+                                  scenario.duration, *world.identity(producer.name)))
+    if scenario.inputs:
+        settings = resolve_producer(scenario.client, {})
+        found.append(InputsProducer(scenario.inputs, scenario.client, settings, cluster, world.network, lanes,
+                                    scenario.seed, *world.identity(INPUTS)))
+    return found
+
+
+def _members(world: World, cluster: Cluster) -> list[Member]:
+    found = []
+    for group in world.scenario.groups:
+        work = WorkTimes(group, cluster, world.scenario.seed)
+        world.recorder.code("groups", group.name)
+        for name in group.members:
+            settings = resolve_consumer(world.scenario.client, group.overrides(name))
+            found.append(Member(group, settings, work, cluster, world.network, *world.identity(name)))
+    return found
+
+
+def _services(world: World, cluster: Cluster, lanes: Lanes) -> list[ServiceProcess]:
+    return [ServiceProcess(service, cloudpickle.dumps(service.main), world, cluster, world.network, lanes,
+                           *world.identity(name))
+            for service in world.scenario.services for name in service.members]
+
+
+def _late(scenario: Scenario) -> set[str]:
+    """Producers, inputs and services start at time 0 or later; the rest gathers before."""
+    services = {name for service in scenario.services for name in service.members}
+    return {producer.name for producer in scenario.producers} | {INPUTS} | services
+
+
+def _start_late(world: World) -> None:
+    scenario = world.scenario
+    starts = {name: service.start for service in scenario.services for name in service.members}
+    starts |= {producer.name: producer.start for producer in scenario.producers}
+    for name in sorted(_late(scenario) & set(world.processes), key=lambda one: world.rank[one]):
+        world.clock.pending += 1
+        at = nanoseconds(starts.get(name, 0.0)) - (world.network.latency * 4 if name in _loads(scenario) else 0)
+        world.clock.at(at, 0, world.begin, world.processes[name])
+
+
+def _loads(scenario: Scenario) -> set[str]:
+    """Producers of declared records look up the leaders a moment before their first record is due."""
+    return {producer.name for producer in scenario.producers} | {INPUTS}

@@ -1,0 +1,160 @@
+"""Carries out the faults of a scenario: at their time, or when a process reaches the step they are aimed at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simlib.scenario.draws import Stream
+from simlib.scenario.faults import (
+    AddPartitions,
+    Change,
+    Crash,
+    LoseReply,
+    LoseRequest,
+    NetworkCut,
+    Pause,
+    PowerLoss,
+    Shutdown,
+    SlowLink,
+    names,
+    request_kind,
+)
+from simlib.units import SECOND, nanoseconds
+from simlib.world.clock import FAULT
+
+if TYPE_CHECKING:
+    from simlib.world.network import Exchange
+    from simlib.world.process import Process
+    from simlib.world.world import World
+
+PAGE_CACHE = 30 * SECOND
+"""How long written data may stay in the page cache before the operating system flushes it (Linux's dirty_expire_centisecs)."""
+
+
+class Aim:
+    """A crash that waits for a step: the nth of its kind, counted over all lives of the process. Fires once."""
+
+    def __init__(self, world: World, fault: Crash) -> None:
+        self.world = world
+        self.fault = fault
+        self.when = "before" if fault.before is not None else "after"
+        self.count = 0
+        self.fired = False
+
+    def takes(self, when: str, step: str) -> bool:
+        """Count a step of the process; True when it is the one."""
+        if self.fired or when != self.when or step != self.fault.step:
+            return False
+        self.count += 1
+        self.fired = self.count == self.fault.nth
+        return self.fired
+
+    def handed(self, member: Any, runs: Any, handed: list[int]) -> None:
+        """A declared consumer is about to work through these records: find the nth hand-over and die there."""
+        if self.fired or self.fault.step != "receive":
+            return
+        place = self.fault.nth - self.count - 1
+        self.count += len(handed)
+        if place < len(handed):
+            self.fired = True
+            member.at(handed[place], self._die_at_hand_over, member, handed[place])
+
+    def _die_at_hand_over(self, member: Any, time: int) -> None:
+        if self.when == "before":
+            member.cut_before(time)
+        self.world.crash(member, self.fault.restart_after)
+
+
+class Loss:
+    """Requests or replies that get lost: the nth of a kind, or a share of them (a named draw for each)."""
+
+    def __init__(self, world: World, fault: LoseRequest | LoseReply, seed: int) -> None:
+        self.what = "request" if isinstance(fault, LoseRequest) else "reply"
+        self.who = fault.who
+        self.kind = request_kind(fault.kind)
+        self.fault = fault
+        self.count = 0
+        self.lost = 0
+        self.draws = Stream(seed, fault.who, "lose", self.what, self.kind)
+
+    @property
+    def fired(self) -> bool:
+        return self.lost > 0
+
+    def takes(self, what: str, exchange: Exchange) -> bool:
+        """Is this one lost?"""
+        if what != self.what or exchange.kind != self.kind or exchange.source.name != self.who:
+            return False
+        if exchange.sent < 0:  # the groups gather before time 0, undisturbed
+            return False
+        self.count += 1
+        if self.fault.share is not None:
+            lost = self.draws.uniform(self.count - 1) < self.fault.share
+        else:
+            lost = self.count == (self.fault.nth or 1)
+        self.lost += lost
+        return lost
+
+
+class Faults:
+    """All faults of a run."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.waiting: list[tuple[Any, Any]] = []
+
+    def schedule(self) -> None:
+        world = self.world
+        for fault in world.scenario.faults:
+            if isinstance(fault, Crash) and fault.at is None:
+                aim = Aim(world, fault)
+                world.processes[fault.who].aims.append(aim)
+                self.waiting.append((fault, aim))
+            elif isinstance(fault, (LoseRequest, LoseReply)):
+                loss = Loss(world, fault, world.scenario.seed)
+                world.network.losses.append(loss)
+                self.waiting.append((fault, loss))
+            else:
+                world.clock.pending += 1
+                world.clock.at(nanoseconds(fault.at), FAULT, self._fire, fault)
+
+    def _fire(self, fault: Any) -> None:
+        self.world.clock.pending -= 1
+        getattr(self, "_" + type(fault).__name__)(fault)
+
+    def not_fired(self) -> list[Any]:
+        """Faults that waited for something that never happened."""
+        return [fault for fault, trigger in self.waiting if not trigger.fired]
+
+    # -- one method for each kind of fault
+
+    def _Crash(self, fault: Crash) -> None:
+        self.world.crash(self.world.processes[fault.who], fault.restart_after)
+
+    def _Shutdown(self, fault: Shutdown) -> None:
+        self.world.shut_down(self.world.processes[fault.who], fault.restart_after)
+
+    def _PowerLoss(self, fault: PowerLoss) -> None:
+        for name in names(fault.whos):
+            self.world.power_off(self.world.processes[name], self.world.clock.now - PAGE_CACHE, fault.restart_after)
+
+    def _Pause(self, fault: Pause) -> None:
+        self.world.pause(self.world.processes[fault.who], nanoseconds(fault.duration))
+
+    def _NetworkCut(self, fault: NetworkCut) -> None:
+        for a, b in self._pairs(fault):
+            self.world.cut(a, b, nanoseconds(fault.duration))
+
+    def _SlowLink(self, fault: SlowLink) -> None:
+        for a, b in self._pairs(fault):
+            self.world.slow(a, b, nanoseconds(fault.latency), nanoseconds(fault.duration))
+
+    def _pairs(self, fault: Any) -> list[tuple[Process, Process]]:
+        processes = self.world.processes
+        return [(processes[a], processes[b]) for a in names(fault.a) for b in names(fault.b) if a != b]
+
+    def _AddPartitions(self, fault: AddPartitions) -> None:
+        self.world.add_partitions(fault.topic, fault.to)
+
+    def _Change(self, fault: Change) -> None:
+        self.world.change(fault.path, fault.value)

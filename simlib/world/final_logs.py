@@ -1,0 +1,29 @@
+"""What is in the log of each partition when a run ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simlib.kafka.cluster import Cluster
+from simlib.kafka.log import Log
+
+COLUMNS = ("tp", "lane", "start", "count", "base_offset")
+
+
+def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
+    """Rows of `log_end`: the batches of each partition's leader (or of its last one, if it has none now)."""
+    rows = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
+            for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
+    table = np.array(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
+    return {column: table[:, i] for i, column in enumerate(COLUMNS)}
+
+
+def _log(cluster: Cluster, tp: int) -> Log:
+    """The log that counts: the leader's; without a leader, the furthest one of the replicas that were in sync last."""
+    state: Any = cluster.active_controller().metadata.state.partitions[tp]
+    if state.leader >= 0:
+        return cluster.brokers[state.leader].replicas[tp].log
+    logs = [cluster.brokers[replica].replicas[tp].log for replica in state.isr]
+    return max(logs, key=lambda log: (log.last_epoch, log.end))

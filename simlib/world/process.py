@@ -1,0 +1,140 @@
+"""A process of the operating system: it can be killed, paused and started again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simlib.units import SECOND
+from simlib.world.clock import TIMER, Clock
+
+
+class Process:
+    """Something with a name that lives, dies and comes back.
+
+    What was planned by one life (`incarnation`) is never carried out by the next one, and a paused process
+    (SIGSTOP) catches up with everything that reached it meanwhile, in order.
+    """
+
+    def __init__(self, clock: Clock, name: str, rank: int) -> None:
+        self.clock = clock
+        self.name = name
+        self.rank = rank
+        self.code = rank
+        self.alive = False
+        self.paused = False
+        self.without_power = False
+        self.incarnation = -1
+        self.engaged = 0
+        self.paused_since = 0
+        self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
+
+    give_up_after = 30 * SECOND
+    """request.timeout.ms of whatever runs here: when a request that cannot be answered is given up."""
+
+    # what a kind of process does on these occasions
+    def on_start(self, now: int) -> None: ...
+
+    def on_kill(self, now: int) -> None: ...
+
+    def on_end(self, now: int) -> None:
+        """The run is over: write down what is under way."""
+
+    def on_resume(self, now: int) -> None: ...
+
+    def handle(self, exchange: Any) -> None:
+        """A request arrives."""
+        raise NotImplementedError(f"{self.name} serves no requests, but was asked for {exchange.kind}")
+
+    def client_gone(self, exchange: Any) -> None:
+        """The connection a request came on is closed by its client."""
+
+    def peer_silent(self, peer: Process, silent: bool) -> None:
+        """Nothing can come from `peer` any more, or it can again (pause, cut, power)."""
+
+    def start(self) -> None:
+        self.alive = True
+        self.incarnation += 1
+        self.on_start(self.clock.now)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of it runs any more."""
+        self.alive = False
+        self.paused = False
+        self._held_back.clear()
+        self.on_kill(self.clock.now)
+        self.busy(-self.engaged)
+
+    def busy(self, more: int) -> None:
+        """`more` things that will end by themselves are under way here; while there are any, a run is not quiet."""
+        self.engaged += more
+        self.clock.pending += more
+
+    def pause(self) -> None:
+        self.paused = True
+        self.paused_since = self.clock.now
+
+    def resume(self) -> None:
+        self.paused = False
+        self.on_resume(self.clock.now)
+        held_back, self._held_back = self._held_back, []
+        for incarnation, function, args in held_back:
+            self.receive(incarnation, function, args)
+
+    def at(self, time: int, function: Callable[..., Any], *args: Any) -> None:
+        """Call `function(*args)` at `time`, if this life lasts until then."""
+        clock = self.clock
+        clock.at(max(time, clock.env._now), TIMER + self.rank, self.receive, self.incarnation, function, args)
+
+    def after(self, delay: int, function: Callable[..., Any], *args: Any) -> None:
+        clock = self.clock
+        clock.at(clock.env._now + delay, TIMER + self.rank, self.receive, self.incarnation, function, args)
+
+    def receive(self, incarnation: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """A timer of this process fires, or a message for it arrives."""
+        if not self.alive or incarnation != self.incarnation:
+            return
+        if self.paused:
+            self._held_back.append((incarnation, function, args))
+        else:
+            function(*args)
+
+
+class Alarm:
+    """One deadline of a process that is moved often and seldom reached.
+
+    SimPy cannot cancel, so the alarm keeps at most one call on the agenda and lets it look again:
+    moving the deadline costs an assignment.
+    """
+
+    def __init__(self, process: Process, ring: Callable[[], None]) -> None:
+        self._process = process
+        self._ring = ring
+        self._deadline: int | None = None
+        self._next_look: int | None = None
+        self._incarnation = process.incarnation
+
+    @property
+    def deadline(self) -> int | None:
+        return self._deadline
+
+    def set(self, deadline: int | None) -> None:
+        """Ring at `deadline`; None switches the alarm off."""
+        self._deadline = deadline
+        if self._incarnation != self._process.incarnation:
+            self._incarnation, self._next_look = self._process.incarnation, None
+        if deadline is not None and (self._next_look is None or deadline < self._next_look):
+            self._next_look = deadline
+            self._process.at(deadline, self._look, deadline)
+
+    def _look(self, planned: int) -> None:
+        if planned != self._next_look:
+            return
+        self._next_look = None
+        if self._deadline is None:
+            return
+        if self._deadline > self._process.clock.now:
+            self.set(self._deadline)
+        else:
+            self._deadline = None
+            self._ring()
