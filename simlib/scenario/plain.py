@@ -73,7 +73,7 @@ def changed_fields(thing: Any) -> Iterator[tuple[str, Any]]:
 
 def arguments(thing: Any) -> Iterator[str]:
     """The arguments that would build this object: the first by position, the others by name."""
-    first = fields(thing)[0].name
+    first = next((each.name for each in fields(thing)), None)
     for name, value in changed_fields(thing):
         yield shown(value) if name == first else f"{name}={shown(value)}"
 
