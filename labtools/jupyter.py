@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from labtools.console import Problem, child_environment, say
-from labtools.layout import TOOLS, VENV, venv_python
+from labtools.layout import ROOT, TOOLS, VENV, venv_python
 
 HOST = "127.0.0.1"
 
@@ -97,6 +97,9 @@ def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
 
 
 def _environment(course: Path, token: str) -> dict[str, str]:
-    """What Jupyter, IPython and matplotlib keep for a user goes to .lab, and the learner's guesses to his copies."""
+    """What Jupyter, IPython and matplotlib keep for a user goes to .lab, and the learner's guesses to his copies.
+
+    Kernels import the simlib of this folder, also where the packages came from a folder of wheels.
+    """
     folders = {name: str(TOOLS / "jupyter" / name.lower()) for name in _OWN_FOLDERS}
-    return child_environment(JUPYTER_TOKEN=token, SIMLIB_COURSE_HOME=str(course), **folders)
+    return child_environment(PYTHONPATH=str(ROOT), JUPYTER_TOKEN=token, SIMLIB_COURSE_HOME=str(course), **folders)

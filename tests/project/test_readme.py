@@ -1,5 +1,6 @@
 """What the README says is so: its code runs, its commands are ones that a test runs, its links lead somewhere."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -54,7 +55,6 @@ def test_the_code_runs_and_shows_what_it_says(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert links
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
@@ -66,7 +66,7 @@ def test_the_lessons_that_exist_are_those_it_names() -> None:
 @pytest.mark.slow
 def test_the_way_in_by_uv(tmp_path: Path) -> None:
     folder, uv = unpack(tmp_path), find_uv()
-    environment = bare_environment(tmp_path)
+    environment = bare_environment(tmp_path, PATH=os.environ["PATH"])
     run_in(folder, environment, str(uv), "sync", "--extra", "kafka", "--python", base_python())
     assert "Jupyter" in run_in(folder, environment, str(uv), "run", "jupyter", "lab", "--help")
 
