@@ -125,10 +125,10 @@ class Broker(Process):
         if isinstance(answer, Image):
             self.apply(answer)
 
-    def announce_shutdown(self, then: Any) -> None:
-        """Controlled shutdown (K50): leaders move first; after `then` the process stops."""
+    def shut_down(self, stopped: Any) -> None:
+        """Controlled shutdown (K50): leaders move first; after `stopped` the process ends."""
         self.network.request(self, self.cluster.active_controller(), "controlled_shutdown", self.number,
-                             lambda answer: then(), lambda reason: then(), self.give_up_after)
+                             lambda answer: stopped(), lambda reason: stopped(), self.give_up_after)
 
     def lose_unflushed(self, flushed_before: int) -> None:
         """The host lost power: what the operating system had not written to disk is gone (K59)."""

@@ -26,6 +26,7 @@ class Process:
         self.without_power = False
         self.incarnation = -1
         self.engaged = 0
+        self.aims: list[Any] = []
         self.paused_since = 0
         self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
 
@@ -51,6 +52,13 @@ class Process:
 
     def peer_silent(self, peer: Process, silent: bool) -> None:
         """Nothing can come from `peer` any more, or it can again (pause, cut, power)."""
+
+    def shut_down(self, stopped: Callable[[], None]) -> None:
+        """SIGTERM: clean up, then call `stopped`."""
+        stopped()
+
+    def lose_unflushed(self, flushed_before: int) -> None:
+        """The host lost power: what was written after `flushed_before` is not on disk."""
 
     def start(self) -> None:
         self.alive = True
