@@ -1,7 +1,7 @@
 """A scenario as JSON, and back. Only a scenario without code has a JSON form.
 
 An object is {"type": its class, field: value, ...} with the fields that differ from their default; bytes are
-{"base64": text}.
+{"type": "bytes", "base64": text}.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simlib.scenario.plain import Plain, changed_fields
 from simlib.scenario.scenario import INPUTS, Scenario
 
 FORMAT = 1
+BYTES = "bytes"
 RAW = ("config", "broker_config")  # mappings of settings: no objects inside
 TYPES: dict[str, type[Plain]] = {
     each.__name__: each
@@ -71,16 +72,19 @@ def from_json(text: str) -> Scenario:
 def encoded(value: Any) -> Any:
     """Objects, tuples and bytes as JSON's dicts, lists and texts."""
     if isinstance(value, Plain):
-        return {
-            "type": type(value).__name__,
-            **{name: _encoded_field(name, item) for name, item in changed_fields(value)},
-        }
+        given = {name: _encoded_field(name, item) for name, item in changed_fields(value)}
+        return {"type": type(value).__name__, **given}
     if isinstance(value, bytes):
-        return {"base64": b64encode(value).decode("ascii")}
-    if isinstance(value, (tuple, list)):
+        return {"type": BYTES, "base64": b64encode(value).decode("ascii")}
+    if isinstance(value, tuple):
         return [encoded(item) for item in value]
+    return _json_value(value)
+
+
+def _json_value(value: Any) -> Any:
+    """A value that JSON holds as it stands."""
     if flaw := json_flaw(value):
-        raise ScenarioError([flaw])
+        raise ScenarioError([f"a value {flaw}"])
     return value
 
 
@@ -91,14 +95,13 @@ def _encoded_field(name: str, value: Any) -> Any:
 
 
 def _encoded_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of `inputs`: its value is JSON as it stands, its key and headers may be bytes."""
-    return {name: _encoded_headers(item) if name == "headers" else encoded(item) for name, item in row.items()}
+    """A record of `inputs`: its value is JSON already, its key and headers may be bytes."""
+    return {name: _json_value(item) if name == "value" else _encoded_part(item) for name, item in row.items()}
 
 
-def _encoded_headers(headers: Any) -> Any:
-    if isinstance(headers, Mapping):
-        return {name: encoded(item) for name, item in headers.items()}
-    return encoded(headers)
+def _encoded_part(item: Any) -> Any:
+    """A key, instant, partition or headers."""
+    return {name: encoded(each) for name, each in item.items()} if isinstance(item, Mapping) else encoded(item)
 
 
 def decoded(form: Any, where: str) -> Any:
@@ -107,18 +110,21 @@ def decoded(form: Any, where: str) -> Any:
         return tuple(decoded(item, f"{where}[{i}]") for i, item in enumerate(form))
     if not isinstance(form, dict):
         return form
-    if "base64" in form:
-        return b64decode(form["base64"])
-    return _built(form, where)
+    return _bytes(form, where) if form.get("type") == BYTES else _built(form, where)
+
+
+def _bytes(form: dict[str, Any], where: str) -> bytes:
+    try:
+        return b64decode(form["base64"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ScenarioError([f"{where}: these are no bytes in base64: {form!r}"]) from error
 
 
 def _built(form: dict[str, Any], where: str) -> Plain:
     name = form.get("type")
     kind = TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ScenarioError(
-            [f"{where}: no such type {name!r}{what_exists(name, TYPES)}"]
-        )
+        raise ScenarioError([f"{where}: no such type {name!r}{what_exists(name, TYPES)}"])
     values = {field: _decoded_field(field, item, f"{where}.{field}") for field, item in form.items() if field != "type"}
     try:
         return kind(**values)
@@ -128,16 +134,22 @@ def _built(form: dict[str, Any], where: str) -> Plain:
 
 def _decoded_field(name: str, form: Any, where: str) -> Any:
     if name == INPUTS and isinstance(form, dict):
-        return {topic: [_decoded_row(row, f"{where}.{topic}") for row in rows] for topic, rows in form.items()}
+        return {topic: _decoded_rows(rows, f"{where}.{topic}") for topic, rows in form.items()}
     return form if name in RAW else decoded(form, where)
 
 
-def _decoded_row(row: Any, where: str) -> dict[str, Any]:
-    return {name: item if name == "value" else _decoded_part(item, where) for name, item in row.items()}
+def _decoded_rows(rows: Any, where: str) -> Any:
+    """The records of one topic; what is none is left for `check` to refuse."""
+    if not isinstance(rows, list):
+        return rows
+    return [_decoded_row(row, f"{where}[{i}]") if isinstance(row, dict) else row for i, row in enumerate(rows)]
 
 
-def _decoded_part(item: Any, where: str) -> Any:
-    """A key, instant, partition or headers of a record."""
-    if isinstance(item, dict) and "base64" not in item:
-        return {name: decoded(each, where) for name, each in item.items()}
+def _decoded_row(row: dict[str, Any], where: str) -> dict[str, Any]:
+    return {name: item if name == "value" else _decoded_part(name, item, where) for name, item in row.items()}
+
+
+def _decoded_part(name: str, item: Any, where: str) -> Any:
+    if name == "headers" and isinstance(item, dict):
+        return {header: decoded(each, where) for header, each in item.items()}
     return decoded(item, where)

@@ -143,7 +143,9 @@ def _rows(rows: Any) -> Any:
 
 
 def _row(row: Any) -> Any:
-    return FrozenDict(row) if isinstance(row, Mapping) and not isinstance(row, FrozenDict) else row
+    if isinstance(row, FrozenDict) or not isinstance(row, Mapping):
+        return row
+    return FrozenDict({name: item if name == "value" else freeze(item) for name, item in row.items()})
 
 
 def _lines(name: str, value: Any) -> list[str]:
