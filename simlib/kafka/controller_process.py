@@ -86,12 +86,13 @@ class Controller(Process):
         if broker in self.metadata.state.alive and self.metadata.incarnations.get(broker) != incarnation:
             return "DUPLICATE_BROKER_REGISTRATION", None
         self.metadata.incarnations[broker] = incarnation
+        self.metadata.state.shutting_down.discard(broker)
         return "", self.metadata.image
 
     def on_broker_heartbeat(self, payload: tuple[int, int, int], incarnation: int) -> Image | None:
         broker, _, version = payload
         state = self.metadata.state
-        if self.metadata.incarnations.get(broker) != incarnation:
+        if self.metadata.incarnations.get(broker) != incarnation or broker in state.shutting_down:
             return None
         if broker not in state.alive:
             changed = state.unfence(broker)

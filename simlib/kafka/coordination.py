@@ -25,9 +25,10 @@ class Coordination:
         self.led: Led | None = None
         self.coordinator = GroupCoordinator(broker.settings)
         self.alarm = Alarm(broker, self._deadline)
+        self._last_append: _WhenReplicated | None = None
 
     def forget(self) -> None:
-        self.led = None
+        self.led = self._last_append = None
         self.coordinator = GroupCoordinator(self.broker.settings)
 
     def take_over(self, led: Led) -> None:
@@ -38,7 +39,7 @@ class Coordination:
         self._perform(self.coordinator.load(self.broker.clock.now, records))
 
     def give_up(self) -> None:
-        self.led = None
+        self.led = self._last_append = None
         self._perform(self.coordinator.unload())
 
     def handle(self, exchange: Exchange) -> None:
@@ -50,17 +51,25 @@ class Coordination:
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Answer):
-                effect.reply.reply(effect.response)
+                self._answer(effect)
             elif isinstance(effect, Append):
                 self._append(effect.record, effect.answers)
             else:
                 self._note(effect)
         self.alarm.set(self.coordinator.deadline())
 
+    def _answer(self, answer: Answer) -> None:
+        """Nothing is answered before everything appended earlier is replicated: a failover could void it."""
+        if self._last_append is None or self._last_append.replicated:
+            answer.reply.reply(answer.response)
+        else:
+            self._last_append.answers += (answer,)
+
     def _append(self, record: Record, answers: tuple[Answer, ...]) -> None:
         if self.led is not None:
             batch = Batch(None, 0, 1, RECORD_BYTES, self.broker.clock.now, payload=record)
-            self.broker.write(self.led, batch, -1, _WhenReplicated(self.broker, record, answers))
+            self._last_append = _WhenReplicated(self.broker, record, answers)
+            self.broker.write(self.led, batch, -1, self._last_append)
 
     def _note(self, note: Any) -> None:
         recorder = self.broker.recorder
@@ -76,10 +85,12 @@ class _WhenReplicated:
         self.broker = broker
         self.record = record
         self.answers = answers
+        self.replicated = False
 
     def reply(self, outcome: tuple[str, int]) -> None:
         if outcome[0]:
             return  # not replicated: the client hears nothing and asks again
+        self.replicated = True
         if isinstance(self.record, OffsetsCommitted):
             self._note_commit(self.record)
         for answer in self.answers:

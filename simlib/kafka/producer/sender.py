@@ -183,6 +183,8 @@ class Sender:
             return
         client.recorder.event("send_retry", client.process, tp=self.lane.tp, a=batch.start, b=batch.attempts,
                               detail=error)
+        if error == "OUT_OF_ORDER_SEQUENCE_NUMBER" and not self._must_wait_its_turn(batch):
+            self._after_a_gap()  # everything before it was answered: the broker has lost records, not we
         batch.not_before = now + client.retry_backoff(batch.attempts)
         insort(self.retries, batch, key=_start)
         if error == "NOT_LEADER_OR_FOLLOWER" or error in CONNECTION:
