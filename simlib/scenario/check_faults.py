@@ -25,36 +25,13 @@ from simlib.scenario.faults import (
     request_kind,
 )
 from simlib.scenario.field_info import is_number
-from simlib.scenario.paths import get, replace
+from simlib.scenario.paths import replace, step
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 PRODUCES = ("produce", "metadata")
 CONSUMES = ("fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata", "find_coordinator")
-FIXED = (
-    "faults",
-    "inputs",
-    "seed",
-    "duration",
-    "client",
-    "brokers",
-    "controllers",
-    "services",
-    "topics",
-    "producers",
-    "groups",
-)
-FIXED_LEAVES = (
-    "name",
-    "topic",
-    "partitions",
-    "replication_factor",
-    "keys",
-    "static_membership", "consumers",
-    "records",
-    "start",
-    "arrivals",
-)
+# What can change while the system runs; a client reads its settings once, when it is built.
+CHANGEABLE = {"producers": ("rate", "key_distribution"), "groups": ("service_time",), "topics": ("config",)}
 
 
 def fault_problems(s: Scenario) -> Iterator[str]:
@@ -169,27 +146,34 @@ def growth_problems(s: Scenario) -> Iterator[str]:
 
 def change_problems(s: Scenario, change: Change) -> Iterator[str]:
     where = label(change)
+    if not isinstance(change.path, str):
+        yield f"{where}: path must be a text such as 'producers.shop.rate'"
+        return
     try:
         changed = replace(s, change.path, change.value)
-        now = get(s, change.path)
-    except (PathError, AttributeError, TypeError) as error:
-        yield f"{where}: {error}" if isinstance(error, PathError) else f"{where}: path must be a text"
+    except PathError as error:
+        yield f"{where}: {error}"
         return
-    if hint := _fixed(change.path, now):
-        yield f"{where} cannot change while the system runs{hint}"
+    if not _changeable(s, change.path):
+        yield f"{where} cannot change while the system runs; {_instead(change.path)}"
         return
     before = {*topology_problems(s)}
     after = [*shape_problems(changed), *topology_problems(mended(changed))]
     yield from (f"{where}, value={change.value!r}: {line}" for line in after if line not in before)
 
 
-def _fixed(path: str, now: Any) -> str | None:
-    """Why this cannot change during a run; None if it can."""
-    if isinstance(now, (Topic, Producer, ConsumerGroup)):
-        return ": it is a whole object; name one of its settings"
-    root, _, leaf = path.split(".")[0], *path.rpartition(".")[1:]
-    if leaf == "partitions":
-        return "; use AddPartitions(topic, at, to)"
-    if leaf in FIXED_LEAVES or path in FIXED or root in ("faults", "inputs", "services"):
-        return "; change the scenario with replace(scenario, path, value) and run it again"
-    return None
+def _changeable(s: Scenario, path: str) -> bool:
+    part, _, rest = step(s, path, "")
+    if part not in CHANGEABLE or not rest:
+        return False
+    rest = step(getattr(s, part), rest, part)[2]
+    return rest.split(".")[0] in CHANGEABLE[part]
+
+
+def _instead(path: str) -> str:
+    if path.endswith(".partitions"):
+        return "use AddPartitions(topic, at, to)"
+    return (
+        "only a producer's rate and key_distribution, a group's service_time and a topic's config can; "
+        "for the rest run replace(scenario, path, value)"
+    )

@@ -410,9 +410,13 @@ def test_a_change_is_checked_like_the_scenario_it_makes():
     assert "AddPartitions(topic, at, to)" in with_fault(Change("topics.orders.partitions", 1, 9))
     assert "cannot change while the system runs" in with_fault(Change("seed", 1, 9))
     assert "cannot change while the system runs" in with_fault(Change("groups.billing.consumers", 1, "x"))
-    assert "name one of its settings" in with_fault(Change("producers.shop", 1, 9))
+    assert "only a producer's rate and key_distribution" in with_fault(Change("producers.shop", 1, 9))
+    assert "cannot change while the system runs" in with_fault(Change("producers.shop.linger_ms", 1, 9))
+    assert "cannot change while the system runs" in with_fault(Change("latency", 1, 0.1))
     assert "path must be a text" in with_fault(Change(3, 1, 9))
-    assert problems(shop(faults=[Change("producers.shop.rate", 1, 200), Change("latency", 2, 0.1)])) == []
+    slower = Change("groups.billing.service_time", 2, Exponential(0.1))
+    stricter = Change("topics.orders.config.min_insync_replicas", 3, 2)
+    assert problems(shop(faults=[Change("producers.shop.rate", 1, 200), slower, stricter])) == []
 
 
 # Warnings
