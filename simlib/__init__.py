@@ -26,12 +26,43 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [*_WHERE, *_MODULES]
 
 if TYPE_CHECKING:
-    from simlib import course, data, laws, units
-    from simlib.kafka.topic_partition import TopicPartition
-    from simlib.running import run
-    from simlib.scenario import *
-    from simlib.trace.trace import Trace
-    from simlib.views.controls import sliders
+    from simlib import course as course
+    from simlib import data as data
+    from simlib import laws as laws
+    from simlib import units as units
+    from simlib.kafka.topic_partition import TopicPartition as TopicPartition
+    from simlib.running import run as run
+    from simlib.scenario import AddPartitions as AddPartitions
+    from simlib.scenario import Bursts as Bursts
+    from simlib.scenario import Change as Change
+    from simlib.scenario import ConfigError as ConfigError
+    from simlib.scenario import Constant as Constant
+    from simlib.scenario import ConsumerGroup as ConsumerGroup
+    from simlib.scenario import Crash as Crash
+    from simlib.scenario import Exponential as Exponential
+    from simlib.scenario import Given as Given
+    from simlib.scenario import Lognormal as Lognormal
+    from simlib.scenario import LoseReply as LoseReply
+    from simlib.scenario import LoseRequest as LoseRequest
+    from simlib.scenario import NetworkCut as NetworkCut
+    from simlib.scenario import Pause as Pause
+    from simlib.scenario import PowerLoss as PowerLoss
+    from simlib.scenario import Producer as Producer
+    from simlib.scenario import Replay as Replay
+    from simlib.scenario import Scenario as Scenario
+    from simlib.scenario import ScenarioError as ScenarioError
+    from simlib.scenario import Service as Service
+    from simlib.scenario import Shutdown as Shutdown
+    from simlib.scenario import SlowLink as SlowLink
+    from simlib.scenario import Topic as Topic
+    from simlib.scenario import Uniform as Uniform
+    from simlib.scenario import Weights as Weights
+    from simlib.scenario import Zipf as Zipf
+    from simlib.scenario import from_json as from_json
+    from simlib.scenario import replace as replace
+    from simlib.scenario import to_json as to_json
+    from simlib.trace.trace import Trace as Trace
+    from simlib.views.controls import sliders as sliders
 
 
 def __getattr__(name: str) -> Any:

@@ -215,7 +215,7 @@ class Broker(Process):
 
     def write(self, led: Led, batch: Any, acks: int, answer: Any) -> None:
         """Append `batch`; `answer.reply((error, offset))` follows when as many replicas have it as `acks` wants."""
-        error, base, entry = led.leader.append(self.clock.env._now, batch, acks == -1)
+        error, base, entry = led.leader.append(self.clock.now, batch, acks == -1)
         if entry is None and error != "DUPLICATE":
             answer.reply((error, base))
             return
@@ -276,7 +276,7 @@ class Broker(Process):
         led.sessions[follower] = session
         leader = led.leader
         leader.followers[follower].fetching = True
-        if leader.fetched(self.clock.env._now, follower, offset):
+        if leader.fetched(self.clock.now, follower, offset):
             self._high_watermark_moved(led)
         self._let_join(led, follower)
         if offset < leader.log.end or session.sent_high_watermark.get(tp, -1) < leader.high_watermark:
@@ -316,7 +316,7 @@ class Broker(Process):
         leader = led.leader
         high_watermark = led.replica.high_watermark = leader.high_watermark
         if led.tp != OFFSETS:
-            self.recorder.watermark((self.clock.env._now, led.tp, high_watermark))
+            self.recorder.watermark((self.clock.now, led.tp, high_watermark))
         waiting = led.waiting
         while waiting and waiting[0][0] <= high_watermark:
             _, answer, base = waiting.popleft()

@@ -1,4 +1,4 @@
-"""Gives the group coordinator its place: on the broker that leads the internal topic, with its log, a clock and replies."""
+"""Gives the group coordinator its place: the broker that leads the internal topic, with its log and a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The producer named `inputs`: sends the rows of `Scenario.inputs`, each at its time, those without one at time 0 in order."""
+"""The producer named `inputs`: sends the rows of `Scenario.inputs`, each at its time; without one at 0, in order."""
 
 from __future__ import annotations
 

@@ -164,9 +164,8 @@ class LoadProducer(Process):
         queues = [self._queue(p) for p in available] if adaptive else None
         partition = np.empty(len(uniforms), np.int64)
         for i, uniform in enumerate(uniforms.tolist()):
-            if self.sticky.partition is None:
-                self.sticky.choose(available, uniform, queues)
-            partition[i] = self.sticky.partition
+            chosen = self.sticky.partition
+            partition[i] = self.sticky.choose(available, uniform, queues) if chosen is None else chosen
             self.sticky.produced(self.producer.value_bytes)
         return partition
 

@@ -88,7 +88,7 @@ class Member(Process):
             self.client.poll(self._work)
 
     def _work(self, runs: list[Run]) -> None:
-        now = self.clock.env._now
+        now = self.clock.now
         self.runs = runs
         self.busy(1)
         if len(runs) == 1 and runs[0].count == 1:
@@ -106,7 +106,7 @@ class Member(Process):
         self.at(self.finish_at, self._finished)
 
     def _finished(self) -> None:
-        if self.clock.env._now < self.finish_at:  # the process stood still meanwhile
+        if self.clock.now < self.finish_at:  # the process stood still meanwhile
             self.at(self.finish_at, self._finished)
             return
         self.write_down(self.finish_at)

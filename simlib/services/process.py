@@ -38,7 +38,7 @@ class ServiceProcess(Process):
 
     def on_start(self, now: int) -> None:
         """A fresh copy of the code and of the globals it uses: a new process remembers nothing (pickled, as on a real run)."""
-        self.loop = VirtualLoop(self, self._complain)
+        self.loop = VirtualLoop(self, self._complain)  # type: ignore[abstract]  # abstract in stubs only
         self.app = App(self, self.loop)
         main = cloudpickle.loads(self.pickled)
         self.task = self.loop.create_task(main(self.app))

@@ -105,7 +105,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.process.at(max(self._busy_until, self.process.clock.env._now), self.run_ready)
+            self.process.at(max(self._busy_until, self.process.clock.now), self.run_ready)
 
     def run_ready(self) -> None:
         """Run everything that is ready at this instant."""
@@ -189,7 +189,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self._on_exception(context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         raise _refused("threads and executors", "run the function directly, or app.work(seconds) for its time")
 
     async def create_connection(self, *args: Any, **kwargs: Any) -> Any:

@@ -105,7 +105,8 @@ class Faults:
 
     def schedule(self) -> None:
         world = self.world
-        for fault in world.scenario.faults:
+        faults: tuple[Any, ...] = world.scenario.faults
+        for fault in faults:
             if isinstance(fault, Crash) and fault.at is None:
                 aim = Aim(world, fault)
                 world.processes[fault.who].aims.append(aim)

@@ -41,7 +41,7 @@ class Exchange:
         self.on_reply = on_reply
         self.on_error = on_error
         self.deadline = deadline
-        self.sent = network.clock.env._now
+        self.sent = network.clock.now
         self.done = False
         self.abandoned = False
         self.life = source.incarnation
@@ -90,7 +90,7 @@ class Network:
 
         `timeout` in nanoseconds; None: only a broken connection ends it.
         """
-        now = self.clock.env._now
+        now = self.clock.now
         if timeout is None and (target.paused or self.is_cut(source, target)):
             timeout = source.give_up_after
         exchange = Exchange(self, source, target, kind, payload, on_reply, on_error,
@@ -231,7 +231,7 @@ class Network:
 
     def _carry(self, source: Process, target: Process, deliver: Callable[..., Any], *args: Any) -> None:
         clock = self.clock
-        arrival = clock.env._now + self.latency
+        arrival = clock.now + self.latency
         if self._disturbed:
             arrival = self._arrival_on_disturbed_link(source.name, target.name)
         clock.at(arrival, MESSAGE + source.rank, deliver, *args)

@@ -80,7 +80,7 @@ class World:
         self.ended = self.ended or "interrupted"
 
     def _look_around(self) -> None:
-        """Quiet: nothing under way and for five seconds no mark. Stuck: for ten minutes nothing new, and still under way."""
+        """Quiet: nothing under way, and no mark for five seconds. Stuck: under way, but nothing new for ten minutes."""
         now = self.clock.now
         recorder = self.recorder
         if self.clock.pending > 0:
@@ -110,7 +110,7 @@ class World:
         tables = recorder.tables()
         tables["log_end"] = final_logs(self.cluster)
         told = [f"{process}: {what} ({count} times)" for (process, what), count in self.exceptions.items() if count > 1]
-        meta = {"ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
+        meta: dict[str, Any] = {"ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
                 "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],
                 "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests}}
         if self.network.wire is not None:
@@ -311,8 +311,9 @@ class World:
         process.settings = settings  # type: ignore[attr-defined]
         rows = [row for topic in topics for row in self.scenario.inputs.get(topic, ())]
         if settings.auto_offset_reset == "latest" and any("at" not in row for row in rows):
-            warning = (f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' (the default): records sent "
-                       "before it has joined its group are skipped. Use auto_offset_reset='earliest', or give the inputs an 'at'.")
+            warning = (f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' (the default): "
+                       "records sent before it has joined its group are skipped. Use auto_offset_reset='earliest', "
+                       "or give the inputs an 'at'.")
             if warning not in self.warnings:
                 self.warnings.append(warning)
 

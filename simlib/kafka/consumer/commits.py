@@ -36,7 +36,7 @@ class Commits:
         consumer = self.consumer
         if not consumer.settings.enable_auto_commit or consumer.waiting is None:
             return
-        now = consumer.process.clock.env._now
+        now = consumer.process.clock.now
         if now >= self.due:
             self.due = now + self.interval
             self.auto_commit(_ignore)

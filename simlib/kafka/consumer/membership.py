@@ -68,7 +68,7 @@ class Membership:
 
     def working(self) -> None:
         """The application has records in hand and must poll again within max_poll_interval_ms (K88)."""
-        self.poll_limit.set(self.consumer.process.clock.env._now + self._patience)
+        self.poll_limit.set(self.consumer.process.clock.now + self._patience)
 
     def may_deliver(self) -> bool:
         return not self.rejoining or self.cooperative

@@ -47,7 +47,7 @@ class Sender:
 
     def pump(self) -> None:
         """Send whatever may be sent now; set the alarm for what may be sent later."""
-        now = self.client.process.clock.env._now
+        now = self.client.process.clock.now
         while len(self.in_flight) < self.permitted:
             batch = self._next_batch(now)
             if batch is None or not self._send(batch, now):
@@ -158,7 +158,7 @@ class Sender:
         self.in_flight.remove(batch)
         if error == "" or error in ("DUPLICATE", "DUPLICATE_SEQUENCE_NUMBER"):
             self._finish(batch, ACKED, error, -1 if error == "DUPLICATE_SEQUENCE_NUMBER" else base,
-                         self.client.process.clock.env._now)
+                         self.client.process.clock.now)
         elif error == "MESSAGE_TOO_LARGE" and batch.count > 1:
             self._split(batch)
         else:
@@ -222,7 +222,7 @@ class Sender:
         self.expiry.set(None if oldest is None else oldest.created + self.delivery_timeout)
 
     def expire(self) -> None:
-        """The oldest record has waited for delivery_timeout_ms: whatever became of it, the caller is told it failed (K10)."""
+        """delivery_timeout_ms is over for the oldest record: whatever became of it, the caller is told it failed (K10)."""
         now = self.client.process.clock.now
         oldest = self._oldest()
         if oldest is None:
@@ -238,7 +238,7 @@ class Sender:
         self.pump()
 
     def _after_a_gap(self) -> None:
-        """A numbered batch is gone: the rest is numbered anew in a new epoch, or the broker would refuse it (KIP-360)."""
+        """A numbered batch is gone: the rest gets numbers of a new epoch, or the broker would refuse it (KIP-360)."""
         if self.idempotent:
             self.epoch += 1
             self.sequence = 0
