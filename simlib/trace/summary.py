@@ -170,6 +170,6 @@ def _latency_rows(name: str, what: str, after: dict[str, float]) -> Iterator[tup
         yield f"{name}: {what} after", ", ".join(f"{p} {readable(value)}" for p, value in after.items())
 
 
-def readable(seconds: float) -> str:
+def readable(seconds: float, digits: int = 4) -> str:
     """A duration with a unit that suits it: 0.0032 reads 3.2 ms."""
-    return f"{seconds * 1e3:.3g} ms" if abs(seconds) < 1 else f"{seconds:.4g} s"
+    return f"{seconds * 1e3:.3g} ms" if abs(seconds) < 1 else f"{seconds:.{digits}g} s"

@@ -1,0 +1,59 @@
+"""Crashes and pauses, marked alike on every picture with a time axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simlib.trace import Trace
+from simlib.views import style
+from simlib.views.reading import Outage, listing, outages, run_end
+
+WORDS = {"crashed": "crashed", "power_lost": "lost power", "shutdown": "was shut down", "exception": "ended by an "
+         "exception", "paused": "stood still"}
+MOST_NAMED = 6
+CLOSE = 0.09
+"""Labels nearer than this part of the width share one text."""
+
+
+def mark_outages(axes: Any, trace: Trace) -> None:
+    """A vermillion line where a process went down, a faint area until it was back, its name above."""
+    found = outages(trace)
+    for one in found:
+        axes.axvline(one.start, color=style.CRASH, linewidth=1.1, zorder=3)
+        if one.returned:
+            axes.axvline(one.end, color=style.CRASH, linewidth=0.9, linestyle=(0, (1, 2)), zorder=3)
+        axes.axvspan(one.start, one.end, color=style.CRASH, alpha=0.07, linewidth=0, zorder=0.5)
+    for start, text in _labels(found, run_end(trace)):
+        axes.text(start, 1.02, f"\u2715 {text}", transform=axes.get_xaxis_transform(), color=style.CRASH,
+                  size=style.SMALL_SIZE, ha="right" if start > 0.85 * run_end(trace) else "left", va="bottom")
+
+
+def _labels(found: list[Outage], until: float) -> list[tuple[float, str]]:
+    """One label for outages close together; none at all beyond a readable number."""
+    clusters: list[list[Outage]] = []
+    for one in found:
+        if clusters and one.start - clusters[-1][0].start < CLOSE * until:
+            clusters[-1].append(one)
+        else:
+            clusters.append([one])
+    if len(clusters) > MOST_NAMED:
+        return [(clusters[0][0].start, f"{len(found)} times a process went down")]
+    return [(cluster[0].start, _names(cluster)) for cluster in clusters]
+
+
+def _names(cluster: list[Outage]) -> str:
+    names = list(dict.fromkeys(one.process for one in cluster))
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
+
+
+def told(trace: Trace) -> str:
+    """Who went down and when, in a sentence; empty if nobody did."""
+    found = outages(trace)
+    if len(found) > 3:
+        return f"Processes went down {len(found)} times, first {found[0].process} at {found[0].start:.4g} s."
+    return f"{listing(_sentence(one) for one in found)}." if found else ""
+
+
+def _sentence(one: Outage) -> str:
+    back = f" (back at {one.end:.4g} s)" if one.returned else ""
+    return f"{one.process} {WORDS[one.kind]} at {one.start:.4g} s{back}"

@@ -1,0 +1,114 @@
+"""What pictures read from a trace: whose group, who was down when, which rows to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simlib.trace import Trace
+
+DEATHS = ("crashed", "power_lost", "shutdown", "exception", "paused")
+RETURNS = ("restarted", "started", "resumed")
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A process that was down (or stood still) from `start` to `end` (s); `end` is the run's end if it stayed."""
+
+    process: str
+    kind: str
+    start: float
+    end: float
+    returned: bool
+
+
+def run_end(trace: Trace) -> float:
+    """When the run ended, in s; never quite 0, so that it can be the width of an axis."""
+    return max(trace.ended_at, 1e-3)
+
+
+def group_code(trace: Trace, group: str | None) -> int:
+    """The group that was asked for, else the first; ValueError names those there are."""
+    names = [str(name) for name in trace.data.code_table("groups")]
+    if not names:
+        raise ValueError("this trace has no consumer group, so there is nothing to show")
+    if group is None:
+        return 0
+    if group not in names:
+        raise ValueError(f"no group {group!r} in this trace; there are {', '.join(names)}")
+    return names.index(group)
+
+
+def group_name(trace: Trace, group: int) -> str:
+    return str(trace.data.code_table("groups")[group])
+
+
+def actor_name(trace: Trace, actor: int) -> str:
+    return str(trace.data.code_table("actors")[actor])
+
+
+def partitions_of(trace: Trace, group: int) -> list[int]:
+    """The raw tp codes of everything the group reads."""
+    return [log.tp for log in trace.groups.logs_of(group)]
+
+
+def partition_name(trace: Trace, tp: int) -> str:
+    """`orders-0`, as Kafka writes it."""
+    topic, partition = trace.data.code_table("tps")[tp]
+    return f"{trace.data.code_table('topics')[topic]}-{partition}"
+
+
+def outages(trace: Trace) -> list[Outage]:
+    """Every crash, shutdown and pause from time 0 on, in order, with the end of each."""
+    return [one for one in _outages(trace) if one.end > 0]
+
+
+def _outages(trace: Trace) -> list[Outage]:
+    down: dict[int, tuple[str, float]] = {}
+    result = []
+    for time, kind, actor in _lives(trace):
+        if kind in DEATHS and actor not in down:
+            down[actor] = (kind, time)
+        elif kind in RETURNS and actor in down:
+            was, since = down.pop(actor)
+            result.append(Outage(actor_name(trace, actor), was, since, time, True))
+    result += [Outage(actor_name(trace, actor), was, since, run_end(trace), False)
+               for actor, (was, since) in down.items()]
+    return sorted(result, key=lambda one: (one.start, one.process))
+
+
+def _lives(trace: Trace) -> list[tuple[float, str, int]]:
+    """(time in s, kind, actor) of the events that end or begin a life."""
+    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor")]
+    return [(time / 1e9, kind, actor) for time, kind, actor in zip(*columns, strict=True)
+            if kind in DEATHS or kind in RETURNS]
+
+
+def pixel_columns(time: np.ndarray, until: float, width: int) -> np.ndarray:
+    """Which pixel column of the axes each time (s) falls into."""
+    return np.clip((time / until * width).astype(np.int64), 0, width - 1)
+
+
+def thinned(time: np.ndarray, value: np.ndarray, until: float, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A step line with at most four points a pixel column (first, lowest, highest, last): looks the same."""
+    if len(time) <= 4 * width:
+        return time, value
+    column = pixel_columns(time, until, width)
+    start = np.flatnonzero(np.r_[True, column[1:] != column[:-1]])
+    last = np.r_[start[1:], len(time)] - 1
+    order = np.lexsort((value, column))
+    keep = np.unique(np.r_[start, last, order[start], order[last]])
+    return time[keep], value[keep]
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """"1 record", "1,200 records"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listing(names: Any) -> str:
+    """"a", "a and b", "a, b and c"."""
+    names = [str(name) for name in names]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

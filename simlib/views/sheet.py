@@ -1,0 +1,105 @@
+"""A figure that is drawn on again and again: making a new one costs more than everything drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from threading import Lock
+from typing import Any
+
+from simlib.views import style
+
+LEFT, RIGHT, TOP, BOTTOM = 1.15, 0.25, 0.78, 0.55
+"""Margins in inches; fixed, so that nothing is measured before it is drawn."""
+
+
+class Sheet:
+    """One figure with one pair of axes. `blank()` wipes it; `png()` renders what was drawn since."""
+
+    def __init__(self) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.figure = Figure(figsize=(style.WIDTH, 3.6), dpi=style.DPI, facecolor=style.PAPER)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.axes = self.figure.add_axes((0.1, 0.1, 0.8, 0.8), facecolor=style.PAPER)
+        self.title = self.figure.text(0, 0, "", size=style.TITLE_SIZE, weight="bold", color=style.INK, va="top")
+        self.lock = Lock()
+        self._dress()
+
+    def _dress(self) -> None:
+        self.axes.tick_params(colors=style.SOFT, labelsize=style.TEXT_SIZE, length=3)
+        self.axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            self.axes.spines[side].set_visible(False)
+        for side in ("left", "bottom"):
+            self.axes.spines[side].set_color(style.SOFT)
+
+    def blank(self, title: str, height: float = 3.6, x: str = "time (s)", y: str = "", left: float = LEFT,
+              bottom: float = BOTTOM, top: float = TOP) -> Any:
+        """Wipe everything, set size (inches), title and the labels of the axes; returns the axes to draw on."""
+        from matplotlib.ticker import AutoLocator, ScalarFormatter
+
+        axes = self.axes
+        for artist in [*axes.lines, *axes.collections, *axes.patches, *axes.texts, *axes.images]:
+            artist.remove()
+        if (legend := axes.get_legend()) is not None:
+            legend.remove()
+        axes.set_xscale("linear")
+        axes.set_yscale("linear")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(AutoLocator())
+            axis.set_major_formatter(ScalarFormatter(useOffset=False))
+            axis.set_visible(True)
+        axes.grid(True, color=style.GRID, linewidth=0.8)
+        axes.tick_params(which="both", left=True, bottom=True, colors=style.SOFT)
+        axes.spines["left"].set_visible(True)
+        self.figure.set_size_inches(style.WIDTH, height)
+        axes.set_position((left / style.WIDTH, bottom / height, 1 - (left + RIGHT) / style.WIDTH,
+                           1 - (top + bottom) / height))
+        axes.set_xlabel(x, size=style.TEXT_SIZE, color=style.INK)
+        axes.set_ylabel(y, size=style.TEXT_SIZE, color=style.INK)
+        self.title.set_text(title)
+        self.title.set_position((0.25 / style.WIDTH, 1 - 0.14 / height))
+        return axes
+
+    def legend(self, handles: list[Any]) -> None:
+        """One line of labelled handles at the top right, beside the title."""
+        if handles:
+            height = self.figure.get_size_inches()[1]
+            self.axes.legend(handles=handles, ncols=len(handles), loc="upper right", frameon=False, borderpad=0,
+                             fontsize=style.TEXT_SIZE, labelcolor=style.INK, handlelength=1.1, handletextpad=0.4,
+                             columnspacing=1.1, bbox_to_anchor=(1 - RIGHT / style.WIDTH, 1 - 0.16 / height),
+                             bbox_transform=self.figure.transFigure, borderaxespad=0)
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the axes in pixels."""
+        box = self.axes.get_position()
+        width, height = self.figure.get_size_inches() * style.DPI
+        return round(box.width * width), round(box.height * height)
+
+    def png(self) -> bytes:
+        """Render to PNG bytes."""
+        from PIL import Image
+
+        self.canvas.draw()
+        buffer = BytesIO()
+        Image.frombuffer("RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba(), "raw", "RGBA", 0, 1) \
+            .convert("RGB").save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
+
+
+@cache
+def _kept(kind: str) -> Sheet:
+    return Sheet()
+
+
+@contextmanager
+def sheet(kind: str) -> Iterator[Sheet]:
+    """The sheet kept for one kind of picture, for one caller at a time."""
+    kept = _kept(kind)
+    with kept.lock:
+        yield kept

@@ -1,0 +1,180 @@
+"""Drawing a sequence diagram: lifelines side by side, steps one below the other, arrows between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simlib.views import style
+from simlib.views.sheet import RIGHT, Sheet
+from simlib.views.steps import WORLD, Step
+
+ROW_INCHES, LEFT_INCHES = 0.27, 1.0
+LONG = 1.0
+"""s; a pause at least this long, and much longer than usual, is drawn as a break"""
+MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "effect": "*", "committed": "D",
+           "crashed": "X", "restarted": "^", "evicted": "v", "elected": "^"}
+LETTER_INCHES = 0.078
+
+
+def draw(page: Sheet, steps: list[Step]) -> None:
+    """Everything on one page, as high as it has steps."""
+    columns = _columns(steps)
+    rows, breaks = _rows(steps)
+    last = max(rows.values(), default=0.0)
+    axes = page.blank("Who did what, in order", height=0.9 + ROW_INCHES * (last + 2), x="", left=LEFT_INCHES,
+                      bottom=0.2, top=0.5)
+    _frame(axes, columns, steps, last)
+    _lifelines(axes, columns, steps, rows, last)
+    _work(axes, columns, steps, rows)
+    for row, seconds in breaks:
+        axes.axhspan(row - 0.38, row + 0.38, color=style.FAINT, zorder=2.5, linewidth=0)
+        axes.text(len(columns) / 2 - 0.5, row, f"\u22ee  {seconds:.3g} s later", size=style.SMALL_SIZE,
+                  color=style.SOFT, ha="center", va="center", zorder=3)
+    for step in steps:
+        if step.kind != "done":
+            _arrows(axes, step, steps, columns, rows)
+            _mark(axes, step, columns[step.process], rows[step.place])
+    _times(axes, steps, rows)
+
+
+def _columns(steps: list[Step]) -> dict[str, int]:
+    """Lifelines from left to right: producers, brokers, members, the world."""
+    kinds = {"created": 0, "acked": 0, "appended": 1, "elected": 1}
+    rank: dict[str, int] = {}
+    for step in steps:
+        rank[step.process] = min(rank.get(step.process, 9), kinds.get(step.kind, 2))
+    names = sorted(rank, key=lambda name: (rank[name], name))
+    if any(step.kind == "effect" for step in steps):
+        names.append(WORLD)
+    return {name: place for place, name in enumerate(names)}
+
+
+def _rows(steps: list[Step]) -> tuple[dict[tuple, float], list[tuple[float, float]]]:
+    """The height of each step, and the breaks (height, seconds) where a long time passes."""
+    busy = {(step.time, step.process) for step in steps if step.kind != "done"}
+    places = sorted({step.place for step in steps if step.kind != "done" or (step.time, step.process) not in busy})
+    gaps = np.diff([place[0] for place in places]) / 1e9
+    usual = np.median(gaps) if len(gaps) else 0.0
+    rows: dict[tuple, float] = {}
+    breaks = []
+    row = 0.0
+    for i, place in enumerate(places):
+        if i and gaps[i - 1] >= max(LONG, 5 * usual):
+            breaks.append((row + 1.0, float(gaps[i - 1])))
+            row += 1.0
+        row += 1.0
+        rows[place] = row
+    for step in steps:  # done at the instant of the next step: on its row
+        if step.place not in rows:
+            instant = (step.time, step.process)
+            rows[step.place] = next(rows[place] for place in places if (place[0], place[2]) == instant)
+    return rows, breaks
+
+
+def _frame(axes: Any, columns: dict[str, int], steps: list[Step], last: float) -> None:
+    width = style.WIDTH - LEFT_INCHES - RIGHT
+    label = min(LETTER_INCHES * max((len(_text(step)) for step in steps), default=0) + 0.15, width / 3)
+    between = max(len(columns) - 0.5, 0.5)
+    axes.set_xlim(-0.5, len(columns) - 1 + label * between / (width - label))  # the last column's labels must fit
+    axes.set_ylim(last + 1, -0.2)
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
+def _lifelines(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tuple, float],
+               last: float) -> None:
+    for name, x in columns.items():
+        axes.plot([x, x], [0.3, last + 0.7], color=style.GRID if name == WORLD else "#C4C4C4", linewidth=1.4, zorder=1)
+        axes.text(x, 0.0, name, size=style.TEXT_SIZE, weight="bold", color=_ink(name), ha="center", va="center")
+        for start, end in _down(name, steps, rows, last):
+            axes.plot([x, x], [start, end], color=style.PAPER, linewidth=3, zorder=1.1)
+            axes.plot([x, x], [start, end], color=style.CRASH, linewidth=1.2, linestyle=(0, (1, 2.5)), zorder=1.2)
+
+
+def _work(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tuple, float]) -> None:
+    """A thick line on the lifeline while a member is at work on a record: until done, or until it dies."""
+    for step in steps:
+        if step.kind == "delivered":
+            x, start = columns[step.process], rows[step.place]
+            end = next((rows[one.place] for one in steps if one.process == step.process and one.place > step.place
+                        and (one.kind == "crashed" or one.kind == "done" and one.of & step.of)), start)
+            axes.plot([x, x], [start, end], color=_colour(step), linewidth=5, alpha=0.3, zorder=2,
+                      solid_capstyle="butt")
+
+
+def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -> list[tuple[float, float]]:
+    """Stretches (in rows) in which a process was dead."""
+    spans, since = [], None
+    for step in steps:
+        if step.process == name and step.kind == "crashed" and since is None:
+            since = rows[step.place]
+        elif step.process == name and step.kind == "restarted" and since is not None:
+            spans.append((since, rows[step.place]))
+            since = None
+    return spans + ([(since, last + 0.7)] if since is not None else [])
+
+
+def _ink(name: str) -> str:
+    return style.INK if name == WORLD or name.startswith("broker-") or "-" not in name else style.member_colour(name)
+
+
+def _colour(step: Step) -> str:
+    if step.kind == "crashed":
+        return style.CRASH
+    return style.REPEAT if step.again else _ink(step.process)
+
+
+def _mark(axes: Any, step: Step, x: int, row: float) -> None:
+    colour, big = _colour(step), step.kind in ("crashed", "effect")
+    axes.plot([x], [row], marker=MARKERS[step.kind], color=colour, markersize=9 if big else 5.5, linestyle="none",
+              markeredgewidth=0, zorder=4)
+    text = "" if step.kind == "effect" else _text(step)
+    left = step.kind in ("created", "acked")
+    axes.text(x + (-0.05 if left else 0.05), row, text, size=style.SMALL_SIZE, ha="right" if left else "left",
+              va="center", color=colour if step.again or step.kind == "crashed" else style.INK, zorder=5,
+              bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.85} if text else None)
+
+
+def _text(step: Step) -> str:
+    return step.label + (" again" if step.again else "")
+
+
+def _arrows(axes: Any, step: Step, steps: list[Step], columns: dict[str, int], rows: dict[tuple, float]) -> None:
+    x, row = columns[step.process], rows[step.place]
+    if step.kind == "effect":
+        _arrow(axes, (x, row), (columns[WORLD], row), _colour(step))
+        axes.text(columns[WORLD] + 0.04, row, _text(step), size=style.SMALL_SIZE, ha="left", va="center", zorder=5,
+                  color=_colour(step) if step.again else style.INK)
+    for source in _sources(step, steps):
+        slope = 0.0 if step.kind != "delivered" else 0.45
+        start = rows[source.place] if step.kind != "delivered" else row - slope
+        _arrow(axes, (columns[source.process], start), (x, row), _colour(step))
+
+
+def _sources(step: Step, steps: list[Step]) -> list[Step]:
+    """The steps an arrow to this one starts from: created before appended, appended before acked or delivered."""
+    before = {"appended": "created", "acked": "appended", "delivered": "appended"}.get(step.kind)
+    found = [one for one in steps if one.kind == before and one.of & step.of and one.place < step.place]
+    return found[-1:] if step.kind in ("acked", "delivered") else found
+
+
+def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+    axes.annotate("", end, start, zorder=3, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.0,
+                                                        "shrinkA": 3, "shrinkB": 4, "mutation_scale": 9})
+
+
+def _times(axes: Any, steps: list[Step], rows: dict[tuple, float]) -> None:
+    """The clock at the left margin, in seconds, once an instant."""
+    shown: set[int] = set()
+    for step in steps:
+        if step.time not in shown:
+            shown.add(step.time)
+            axes.text(-0.52, rows[step.place], f"{step.time / 1e9:.4f} s", size=style.SMALL_SIZE, color=style.SOFT,
+                      ha="right", va="center")
+
+

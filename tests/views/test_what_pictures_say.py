@@ -1,0 +1,162 @@
+"""The numbers in the descriptions and the stretches that are drawn, against hand-made traces."""
+
+import numpy as np
+import pytest
+from handmade import Builder
+from shop import BACK, CRASH, END, EVICTED, shop
+
+from simlib.views.assignment import Ownership, ownerships
+from simlib.views.reading import outages, thinned
+from simlib.views.steps import steps_of
+from simlib.views.timeline import Gap, find_gaps
+
+
+@pytest.fixture(scope="module")
+def story():
+    return shop(rate=3)
+
+
+def test_lag_names_the_worst_partition_its_peak_and_who_died(story):
+    lag = story.lag
+    worst = lag[lag.partition == 1].lag.max()
+    said = story.plot.lag().description
+    assert f"highest on orders-1, {worst} records" in said
+    assert "billing-1 crashed at 30 s (back at 60 s)." in said
+
+
+def test_lag_starts_at_time_zero_with_what_was_there_before():
+    build = Builder(orders=1)
+    build.event("assigned", -5.0, "billing-0", "billing", 0)
+    build.watermark(3, -1.0)
+    build.watermark(5, 2.0)
+    build.commit(5, 3.0)
+    said = build.trace(at=4.0).plot.lag().description
+    assert "highest on orders-0, 5 records at 2 s; 0 records over all partitions when the run ends at 4 s." in said
+
+
+def test_duplicates_names_number_cause_and_time(story):
+    duplicates = story.duplicates
+    said = story.plot.duplicates().description
+    assert f"was handed {len(duplicates)} records again (crash {len(duplicates)})" in said
+    assert f"from {duplicates.time.min():.4g} to {duplicates.time.max():.4g} s" in said
+
+
+def test_no_duplicates_is_said():
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 1.0, 1.1)
+    assert build.trace().plot.duplicates().description == "billing was handed no record twice."
+
+
+def test_a_gap_lasts_from_the_first_waiting_record_to_its_hand_over():
+    build = Builder(orders=1)
+    for number, at in enumerate((0.0, 1.0, 20.0)):
+        build.write(at=at, offset=number)
+    for number, at in enumerate((0.1, 10.0, 20.1)):
+        build.deliver(f"shop:{number}", number, at, at + 0.1)
+    assert find_gaps(build.trace(at=30.0), 0, 0) == [Gap(0, pytest.approx(1.001), 10.0)]
+
+
+def test_a_quiet_partition_has_no_gap_and_a_waiting_record_at_the_end_has():
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 0.1, 0.2)
+    assert find_gaps(build.trace(at=90.0), 0, 0) == []
+    build.write(at=50.0, offset=1)
+    assert find_gaps(build.trace(at=90.0), 0, 0) == [Gap(0, pytest.approx(50.001), 90.0)]
+
+
+def test_timeline_names_the_longest_wait(story):
+    assert "orders-1 stood still for 45 s from 30 s" in story.plot.timeline().description
+
+
+def test_latency_gives_percentiles_of_done():
+    build = Builder(orders=1)
+    for number in range(4):
+        build.write(at=float(number), offset=number)
+        build.deliver(f"shop:{number}", number, number + 0.1, number + 0.2)
+    said = build.trace().plot.latency().description
+    assert "4 records of billing, from creation to done: p50 200 ms, p95 200 ms, p99 200 ms" in said
+
+
+def test_ownership_ends_with_revocation_eviction_or_the_run_and_knows_the_dead(story):
+    assert ownerships(story, 0) == [
+        Ownership(0, "billing-0", 0.0, EVICTED + 0.5), Ownership(0, "billing-0", EVICTED + 3, END),
+        Ownership(1, "billing-1", 0.0, EVICTED, dead_from=CRASH), Ownership(1, "billing-1", EVICTED + 3, END),
+        Ownership(2, "billing-2", 0.0, EVICTED + 0.5), Ownership(2, "billing-2", EVICTED + 3, END)]
+
+
+def test_a_revocation_by_somebody_else_ends_nothing():
+    build = Builder(orders=1)
+    build.event("assigned", 0.0, "billing-0", "billing", 0)
+    build.event("revoked", 5.0, "billing-1", "billing", 0)
+    assert ownerships(build.trace(at=9.0), 0) == [Ownership(0, "billing-0", 0.0, 9.0)]
+
+
+def test_assignment_tells_how_long_a_partition_belonged_to_the_dead(story):
+    assert "orders-1 belonged to a dead billing-1 for 42 s." in story.plot.assignment().description
+
+
+def test_outages_pair_a_death_with_its_return(story):
+    one, = outages(story)
+    assert (one.process, one.kind, one.start, one.end, one.returned) == ("billing-1", "crashed", CRASH, BACK, True)
+
+
+def test_thinning_keeps_every_peak():
+    time = np.linspace(0, 10, 100_000)
+    value = np.zeros(len(time))
+    value[[123, 54_321]] = [1_000, -7]
+    thin_time, thin = thinned(time, value, 10.0, 900)
+    assert len(thin) <= 4 * 900 and thin.max() == 1_000 and thin.min() == -7
+    assert (np.diff(thin_time) > 0).all() and (thin_time[0], thin_time[-1]) == (0, 10)
+
+
+def charged_twice():
+    build = Builder(orders=1)
+    order = build.write(at=0.0, offset=0)
+    build.deliver(order, 0, 0.5, None)
+    build.effect("charge", "order-1", 0.6, message=order)
+    build.event("crashed", 0.6, "billing-0")
+    build.event("restarted", 1.6, "billing-0")
+    build.deliver(order, 0, 2.0, 2.2, incarnation=1, generation=2)
+    build.effect("charge", "order-1", 2.1, message=order, incarnation=1)
+    build.commit(1, 2.15, auto=False)
+    return build.trace("quiet", at=8.0)
+
+
+def test_sequence_shows_every_step_in_order():
+    steps = steps_of(charged_twice(), np.array([0]), (-np.inf, np.inf))
+    assert [(step.kind, step.process) for step in steps] == [
+        ("created", "shop"), ("appended", "broker-0"), ("acked", "shop"), ("delivered", "billing-0"),
+        ("effect", "billing-0"), ("crashed", "billing-0"), ("restarted", "billing-0"), ("delivered", "billing-0"),
+        ("effect", "billing-0"), ("committed", "billing-0"), ("done", "billing-0")]
+    assert [step.again for step in steps if step.kind == "effect"] == [False, True]
+
+
+def test_sequence_says_what_happened_again():
+    assert "offset 0 happens again at 2 s." in charged_twice().plot.sequence().description
+
+
+def test_a_batch_is_one_step():
+    build = Builder(orders=1)
+    for number in range(3):
+        build.create(at=number / 1000)
+    build.append("shop:0", 0, 0.01, count=3)
+    build.ack("shop:0", 0.02, count=3)
+    steps = steps_of(build.trace(), np.arange(3), (-np.inf, np.inf))
+    assert [step.label for step in steps] == ["shop:0", "shop:1", "shop:2", "offset 0 .. 2", "ack"]
+
+
+def test_sequence_chooses_the_interesting_record_of_a_large_trace(story):
+    first = story.duplicates.iloc[0]
+    steps_said = story.plot.sequence().description
+    assert f"offset {first.offset} happens again at {first.time:.4g} s." in steps_said
+
+
+def test_a_window_shows_at_most_so_many_records_and_says_what_it_left_out(story):
+    said = story.plot.sequence(window=(0, 10), records=4).description
+    assert said.startswith("4 records (") and "more records in this window left out: choose a smaller window." in said
+
+
+def test_an_empty_window_is_refused_and_a_quiet_one_is_said(story):
+    with pytest.raises(ValueError, match=r"window=\(5, 5\) is empty"):
+        story.plot.sequence(window=(5, 5))
+    assert "Nothing happened in this window" in story.plot.sequence(window=(1000, 1001)).description
