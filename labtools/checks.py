@@ -6,6 +6,9 @@ from pathlib import Path
 from labtools.console import run, say
 from labtools.layout import NOTEBOOKS, ROOT, VENV, program, venv_python
 
+# Which tests, and how many random examples each (the profiles are in tests/conftest.py).
+_MARKED = {"test": ("not soak", "test"), "quick": ("not soak and not browser and not slow", "quick"),
+           "soak": ("soak", "soak")}
 _NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
 
 
@@ -26,9 +29,8 @@ def _timed(name: str, command: list) -> tuple[str, int, float]:
 
 def _steps(selection: str) -> list[tuple[str, list]]:
     if selection == "soak":
-        return [("many random scenarios", [*_pytest("soak"), "--hypothesis-profile=soak"])]
-    tests = _pytest("not soak") if selection == "test" else _pytest("not soak and not browser and not slow")
-    return [*_static(), ("tests", tests), *_notebooks()]
+        return [("many random scenarios", _pytest(*_MARKED[selection]))]
+    return [*_static(), ("tests", _pytest(*_MARKED[selection])), *_notebooks()]
 
 
 def _static() -> list[tuple[str, list]]:
@@ -44,8 +46,8 @@ def _notebooks() -> list[tuple[str, list]]:
             ("untouched notebooks, run", [*_nbval("--nbval-lax", NOTEBOOKS), f"--ignore={solutions}"])]
 
 
-def _pytest(marked: str) -> list:
-    return [venv_python(), "-m", "pytest", "-m", marked]
+def _pytest(marked: str, profile: str) -> list:
+    return [venv_python(), "-m", "pytest", "-m", marked, f"--hypothesis-profile={profile}"]
 
 
 def _nbval(mode: str, folder: Path) -> list:

@@ -10,6 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # A shared machine may be slow for a second: a deadline would fail tests for no reason.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("test", max_examples=200, derandomize=True, **_COMMON)
+settings.register_profile("quick", max_examples=25, derandomize=True, **_COMMON)
 settings.register_profile("soak", max_examples=5_000, print_blob=True, **_COMMON)
 settings.load_profile("test")
 
