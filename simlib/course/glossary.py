@@ -50,8 +50,8 @@ def missing_terms(lesson: LessonSource, known: dict[str, Term]) -> list[str]:
 
 
 def italics(text: str) -> list[str]:
-    """What is set between single stars, outside code and quotations."""
-    text = re.sub(r"```.*?```|`[^`]*`|\*\*.*?\*\*", " ", text, flags=re.DOTALL)
+    """What is set between single stars, outside code, folded answers and quotations."""
+    text = re.sub(r"```.*?```|<details>.*?</details>|`[^`]*`|\*\*.*?\*\*", " ", text, flags=re.DOTALL)
     return [found for found in re.findall(r"(?<![*\w])\*([^*\n]+?)\*(?![*\w])", text) if found[0] != '"']
 
 

@@ -2,15 +2,24 @@
 
 from typing import Any
 
-KINDS = ("crashed", "restarted", "joined", "evicted", "assigned", "exception")
+TURNS = ("crashed", "restarted", "evicted", "assigned")
+COLUMNS = ["time", "process", "kind", "offset", "detail"]
 
 
-def story(trace: Any, rows: int = 8) -> Any:
-    """The control events from the first crash on: who died, who was given up, who went on."""
-    events = trace.events
-    told = events[events.kind.isin(KINDS)]
+def turns(trace: Any, rows: int = 6) -> Any:
+    """From the first crash on: who died, who was given up, who went on."""
+    told = trace.events[trace.events.kind.isin(TURNS)]
     crashes = told.index[told.kind == "crashed"]
-    return (told.loc[crashes[0]:] if len(crashes) else told).head(rows)
+    since = told.loc[crashes[0]:] if len(crashes) else told
+    return since[["time", "process", "kind", "detail"]].head(rows).round(3).set_index("time")
+
+
+def last_steps(trace: Any, rows: int = 6) -> Any:
+    """What the first process to die did last."""
+    events = trace.events
+    dead = events[events.kind == "crashed"].iloc[0]
+    own = events[(events.process == dead.process) & (events.time <= dead.time)]
+    return own[COLUMNS].tail(rows).round(3).set_index("time")
 
 
 def own_exception(trace: Any) -> str | None:
@@ -19,17 +28,13 @@ def own_exception(trace: Any) -> str | None:
     return None if raised.empty else str(raised.iloc[0].detail)
 
 
-def crash_in_words(kill: Any) -> str:
-    """ "It dies right after the charge of order 40" """
-    when = "right after" if kill.after else "right before"
-    return f"It dies {when} {kill.step} number {kill.nth}"
+def kill_in_words(kill: Any) -> str:
+    """A kill as a half sentence: "Killed right after charge 40"."""
+    return f"Killed right {'after' if kill.after else 'before'} {kill.step} {kill.nth}"
 
 
-def who_waited(trace: Any) -> str:
-    """When the dead one fell silent and when its group was told, in a sentence; empty where nobody was given up."""
+def given_up_after(trace: Any) -> float | None:
+    """Seconds from the first crash until the group gave the dead one up; None where it never had to."""
     events = trace.events
     crashed, evicted = events[events.kind == "crashed"], events[events.kind == "evicted"]
-    if crashed.empty or evicted.empty:
-        return ""
-    dead, given_up = crashed.iloc[0], evicted.iloc[0]
-    return f"{dead.process} died at {dead.time:.0f} s; Kafka gave it up at {given_up.time:.0f} s."
+    return None if crashed.empty or evicted.empty else float(evicted.iloc[0].time - crashed.iloc[0].time)

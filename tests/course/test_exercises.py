@@ -1,4 +1,4 @@
-"""Each exercise: its start is no answer, its reference is one, each usual wrong answer is refused for its own reason."""
+"""Each exercise: its start is no answer, its reference is one, a wrong answer is refused for its own reason."""
 
 from typing import Any
 

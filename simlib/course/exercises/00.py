@@ -4,14 +4,15 @@ from typing import Any
 
 from simlib import Crash, Scenario, Service, Topic, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.trace_words import crash_in_words, own_exception, story, who_waited
+from simlib.course.trace_words import given_up_after, kill_in_words, last_steps, own_exception, turns
 from simlib.data import orders
 
-PATIENCE = 15           # seconds without a charge that the shop accepts
+PATIENCE = 15           # seconds without a charge that the shop can bear
 KILLS = (
     Crash("billing-0", after="charge", nth=40, restart_after=30),
     Crash("billing-0", before="charge", nth=40, restart_after=30),
     Crash("billing-0", after="commit", nth=40, restart_after=30),
+    Crash("billing-0", after="charge", nth=60, restart_after=30),
 )
 
 
@@ -21,61 +22,65 @@ def shop(loop: Any) -> Scenario:
 
 
 def judge(loop: Any) -> Verdict:
-    """Kill the loop at three moments; the first one that the shop would not accept is the answer."""
+    """Kill the loop at several moments; the first run that the shop could not bear is the answer."""
     scenario = shop(loop)
     for kill in KILLS:
         trace = run(replace(scenario, "faults", [kill]))
-        refusal = _stopped(trace) or _lost(scenario, trace, kill) or _repeated(trace) or _silent(trace, kill)
+        refusal = _stopped(trace) or _lost(scenario, trace, kill) or _repeated(trace, kill) or _silent(trace, kill)
         if refusal:
             return refusal
-    return Verdict(True, f"00-wait: yes. Killed at {len(KILLS)} moments, never {PATIENCE} seconds without a charge.")
+    text = f"Killed at {len(KILLS)} moments: nothing lost, never {PATIENCE} seconds of silence."
+    return Verdict(True, f"00-wait: yes. {text}")
 
 
 def _stopped(trace: Any) -> Verdict | None:
     error = own_exception(trace)
     if error is None:
         return None
-    unit = " It counts in milliseconds, and Kafka wants 6000 of them at least." if "session" in error.lower() else ""
-    return Verdict(False, f"00-wait: no. Your loop stopped before the kill did it: {error}{unit}", story(trace))
+    told = f"Your loop stops before anybody kills it. {error}."
+    if "session" in error.lower():
+        told += " A session timeout counts in milliseconds; Kafka accepts 6000 or more."
+    return _no(told)
 
 
 def _lost(scenario: Scenario, trace: Any, kill: Crash) -> Verdict | None:
     ordered = [row["value"]["order_id"] for row in scenario.inputs["orders"]]
     charged = set(trace.effects.key)
     missing = [order for order in ordered if order not in charged]
-    if not missing:
-        return None
     if len(missing) == len(ordered):
-        return Verdict(False, "00-wait: no. Nothing is late any more: not one order was charged.")
-    text = (
-        f"00-wait: no. You tick off before you charge. {crash_in_words(kill)}, and order {missing[0]} is never charged. "
-        "Kafka was told that it is done."
-    )
-    return Verdict(False, text, story(trace), trace.plot.lag())
+        return _no("Nothing is late any more: not one order is charged.")
+    if missing:
+        order = f"{kill_in_words(kill)}: order {missing[0]} is ticked, and never charged."
+        return _no(f"You tick off before you charge. {order}", last_steps(trace), trace.plot.lag())
+    return None
 
 
-def _repeated(trace: Any) -> Verdict | None:
+def _repeated(trace: Any, kill: Crash) -> Verdict | None:
     again = trace.effects[trace.effects.occurrence > 1]
     if len(again) <= 1:
         return None
-    members = trace.effects.process.nunique()
-    if len(again) * members >= len(trace.effects):
-        text = f"Each of your {members} programs charges every order: they are groups of their own [K85]."
-    else:
-        text = "The tick comes too rarely: all orders since the last tick were done a second time [K74]."
-    columns = ["time", "process", "key", "occurrence"]
-    return Verdict(False, f"00-wait: no. {len(again)} orders were charged twice. {text}", again[columns].head(5))
+    rows = again[["time", "process", "key", "occurrence"]].head().round(3).set_index("time")
+    if 2 * len(again) >= len(trace.effects):
+        text = "Each of your programs is a group of its own, and each group gets every order [K85]"
+        return _no(f"{text}: all are charged twice.", rows)
+    text = f"{kill_in_words(kill)}: {len(again)} orders are charged twice. Your ticks come seconds apart [K74]."
+    return _no(text, rows, trace.plot.duplicates())
 
 
 def _silent(trace: Any, kill: Crash) -> Verdict | None:
     silence = trace.effects.time.diff().max()
     if silence <= PATIENCE:
         return None
-    text = (
-        f"00-wait: no. {crash_in_words(kill)}, and for {silence:.0f} seconds nobody charges. "
-        f"{who_waited(trace)} Nothing in your loop made that shorter than {PATIENCE}."
-    )
-    return Verdict(False, text, story(trace), trace.plot.lag())
+    text = f"{kill_in_words(kill)}: for {silence:.0f} seconds nobody charges."
+    if silence > 40:
+        text += " The dead one is given up as late as before. It says nothing; how long may it say nothing?"
+    else:
+        text += f" Given up after {given_up_after(trace):.0f} seconds, then the others must agree. Still too long."
+    return _no(text, turns(trace), trace.plot.lag())
+
+
+def _no(text: str, table: Any = None, picture: Any = None) -> Verdict:
+    return Verdict(False, f"00-wait: no. {text}", table, picture)
 
 
 STARTER = '''
@@ -108,12 +113,13 @@ OURS = 'group_id="billing", enable_auto_commit=False'
 QUICK = "session_timeout_ms=10_000"
 WRONG = (
     Wrong("the same loop again", _loop(OURS), "for 45 seconds nobody charges"),
-    Wrong("say more often that you live", _loop(f"{OURS}, heartbeat_interval_ms=500"), "seconds nobody charges"),
-    Wrong("half the time is enough", _loop(f"{OURS}, session_timeout_ms=25_000"), "seconds nobody charges"),
-    Wrong("seconds for milliseconds", _loop(f"{OURS}, session_timeout_ms=10"), "milliseconds"),
-    Wrong("tick first, then charge", _loop(f"{OURS}, {QUICK}", charge_first=False), "tick off before"),
-    Wrong("let Kafka tick by itself", _loop(f'group_id="billing", {QUICK}', commit=False), "too rarely"),
-    Wrong("a group for each", _loop(f"group_id=app.name, enable_auto_commit=False, {QUICK}"), "charges every order"),
+    Wrong("say more often that you live", _loop(f"{OURS}, heartbeat_interval_ms=500"), "how long may it say nothing"),
+    Wrong("half the time is enough", _loop(f"{OURS}, session_timeout_ms=25_000"), "Still too long"),
+    Wrong("seconds for milliseconds", _loop(f"{OURS}, session_timeout_ms=10"), "counts in milliseconds"),
+    Wrong("as short as can be", _loop(f"{OURS}, session_timeout_ms=5_000"), "Kafka accepts 6000 or more"),
+    Wrong("tick first, then charge", _loop(f"{OURS}, {QUICK}", charge_first=False), "You tick off before you charge"),
+    Wrong("let Kafka tick by itself", _loop(f'group_id="billing", {QUICK}', commit=False), "ticks come seconds apart"),
+    Wrong("a group for each", _loop(f"group_id=app.name, enable_auto_commit=False, {QUICK}"), "a group of its own"),
     Wrong("be quick, charge nobody", "async def billing_quick(app):\n    await app.sleep(1)\n", "not one order"),
 )
 
@@ -122,7 +128,7 @@ WAIT = Exercise(
     starter=STARTER,
     call='check("00-wait", billing_quick)',
     hints=(
-        "Billing was ready all the time. Who waited, and for what? Count seconds in the table above.",
+        "Billing was ready all the time. Who waited, and for what? Count the seconds between the rows of that table.",
         "Copy `billing` and give `app.consumer(...)` one more setting: session_timeout_ms=... (milliseconds).",
     ),
     solution=SOLUTION,
