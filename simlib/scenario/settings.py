@@ -32,7 +32,6 @@ class ProducerSettings:
     reconnect_backoff_max_ms: float
     metadata_max_age_ms: float
     max_block_ms: float
-    max_request_size: int
     buffer_memory: int | None
     partitioner: str
     partitioner_adaptive_partitioning_enable: bool | None
@@ -52,7 +51,6 @@ class ConsumerSettings:
     max_poll_records: int
     fetch_min_bytes: int
     fetch_max_wait_ms: float
-    fetch_max_bytes: int
     max_partition_fetch_bytes: int
     partition_assignment_strategy: tuple[str, ...]
     isolation_level: str

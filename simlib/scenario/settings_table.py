@@ -81,8 +81,6 @@ PRODUCER = {
         ms("Metadata age", 1_000, 600_000, "How often the list of partitions and leaders is read anew.")),
     "max_block_ms": both(60_000,
         ms("Longest block", 100, 120_000, "How long send() may block for memory or metadata.")),
-    "max_request_size": both(1_048_576,
-        count("Largest request", 1_024, 10_485_760, "A larger record is refused by the client.", 1, "bytes")),
     "buffer_memory": Setting(ABSENT, 33_554_432,
         count("Buffer", 16_384, 67_108_864, "Memory for waiting records; send() blocks when it is full.", 1, "bytes")),
     "partitioner": Setting("random", "sticky", choice(
@@ -113,8 +111,6 @@ CONSUMER = {
     "fetch_min_bytes": both(1,
         count("Fetch at least", 1, 1_048_576, "A fetch waits for this much data.", 1, "bytes")),
     "fetch_max_wait_ms": both(500, ms("Fetch wait", 10, 5_000, "How long a fetch waits for data.")),
-    "fetch_max_bytes": both(52_428_800,
-        count("Fetch at most", 1_024, 104_857_600, "The most data of one fetch.", 1, "bytes")),
     "max_partition_fetch_bytes": both(1_048_576,
         count("Fetch per partition", 1_024, 10_485_760, "The most data of one partition in a fetch.", 1, "bytes")),
     "partition_assignment_strategy": Setting(("range", "roundrobin"), ("range", "cooperative-sticky"),

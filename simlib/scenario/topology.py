@@ -113,7 +113,6 @@ class Producer(Plain):
     reconnect_backoff_max_ms: float | None = setting(PRODUCER, "reconnect_backoff_max_ms")
     metadata_max_age_ms: float | None = setting(PRODUCER, "metadata_max_age_ms")
     max_block_ms: float | None = setting(PRODUCER, "max_block_ms")
-    max_request_size: int | None = setting(PRODUCER, "max_request_size")
     buffer_memory: int | None = setting(PRODUCER, "buffer_memory")
     partitioner: str | None = setting(PRODUCER, "partitioner")
     partitioner_adaptive_partitioning_enable: bool | None = setting(
@@ -164,7 +163,6 @@ class ConsumerGroup(Plain):
     max_poll_records: int | None = setting(CONSUMER, "max_poll_records")
     fetch_min_bytes: int | None = setting(CONSUMER, "fetch_min_bytes")
     fetch_max_wait_ms: float | None = setting(CONSUMER, "fetch_max_wait_ms")
-    fetch_max_bytes: int | None = setting(CONSUMER, "fetch_max_bytes")
     max_partition_fetch_bytes: int | None = setting(CONSUMER, "max_partition_fetch_bytes")
     partition_assignment_strategy: str | tuple[str, ...] | None = setting(CONSUMER, "partition_assignment_strategy")
     isolation_level: str | None = setting(CONSUMER, "isolation_level")
