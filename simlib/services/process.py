@@ -64,7 +64,7 @@ class ServiceProcess(Process):
             self.alive = False
             return
         self._complain({"exception": error})
-        self.world.crash(self, restart_after=self.service.restart_after)
+        self.world.failures.crash(self, restart_after=self.service.restart_after)
 
     def shut_down(self, stopped: Any) -> None:
         """SIGTERM, as asyncio programs take it: the main task is cancelled, so `finally` and `async with` run."""

@@ -78,10 +78,15 @@ def _create(world: World, cluster: Cluster, topic: str, partitions: int, replica
     for number in range(partitions):
         tp = cluster.add_partition(topic)
         world.recorder.add_tp(topic, number)
-        replicas = tuple((number + i) % world.scenario.brokers for i in range(replication_factor))
+        replicas = replicas_of(number, replication_factor, world.scenario.brokers)
         state.create(tp, replicas, cluster.topic_settings(tp).unclean_leader_election_enable)
         for replica in replicas:
             cluster.brokers[replica].replicas[tp] = Replica(tp)
+
+
+def replicas_of(partition: int, replication_factor: int, brokers: int) -> tuple[int, ...]:
+    """Replicas of a partition: the leaders go round, the followers after them."""
+    return tuple((partition + i) % brokers for i in range(replication_factor))
 
 
 # -- clients

@@ -38,7 +38,7 @@ class Clock:
         self.calls = 0
         self.pending = 0
         """How many things are under way that will end by themselves (a request, work, a restart): not quiet yet."""
-        self._schedule = self.env.schedule
+        self._schedule: Any = self.env.schedule
 
     @property
     def now(self) -> int:

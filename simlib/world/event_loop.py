@@ -1,9 +1,12 @@
 """An asyncio event loop whose clock is virtual time. Each service process has its own.
 
-Standard asyncio runs on it unchanged: tasks, `gather`, `TaskGroup`, `timeout`, queues, locks. What would leave the simulated
-world (threads, sockets, subprocesses) is refused by name. A killed process's loop is dropped: its coroutines are never resumed,
-and never collected either, because collecting a suspended coroutine would run its `finally` blocks.
+Standard asyncio runs on it unchanged: tasks, `gather`, `TaskGroup`, `timeout`, queues, locks. What would leave the
+simulated world (threads, sockets, subprocesses) is refused by name. A killed process's loop is dropped: its coroutines
+are never resumed, and never collected either, because collecting a suspended coroutine would run its `finally` blocks.
 """
+
+# mypy: disable-error-code="override"
+# (the type stubs spell callbacks with their arguments' types, which an event loop only passes on)
 
 from __future__ import annotations
 
@@ -139,7 +142,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._steps += 1
         if self._steps > TOO_BUSY:
             raise EndlessLoop(f"{self.process.name} never lets time pass: {TOO_BUSY:,} steps at {now / SECOND:g} s, "
-                              f"last in {self._where()}. Await something that takes time (app.sleep, a record, a reply).")
+                              f"last in {self._where()}. Await something that takes time: app.sleep, a record, a reply.")
 
     def _where(self) -> str:
         for task in self._tasks:
@@ -189,7 +192,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self._on_exception(context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         raise _refused("threads and executors", "run the function directly, or app.work(seconds) for its time")
 
     async def create_connection(self, *args: Any, **kwargs: Any) -> Any:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from simlib.world.world import World
 
 PAGE_CACHE = 30 * SECOND
-"""How long written data may stay in the page cache before the operating system flushes it (Linux's dirty_expire_centisecs)."""
+"""How long written data may stay in the page cache before it is flushed to disk (Linux's dirty_expire_centisecs)."""
 
 
 class Aim:
@@ -62,7 +62,7 @@ class Aim:
     def _die_at_hand_over(self, member: Any, time: int) -> None:
         if self.when == "before":
             member.cut_before(time)
-        self.world.crash(member, self.fault.restart_after)
+        self.world.failures.crash(member, self.fault.restart_after)
 
 
 class Loss:
@@ -130,32 +130,33 @@ class Faults:
     # -- one method for each kind of fault
 
     def _Crash(self, fault: Crash) -> None:
-        self.world.crash(self.world.processes[fault.who], fault.restart_after)
+        self.world.failures.crash(self.world.processes[fault.who], fault.restart_after)
 
     def _Shutdown(self, fault: Shutdown) -> None:
-        self.world.shut_down(self.world.processes[fault.who], fault.restart_after)
+        self.world.failures.shut_down(self.world.processes[fault.who], fault.restart_after)
 
     def _PowerLoss(self, fault: PowerLoss) -> None:
         for name in names(fault.whos):
-            self.world.power_off(self.world.processes[name], self.world.clock.now - PAGE_CACHE, fault.restart_after)
+            flushed_before = self.world.clock.now - PAGE_CACHE
+            self.world.failures.power_off(self.world.processes[name], flushed_before, fault.restart_after)
 
     def _Pause(self, fault: Pause) -> None:
-        self.world.pause(self.world.processes[fault.who], nanoseconds(fault.duration))
+        self.world.failures.pause(self.world.processes[fault.who], nanoseconds(fault.duration))
 
     def _NetworkCut(self, fault: NetworkCut) -> None:
         for a, b in self._pairs(fault):
-            self.world.cut(a, b, nanoseconds(fault.duration))
+            self.world.failures.cut(a, b, nanoseconds(fault.duration))
 
     def _SlowLink(self, fault: SlowLink) -> None:
         for a, b in self._pairs(fault):
-            self.world.slow(a, b, nanoseconds(fault.latency), nanoseconds(fault.duration))
+            self.world.failures.slow(a, b, nanoseconds(fault.latency), nanoseconds(fault.duration))
 
     def _pairs(self, fault: Any) -> list[tuple[Process, Process]]:
         processes = self.world.processes
         return [(processes[a], processes[b]) for a in names(fault.a) for b in names(fault.b) if a != b]
 
     def _AddPartitions(self, fault: AddPartitions) -> None:
-        self.world.add_partitions(fault.topic, fault.to)
+        self.world.changes.add_partitions(fault.topic, fault.to)
 
     def _Change(self, fault: Change) -> None:
-        self.world.change(fault.path, fault.value)
+        self.world.changes.change(fault.path, fault.value)

@@ -28,8 +28,8 @@ PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbe
 class Exchange:
     """One request and its reply."""
 
-    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "network", "on_error", "on_reply", "payload", "sent", "server_life",
-                 "source", "target")
+    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "network", "on_error", "on_reply", "payload", "sent",
+                 "server_life", "source", "target")
 
     def __init__(self, network: Network, source: Process, target: Process, kind: str, payload: Any,
                  on_reply: Callable[[Any], None], on_error: Callable[[str], None], deadline: int) -> None:
