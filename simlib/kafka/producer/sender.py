@@ -76,7 +76,7 @@ class Sender:
         if start >= len(created):
             return None
         ready = created[start] + self.linger
-        count = self._fitting(start)
+        count = self._fitting(start, max(now, ready))
         if count is not None:
             full = created[start + count - 1]
             ready = full if full < ready else ready
@@ -99,13 +99,15 @@ class Sender:
         if deadline is None or time < deadline or not self.retries:
             self.alarm.set(time)
 
-    def _fitting(self, start: int) -> int | None:
-        """How many records from `start` fill a batch; None if those created so far (or planned) do not."""
+    def _fitting(self, start: int, until: int) -> int | None:
+        """How many records from `start` fill a batch; None if those created up to `until` do not."""
         lane = self.lane
         if self.most is not None:
             return self.most if start + self.most <= len(lane.created) else None
         size, limit = 0, self.client.settings.batch_size
         for i in range(start, len(lane.bytes)):
+            if lane.created[i] > until:
+                return None
             size += lane.bytes[i]
             if size > limit and i > start:
                 return i - start
