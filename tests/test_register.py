@@ -58,6 +58,12 @@ def test_the_modules_named_in_the_register_exist():
     assert named and not missing
 
 
+@pytest.mark.statement("peer-T12")
+def test_every_statement_has_a_source_outside_the_project():
+    inside = [name for name, one in statements().items() if not one.source or "simlib" in one.source]
+    assert not inside
+
+
 def test_only_tests_that_run_count(tmp_path):
     (tmp_path / "test_some.py").write_text(
         "import pytest\n"

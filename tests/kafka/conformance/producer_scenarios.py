@@ -6,20 +6,20 @@ from simlib import Producer, Scenario, Topic, run
 from simlib.scenario.loads import Replay
 
 
-def shop(times, *, brokers=1, faults=(), config=None, client="kafka-python", duration=60.0, latency=0.0005,
-         groups=(), **settings):
+def shop(times, *, brokers=1, partitions=1, faults=(), config=None, client="kafka-python", duration=60.0,
+         latency=0.0005, groups=(), **settings):
     """A scenario in which `shop` creates one record at each of these instants (s) and sends it to the topic orders."""
     return Scenario(
-        topics=[Topic("orders", replication_factor=brokers, config=config or {})],
+        topics=[Topic("orders", partitions, replication_factor=brokers, config=config or {})],
         producers=[Producer("shop", "orders", arrivals=Replay(tuple(times)), **settings)],
         groups=groups, faults=faults, brokers=brokers, client=client, duration=duration, latency=latency)
 
 
 @cache
 def replicas(brokers):
-    """(leader, follower, ...) of the partition: brokers in order of assignment begin with the leader."""
-    control = run(shop([0.1], brokers=brokers, duration=1)).control
-    leader = control[(control.kind == "elected") & (control.topic == "orders")].process.iloc[0]
+    """(leader, follower, ...) of the partition: who appends in a calm run, and the others."""
+    trace = run(shop([0.1], brokers=brokers, duration=1))
+    leader = trace.data.code_table("actors")[trace.data.column("appends", "broker")[0]]
     return leader, *(f"broker-{n}" for n in range(brokers) if f"broker-{n}" != leader)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from producer_scenarios import events, log, outcomes, record, replicas, shop
 
-from simlib import Crash, LoseReply, LoseRequest, run
+from simlib import Crash, LoseReply, LoseRequest, Producer, replace, run
 
 FIVE_AT_ONCE = [0.100, 0.1001, 0.1002, 0.1003, 0.1004, 4.0]
 ONE_RECORD_A_BATCH = {"batch_size": 1, "linger_ms": 0, "request_timeout_ms": 1_000, "latency": 0.01}
@@ -48,12 +48,29 @@ def test_one_request_in_flight_keeps_the_order(client):
 
 @pytest.mark.statement("K27", "K20", "K100")
 @pytest.mark.parametrize("fault", [LoseRequest, LoseReply])
-@pytest.mark.parametrize("nth", [1, 2, 3, 5])
+@pytest.mark.parametrize("nth", [2, 3, 5])
 @pytest.mark.parametrize("client", CLIENTS)
 def test_with_idempotence_a_failed_batch_costs_neither_order_nor_copies(client, nth, fault):
     trace = run(shop(FIVE_AT_ONCE, client=client, **ONE_RECORD_A_BATCH, faults=[fault("shop", "produce", nth=nth)]))
     assert outcomes(trace) == ["acked"] * 6
     assert log(trace) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.statement("K27", "K20a")
+@pytest.mark.parametrize("written_before", [False, True])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_first_batch_that_fails_is_never_acknowledged_without_being_in_the_log(client, written_before):
+    """Its successors may be taken for the first: then it fails, and says so."""
+    scenario = shop(FIVE_AT_ONCE, client=client, **ONE_RECORD_A_BATCH, delivery_timeout_ms=5_000,
+                    faults=[LoseRequest("shop", "produce", nth=1)])
+    if written_before:
+        earlier = Producer("earlier", "orders", rate=1, records=1)
+        scenario = replace(scenario, "producers", (*scenario.producers, earlier))
+    records = run(scenario).records
+    in_the_log = records.copies == 1
+    assert (in_the_log == (records.outcome == "acked")).all()
+    assert records[in_the_log].sort_values("created").offset.is_monotonic_increasing
+    assert in_the_log.sum() >= len(records) - 1
 
 
 @pytest.mark.statement("K27", "K20")
