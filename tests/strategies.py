@@ -3,6 +3,8 @@
 At most about 300 records, 60 seconds, 3 brokers, 6 partitions and 4 consumers a group. Every scenario passes `check`.
 """
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from simlib.scenario import (
@@ -34,10 +36,12 @@ MOST_RECORDS = 300
 ASSIGNORS = ("range", "roundrobin", "sticky", "cooperative-sticky")
 
 
+@cache
 def one_of(*values):
     return st.sampled_from(values)
 
 
+@cache
 def rounded(low, high):
     """Numbers with three decimals: readable in a failing example, and still off every grid."""
     return st.integers(round(low * 1_000), round(high * 1_000)).map(lambda thousandths: thousandths / 1_000)
@@ -57,6 +61,7 @@ def topics(draw, name, brokers):
     return Topic(name, draw(st.integers(1, 6)), replicas, config)
 
 
+@cache
 def producer_settings():
     """Settings that are allowed together in both clients."""
     idempotent = given_some(max_in_flight_requests_per_connection=st.integers(1, 5))
@@ -93,6 +98,7 @@ def keyed(draw):
     }
 
 
+@cache
 def arrivals():
     return st.one_of(
         rounded(0.5, 60).map(lambda rate: {"rate": rate}),
@@ -118,6 +124,7 @@ def producers(draw, name, topic, most):
     )
 
 
+@cache
 def service_times():
     return st.one_of(
         one_of(0.0, 0.001, 0.02, 0.3),
@@ -127,6 +134,7 @@ def service_times():
     )
 
 
+@cache
 def group_settings():
     several = st.lists(one_of(*ASSIGNORS), min_size=1, max_size=2, unique=True)
     return given_some(
@@ -151,6 +159,7 @@ def groups(draw, name, topic_names):
     return ConsumerGroup(name, topic, draw(st.integers(1, 4)), draw(service_times()), **draw(group_settings()))
 
 
+@cache
 def broker_settings():
     return given_some(
         min_insync_replicas=one_of(1, 2),
@@ -204,7 +213,8 @@ def faults(draw, scenario, most=3):
     ]
     if len(brokers) > 1:
         kinds.append(st.builds(NetworkCut, st.just(brokers[0]), st.just(tuple(brokers[1:])), at, lasting))
-    chosen = draw(st.lists(st.one_of(*kinds), max_size=most))
+    number = draw(st.integers(0, most))
+    chosen = draw(st.lists(st.one_of(*kinds), min_size=number, max_size=number))
     grown = [fault for fault in chosen if isinstance(fault, AddPartitions)]
     return tuple(fault for fault in chosen if fault not in grown[1:])
 
