@@ -2,7 +2,7 @@
 
 Times are integer nanoseconds of virtual time; `NEVER` stands for "did not happen". A *lane* is the stream of records
 that one producer sent to one partition; batches and deliveries are rows about a range of ordinals of a lane.
-The public views of `Trace` are derived from these tables; `simlib.trace.columns` describes both.
+The public views of `Trace`, described in `simlib.trace.columns`, are derived from these tables.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import numpy as np
 from simlib.views import style
 from simlib.views.sheet import Sheet
 
-LANE_PIXELS, SPACE_PIXELS = 24, 12
+LANE, SPACE = 4, 2
+"""Image rows of a lane and between rows of lanes; few, because the axes stretch them."""
 SPARSE = 150
 """With fewer marks than this in a lane each is drawn wider, to be seen."""
 
@@ -20,8 +21,8 @@ class Bands:
     def __init__(self, page: Sheet, rows: int, lanes: int, until: float) -> None:
         self.page, self.rows, self.lanes, self.until = page, rows, lanes, until
         self.width = page.pixels[0]
-        self.row_pixels = lanes * LANE_PIXELS + SPACE_PIXELS
-        self.image = np.full((max(rows, 1) * self.row_pixels, self.width, 3), 255, np.uint8)
+        self.row_pixels = lanes * LANE + SPACE
+        self.image = np.full((max(rows, 1) * self.row_pixels, self.width, 4), 255, np.uint8)
         self.areas: list[tuple[int, int, float, float]] = []
         for row in range(rows):
             self._lanes_of(row, slice(0, lanes))[:] = _rgb(style.FAINT)
@@ -49,7 +50,7 @@ class Bands:
         axes.imshow(self.image, extent=(0, self.until, height, 0), aspect="auto", interpolation="nearest", zorder=1)
         axes.set_xlim(0, self.until)
         axes.set_ylim(height, 0)
-        middle = [row * self.row_pixels + (self.row_pixels - SPACE_PIXELS) / 2 + SPACE_PIXELS / 2
+        middle = [row * self.row_pixels + (self.row_pixels - SPACE) / 2 + SPACE / 2
                   for row in range(self.rows)]
         axes.set_yticks(middle, names)
         axes.grid(False)
@@ -65,18 +66,18 @@ class Bands:
         return [Patch(color=colour, label=label) for label, colour in entries]
 
     def _show_gap(self, axes: Any, row: int, lane: int, start: float, end: float) -> None:
-        top = row * self.row_pixels + SPACE_PIXELS // 2 + lane * LANE_PIXELS
-        axes.fill_between([start, end], top + 3, top + LANE_PIXELS - 3, facecolor="none", edgecolor=style.SOFT,
+        top = row * self.row_pixels + SPACE // 2 + lane * LANE
+        axes.fill_between([start, end], top + 0.5, top + LANE - 0.5, facecolor="none", edgecolor=style.SOFT,
                           hatch="////", linewidth=0, alpha=0.55, zorder=2)
         if (end - start) / self.until > 0.07:
-            axes.text((start + end) / 2, top + LANE_PIXELS / 2, f"waiting {end - start:.3g} s", size=style.SMALL_SIZE,
+            axes.text((start + end) / 2, top + LANE / 2, f"waiting {end - start:.3g} s", size=style.SMALL_SIZE,
                       color=style.INK, ha="center", va="center", zorder=4,
                       bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.2})
 
     def _lanes_of(self, row: int, lanes: slice) -> np.ndarray:
-        top = row * self.row_pixels + SPACE_PIXELS // 2
-        return self.image[top + lanes.start * LANE_PIXELS: top + lanes.stop * LANE_PIXELS]
+        top = row * self.row_pixels + SPACE // 2
+        return self.image[top + lanes.start * LANE: top + lanes.stop * LANE]
 
 
 def _rgb(colour: str) -> np.ndarray:
-    return np.array([int(colour[i:i + 2], 16) for i in (1, 3, 5)])
+    return np.array([*(int(colour[i:i + 2], 16) for i in (1, 3, 5)), 255])

@@ -15,6 +15,8 @@ FAINT = "#F4F4F2"
 CRASH = "#D55E00"
 REPEAT = "#CC79A7"
 WRITTEN = "#4A4A4A"
+WRITTEN_BAND = "#9A9A9A"
+"""Fainter, where what was written fills a lane of its own."""
 
 MEMBERS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#A6981C", "#666666")
 PARTITIONS = ("#332288", "#44AA99", "#999933", "#88CCEE", "#882255", "#117733", "#DDCC77", "#AA4499")

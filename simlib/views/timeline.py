@@ -68,7 +68,7 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], gaps: list[Gap]
     members = np.unique(handed.member[mine]).tolist()
     for row, tp in enumerate(tps):
         written = messages.appended[(messages.tp == tp) & (messages.appended != NEVER)] / 1e9
-        bands.paint(row, 0, written, style.WRITTEN)
+        bands.paint(row, 0, written, style.WRITTEN_BAND)
         for member in members:
             bands.paint(row, 1, handed.time[mine & (handed.tp == tp) & (handed.member == member) & ~again] / 1e9,
                         style.member_colour(actor_name(trace, member)))
@@ -77,7 +77,7 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], gaps: list[Gap]
     bands.show(axes, [partition_name(trace, tp) for tp in tps])
     mark_outages(axes, trace)
     names = [actor_name(trace, member) for member in members]
-    keys = [("written", style.WRITTEN), *((name, style.member_colour(name)) for name in names[:5])]
+    keys = [("written", style.WRITTEN_BAND), *((name, style.member_colour(name)) for name in names[:5])]
     page.legend(bands.keys([*keys, ("again", style.REPEAT)] if (mine & again).any() else keys))
 
 
