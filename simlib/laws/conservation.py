@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -22,9 +21,13 @@ def conservation(trace: Trace, calm: Trace | None = None) -> Verdict:
     Also checked: every copy in the log was appended, no offset is taken twice, a final log has no holes, what left the
     log was truncated or lost to a later leader, nothing is read before it is written or above the high watermark.
     """
-    for problem, rows in (*_of_messages(trace), *_of_the_log(trace), *_of_deliveries(trace)):
+    for problem, messages in (*_of_messages(trace), *_of_the_log(trace)):
+        if len(messages):
+            return broken(LAW, f"{problem}: {count(len(messages), 'record')}", trace.records_of(messages), "internal")
+    for problem, rows in _of_deliveries(trace):
         if len(rows):
-            return broken(LAW, f"{problem}: {count(len(rows), 'row')}", rows, "internal")
+            said = count(len(rows), "delivery", "deliveries")
+            return broken(LAW, f"{problem}: {said}", trace.deliveries_at(rows), "internal")
     return holds(LAW, balance(trace))
 
 
@@ -37,11 +40,11 @@ def balance(trace: Trace) -> str:
     return f"{summary.produced:,} produced = {' + '.join(parts)}" + (f"; {handed}" if handed else "")
 
 
-def _of_messages(trace: Trace) -> Iterator[tuple[str, Any]]:
+def _of_messages(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     messages = trace.messages
     written, acked = messages.appended != NEVER, messages.outcome == OUTCOMES.index("acked")
-    yield "acknowledged and never written", _records(trace, acked & ~written)
-    yield "written before it was created", _records(trace, written & (messages.appended < messages.created))
+    yield "acknowledged and never written", np.flatnonzero(acked & ~written)
+    yield "written before it was created", np.flatnonzero(written & (messages.appended < messages.created))
 
 
 def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
@@ -61,31 +64,31 @@ def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
     return copies[~explained]
 
 
-def _of_the_log(trace: Trace) -> Iterator[tuple[str, Any]]:
+def _of_the_log(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     messages = trace.messages
     tp, message, offset = (messages.spread("log_end", "tp"), messages.of("log_end"), messages.offsets("log_end"))
     copies, written = _copy_codes((message, offset), _written(trace))
     gone = _unexplained(trace, np.flatnonzero(~np.isin(written, copies)))
-    yield "left the log without a truncation or a later leader", _records(trace, messages.of("appends")[gone])
-    yield "in the log and never appended", _records(trace, message[~np.isin(copies, written)])
+    yield "left the log without a truncation or a later leader", messages.of("appends")[gone]
+    yield "in the log and never appended", message[~np.isin(copies, written)]
     taken = combined(tp, offset)
-    yield "an offset that holds two messages", _records(trace, message[occurrence(taken) > 1])
+    yield "an offset that holds two messages", message[occurrence(taken) > 1]
     order = np.lexsort((offset, tp))
     hole = offset[order] != occurrence(tp[order]) - 1
-    yield "an offset after a hole in the log", _records(trace, message[order][hole])
+    yield "an offset after a hole in the log", message[order][hole]
 
 
-def _of_deliveries(trace: Trace) -> Iterator[tuple[str, Any]]:
+def _of_deliveries(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     handed, messages = trace.handed, trace.messages
     copies, written = _copy_codes((handed.message, handed.offset), _written(trace))
     known, first = np.unique(written, return_index=True)
     position = np.minimum(np.searchsorted(known, copies), max(len(known) - 1, 0))
     unknown = known[position] != copies if len(known) else np.ones(len(copies), bool)
-    yield "delivered and never appended", trace.deliveries[unknown]
+    yield "delivered and never appended", np.flatnonzero(unknown)
     if not unknown.any():
         appended = messages.spread("appends", "time")[first][position] if len(known) else handed.time
-        yield "delivered before it was appended", trace.deliveries[handed.time < appended]
-    yield "delivered above the high watermark", trace.deliveries[_above_watermark(trace)]
+        yield "delivered before it was appended", np.flatnonzero(handed.time < appended)
+    yield "delivered above the high watermark", np.flatnonzero(_above_watermark(trace))
 
 
 def _above_watermark(trace: Trace) -> np.ndarray:
@@ -109,7 +112,3 @@ def _copy_codes(*copies: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
     """One integer for each (message, offset), comparable between the given columns."""
     width = 1 + max(int(offset.max(initial=0)) for _, offset in copies)
     return [message * width + offset for message, offset in copies]
-
-
-def _records(trace: Trace, rows: np.ndarray) -> Any:
-    return trace.records_of(rows if rows.dtype != bool else np.flatnonzero(rows))

@@ -21,7 +21,10 @@ from simlib.units import NEVER
 
 
 class Trace:
-    """One run, record by record. Every view is a pandas DataFrame; `simlib.trace.columns` describes the columns."""
+    """One run, record by record. Every view is a pandas DataFrame; `simlib.trace.columns` describes the columns.
+
+    `messages`, `handed` and `groups` hold the same as NumPy arrays, for laws and pictures.
+    """
 
     def __init__(self, data: TraceData) -> None:
         self.data = data

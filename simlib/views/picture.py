@@ -30,12 +30,13 @@ class Picture:
     def __repr__(self) -> str:
         return self.description
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        return self.png, {"width": SHOWN_WIDTH}
+    def _repr_png_(self) -> bytes:
+        return self.png
 
     def _ipython_display_(self) -> None:
         """Image first, description below: two outputs, because a notebook shows only one form of each."""
         from IPython.display import publish_display_data
+
         publish_display_data({"image/png": self.png, "text/plain": self.description},
                              {"image/png": {"width": SHOWN_WIDTH}})
         publish_display_data({"text/html": self.caption_html(), "text/plain": self.description})
