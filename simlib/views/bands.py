@@ -34,7 +34,8 @@ class Bands:
         columns = np.clip((times / self.until * self.width).astype(np.int64), 0, self.width - 1)
         counts = np.bincount(columns, minlength=self.width)
         if len(times) < SPARSE:
-            counts = np.maximum.reduce([np.roll(counts, shift) for shift in (-1, 0, 1)])
+            padded = np.r_[0, counts, 0]
+            counts = np.maximum.reduce([padded[:-2], padded[1:-1], padded[2:]])
         hit = counts > 0
         strength = (0.45 + 0.55 * counts[hit] / counts.max())[:, None]
         mixed = (1 - strength) * 255 + strength * _rgb(colour)

@@ -43,12 +43,13 @@ def _draw(page: Sheet, trace: Trace, group: int, lines: dict[int, Line]) -> None
         partition = trace.data.code_table("tps")[tp][1]
         colour = style.partition_colour(partition) if tp in shown else style.GRID
         handle, = axes.plot(*thinned(time, value, run_end(trace), width), drawstyle="steps-post",
-                            linewidth=max(1.5, 3.5 - drawn), color=colour, label=partition_name(trace, tp),
+                            linewidth=max(1.4, 2.6 - 0.6 * drawn), color=colour, label=partition_name(trace, tp),
                             zorder=2.5 if tp in shown else 2)  # thinner on top: equal lines stay visible
         handles += [handle] if tp in shown else []
     highest = max((value.max() for _, value in lines.values()), default=0)
     axes.set_xlim(0, run_end(trace))
     axes.set_ylim(0, max(1, highest) * 1.08)
+    page.whole_numbers(axes.yaxis)
     mark_outages(axes, trace)
     page.legend(handles if len(handles) <= 6 else [])
 

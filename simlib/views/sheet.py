@@ -65,6 +65,13 @@ class Sheet:
         self.title.set_position((0.25 / style.WIDTH, 1 - 0.14 / height))
         return axes
 
+    def whole_numbers(self, axis: Any) -> None:
+        """Ticks at whole numbers only, with thousands set apart: there is no half record."""
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+        axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
     def legend(self, handles: list[Any]) -> None:
         """One line of labelled handles at the top right, beside the title."""
         if handles:

@@ -101,10 +101,18 @@ def _work(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tupl
     for step in steps:
         if step.kind == "delivered":
             x, start = columns[step.process], rows[step.place]
-            end = next((rows[one.place] for one in steps if one.process == step.process and one.place > step.place
-                        and (one.kind == "crashed" or one.kind == "done" and one.of & step.of)), start)
-            axes.plot([x, x], [start, end], color=_colour(step), linewidth=5, alpha=0.3, zorder=2,
-                      solid_capstyle="butt")
+            axes.plot([x, x], [start, _end_of_work(step, steps, rows)], color=_colour(step), linewidth=5,
+                      alpha=0.3, zorder=2, solid_capstyle="butt")
+
+
+def _end_of_work(step: Step, steps: list[Step], rows: dict[tuple, float]) -> float:
+    """The row where the last of the step's records is done, or where the member dies."""
+    later = [one for one in steps if one.process == step.process and one.place > step.place]
+    death = next((one for one in later if one.kind == "crashed"), None)
+    ends = [next((one for one in later if one.kind == "done" and message in one.of), death) for message in step.of]
+    if death is not None:
+        ends = [one if one is not None and one.place < death.place else death for one in ends]
+    return max((rows[one.place] for one in ends if one is not None), default=rows[step.place])
 
 
 def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -> list[tuple[float, float]]:

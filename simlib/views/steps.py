@@ -65,7 +65,7 @@ def _merged(steps: list[Step]) -> list[Step]:
 
 def _one(group: list[Step]) -> Step:
     first, last = group[0], group[-1]
-    label = first.label if first.label == last.label else f"{first.label} .. {last.label.rpartition(' ')[2]}"
+    label = first.label if first.label == last.label else f"{first.label} to {last.label.rpartition(' ')[2]}"
     return Step(first.time, first.kind, first.process, label, first.again, frozenset().union(*(s.of for s in group)))
 
 

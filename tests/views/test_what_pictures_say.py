@@ -6,8 +6,11 @@ from handmade import Builder
 from shop import BACK, CRASH, END, EVICTED, shop
 
 from simlib.views.assignment import Ownership, ownerships
+from simlib.views.bands import Bands
 from simlib.views.reading import outages, thinned
-from simlib.views.steps import steps_of
+from simlib.views.sheet import sheet
+from simlib.views.space_time import _end_of_work
+from simlib.views.steps import Step, steps_of
 from simlib.views.timeline import Gap, find_gaps
 
 
@@ -131,6 +134,28 @@ def test_sequence_shows_every_step_in_order():
     assert [step.again for step in steps if step.kind == "effect"] == [False, True]
 
 
+def test_work_on_a_batch_ends_with_its_last_record_or_with_the_member():
+    build = Builder(orders=1)
+    for number in range(2):
+        build.deliver(build.write(at=0.0, offset=number), number, 1.0, 1.0 + number)
+    build.event("crashed", 3.0, "billing-0")
+    steps = steps_of(build.trace(), np.arange(2), (-np.inf, np.inf))
+    handed = next(step for step in steps if step.kind == "delivered")
+    rows = {step.place: step.time / 1e9 for step in steps}
+    assert _end_of_work(handed, steps, rows) == 2.0
+    undone = [step for step in steps if step.kind != "done"]
+    assert _end_of_work(handed, [*undone, Step(3 * 10**9, "crashed", "billing-0")],
+                        {**rows, (3 * 10**9, 10, "billing-0", ""): 3.0}) == 3.0
+
+
+def test_a_mark_at_the_left_edge_leaves_none_at_the_right():
+    with sheet("timeline") as page:
+        page.blank("")
+        bands = Bands(page, rows=1, lanes=1, until=10.0)
+        bands.paint(0, 0, np.array([0.0]), "#000000")
+        assert (bands.image[1, :2, 0] == 0).all() and (bands.image[1, 3:, 0] > 200).all()
+
+
 def test_sequence_says_what_happened_again():
     assert "offset 0 happens again at 2 s." in charged_twice().plot.sequence().description
 
@@ -142,7 +167,7 @@ def test_a_batch_is_one_step():
     build.append("shop:0", 0, 0.01, count=3)
     build.ack("shop:0", 0.02, count=3)
     steps = steps_of(build.trace(), np.arange(3), (-np.inf, np.inf))
-    assert [step.label for step in steps] == ["shop:0", "shop:1", "shop:2", "offset 0 .. 2", "ack"]
+    assert [step.label for step in steps] == ["shop:0", "shop:1", "shop:2", "offset 0 to 2", "ack"]
 
 
 def test_sequence_chooses_the_interesting_record_of_a_large_trace(story):
