@@ -22,14 +22,15 @@
 #
 # **Lesson 00** · 20 minutes · you know Python and `await`
 #
-# Tuesday, 03:12. One of two billing programs dies. Its twin stands beside it, healthy and idle. At 03:13 the phone rings
-# all the same: *"For most of a minute nobody was charged."*
+# Tuesday, 03:12. One of two billing programs dies. Its twin stands beside it, healthy and idle. At 03:13 the phone
+# rings all the same: *"For most of a minute nobody was charged."*
 #
 # When you leave this page you can
 # 1. say what a killed consumer costs: what is lost, who waits, what happens twice;
 # 2. choose the setting that decides how long everybody waits.
 #
-# Shift+Enter runs a cell. Words in italics are in the [glossary](glossary.ipynb).
+# Shift+Enter runs a cell. Words in italics are in the [glossary](glossary.ipynb). A mark like [K86] names a
+# statement with its source and its test.
 #
 # <details><summary>Do you have what you need? Two questions.</summary>
 #
@@ -51,9 +52,10 @@ start("00")
 # know nor mind who.
 #
 # The note is an *event*: something has happened. Whoever pins it is a *producer*, whoever reads it and acts is a
-# *consumer*, and the board is the *message broker*; ours is Kafka. Ten lines make a shop and kill it:
+# *consumer*, and the board is the *message broker*; ours is Kafka. Nine lines make a shop; the last one
+# kills a consumer:
 
-# %% ten-lines
+# %% nine-lines
 async def billing(app):
     consumer = app.consumer("orders", group_id="billing",
                             enable_auto_commit=False, auto_offset_reset="earliest")
@@ -67,8 +69,8 @@ shop = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=2)},
                 faults=[Crash("billing-0", after="charge", nth=40, restart_after=30)])
 
 # %% before-the-run [markdown]
-# Two hundred orders that people really placed, two a second. `billing-0` and `billing-1` share the work as one group: one
-# works, the other stands by. A *commit* ticks an order off.
+# Two hundred orders that people really placed, two a second. `billing-0` and `billing-1` share the work as one
+# group: one works, the other stands by. A *commit* ticks an order off.
 #
 # `billing-0` is killed right after its 40th charge. After 30 seconds it is started again.
 #
@@ -88,14 +90,15 @@ assert shop.faults[0].nth == 40 and shop.faults[0].restart_after == 30
 assert abs(trace.lag.lag.max() - 2 * 45) <= 10
 
 # %% it-looks-as-if [markdown]
-# Not 0, though the twin stood ready. Not 30, though the dead one was back by then. Two orders a second pile up - that is
-# the *lag* - until somebody goes on.
+# Not 0, though the twin stood ready. Not 30, though the dead one was back by then. Two orders a second pile up -
+# that is the *lag* - until somebody goes on.
 #
-# > **It looks as if** Kafka noticed the crash, and the twin took its time to wake up. Ask the trace who did what, and when:
+# > **It looks as if** Kafka noticed the crash, and the twin took its time to wake up. Ask the trace who did what,
+# > and when:
 
 # %% who-knew
 knew = trace.events[trace.events.kind.isin(["crashed", "restarted", "evicted", "assigned"])]
-knew[["time", "process", "kind", "detail"]].tail(4)
+knew[["time", "process", "kind", "detail"]].tail(4).round(1)
 
 # %% who-knew-proof tags=["claim"]
 assert list(knew.kind)[-4:] == ["crashed", "restarted", "evicted", "assigned"]
@@ -104,11 +107,11 @@ assert 44 < knew.time.iloc[-2] - knew.time.iloc[-4] < 45
 assert set(trace.effects.key) == {row["value"]["order_id"] for row in shop.inputs["orders"]}
 
 # %% nothing-lost [markdown]
-# > Nobody noticed. A dead program says nothing, and neither does a slow one. Kafka gives a silent consumer 45 seconds,
-# > its *session timeout*, before it gives it up [K86]. Back after 30 seconds, `billing-0` had to wait for the end of its own
-# > former self; `billing-1` waited with it [K91].
+# > Nobody noticed. A dead program says nothing, and neither does a slow one. Kafka lets a consumer be silent for 45
+# > seconds, its *session timeout*, before it is given up [K86]. Back after 30, `billing-0` had to wait for the end
+# > of its own former self, and `billing-1` with it [K91].
 #
-# Was an order lost? No: orders stay on the board, read or unread. But look who paid twice:
+# Was an order lost? No: all 200 were charged. But look who paid twice:
 
 # %% twice
 trace.effects[trace.effects.occurrence > 1]
@@ -139,16 +142,16 @@ for seconds in (0, 1, 15, 40, 60, 120):
     assert round(moved.effects.time.diff().max()) == 45 and moved.lag.lag.max() == trace.lag.lag.max(), seconds
 
 # %% exercise-text [markdown]
-# From 0 to 120 the curve does not stir. Billing was ready. Kafka was waiting.
+# Move it: from 0 to 120 the curve does not stir. Billing was ready. Kafka was waiting.
 #
 # ### Exercise: eight minutes
 #
-# The shop can bear 15 seconds without a charge. Write `billing_quick`: the same work, killed at any moment, nothing lost,
-# at most one order charged twice. Stuck? `hint("00-wait")`. Had enough? `solution("00-wait")`.
+# The shop can bear 15 seconds without a charge. Write `billing_quick`: the same work, killed at any moment, nothing
+# lost, at most one order charged twice. Stuck? `hint("00-wait")`. Had enough? `solution("00-wait")`.
 
 # %% exercise tags=["exercise"]
 async def billing_quick(app):
-    ...                                            # your code
+    ...     # your code
 
 
 check("00-wait", billing_quick)
@@ -170,6 +173,9 @@ check("00-wait", billing_quick)
 #
 # **Self-test**
 #
+# <details><summary>What is the little hill at the very beginning?</summary>
+# A new group waits three seconds for company before it shares out the work, and longer when somebody comes
+# [K90].</details>
 # <details><summary>You start ten more billing programs. Is the wait shorter?</summary>
 # No. They wait for the same 45 seconds as the twin.</details>
 # <details><summary>The program ends cleanly, with <code>async with</code>. Who waits?</summary>
@@ -179,12 +185,12 @@ check("00-wait", billing_quick)
 #
 # **Last exercise.** Answer the question at the top in three sentences. Ours is in `solution("00-words")`.
 #
-# **Read on:** Kafka's own words on [consumer positions](https://kafka.apache.org/documentation/#design_consumerposition);
+# **Read on:** Kafka on [consumer positions](https://kafka.apache.org/documentation/#design_consumerposition);
 # [why 45 seconds](https://cwiki.apache.org/confluence/display/KAFKA/KIP-735%3A+Increase+default+consumer+session+timeout);
 # [the log](https://engineering.linkedin.com/distributed-systems/log-what-every-software-engineer-should-know-about-real-time-datas),
 # the essay Kafka grew from.
 #
-# A good place to stop. Where to next:
+# A good place to stop. Next:
 
 # %% routes
 routes()

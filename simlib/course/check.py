@@ -1,6 +1,7 @@
 """`check` answers with the run that shows it; `hint` and `solution` help when asked."""
 
 from dis import get_instructions
+from textwrap import fill
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -8,6 +9,8 @@ from simlib.course.exercise import Exercise, Verdict
 from simlib.course.exercises import find
 from simlib.course.own_error import own_error
 from simlib.course.session import strict
+
+COLUMNS = 88            # what fits into a notebook's output without a scroll bar
 
 
 class Refused(Exception):
@@ -20,7 +23,7 @@ def check(id: str, *answers: Any, **blanks: Any) -> None:
     if exercise is None:
         return
     verdict = _verdict(exercise, answers, blanks)
-    print(verdict.text)
+    print(folded(verdict.text))
     if not verdict.good and strict():
         raise Refused(f"{id}: {verdict.text}")
     for shown in (verdict.table, verdict.picture):
@@ -33,7 +36,7 @@ def hint(id: str, number: int = 1) -> None:
     if exercise is None:
         return
     which = 1 if number <= 1 else 2
-    print(f"Hint {which} of 2: {exercise.hints[which - 1]}")
+    print(folded(f"Hint {which} of 2: {exercise.hints[which - 1]}"))
     if which == 1:
         print(f'One more: hint("{id}", 2)')
 
@@ -42,7 +45,7 @@ def solution(id: str) -> None:
     """Print one good answer and what it costs."""
     exercise = _found(id)
     if exercise is not None:
-        print(f"{exercise.solution.strip()}\n\n{exercise.remark}")
+        print(f"{exercise.solution.strip()}\n\n{folded(exercise.remark)}")
 
 
 def unwritten(answer: Any) -> bool:
@@ -50,6 +53,11 @@ def unwritten(answer: Any) -> bool:
     if isinstance(answer, FunctionType):
         return _is_blank(answer.__code__)
     return answer is ...
+
+
+def folded(text: str) -> str:
+    """Long sentences folded between words, which a notebook would break inside them; code lines stay as they are."""
+    return "\n".join(line if line[:1].isspace() else fill(line, COLUMNS) for line in text.splitlines())
 
 
 def judged(exercise: Exercise, answers: tuple[Any, ...], blanks: dict[str, Any]) -> Verdict:

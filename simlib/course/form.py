@@ -24,7 +24,8 @@ class Form(VBox):
         self.answer.on_msg(self._on_message)
         self.answer.observe(self._on_value, names="value")
         rows = HBox([self.answer, self.button]) if asked.kind == "number" else VBox([self.answer, self.button])
-        super().__init__([HTML(value=f"<b>{with_code(asked.text)}</b>"), rows, self.line])
+        asking = HTML(value=f"<div style='line-height:1.5'><b>{with_code(asked.text)}</b></div>")
+        super().__init__([asking, rows, self.line])
 
     def send(self) -> None:
         """Read the answer and keep it, or say what would be one."""

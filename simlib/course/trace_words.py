@@ -19,7 +19,8 @@ def last_steps(trace: Any, rows: int = 6) -> Any:
     events = trace.events
     dead = events[events.kind == "crashed"].iloc[0]
     own = events[(events.process == dead.process) & (events.time <= dead.time)]
-    return own[COLUMNS].tail(rows).round(3).set_index("time")
+    shown = own[COLUMNS].tail(rows).round(3).set_index("time")
+    return shown.assign(offset=shown.offset.astype("string").fillna(""))
 
 
 def own_exception(trace: Any) -> str | None:

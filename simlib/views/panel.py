@@ -61,7 +61,7 @@ class Panel(VBox):
             self.update()
 
     def _announce(self) -> None:
-        self.code.value = f"<pre>{escape(as_code(self._name, self.moved()))}</pre>"
+        self.code.value = f"<pre># shown: {escape(as_code(self._name, self.moved()))}</pre>"
         if expected_records(changed(self._scenario, self.moved())) > FELT:
             self.state.value = "<i>running ...</i>"
 
@@ -71,7 +71,7 @@ class Panel(VBox):
         if shown.png:
             self.picture.value = shown.png
         self.picture.layout.display = None if self.picture.value else "none"
-        self.below.value = shown.html
+        self.below.value = f"<div style='line-height:1.5'>{shown.html}</div>" if shown.html else ""
 
     def __repr__(self) -> str:
         values = ", ".join(f"{path} = {value_of(control)}" for path, control in self.knobs.items())

@@ -55,7 +55,7 @@ def test_a_moved_slider_runs_the_changed_scenario_and_shows_it(engine):
     page = panel()
     page.knobs[RESTART].value = 41
     assert [restart_after(scenario) for scenario in engine] == [30, 41]
-    assert page.below.value == "<p>41</p>"
+    assert "<p>41</p>" in page.below.value
 
 
 def test_both_ends_of_a_slider():
@@ -75,9 +75,9 @@ def test_back_to_the_lessons_values_draws_once(engine):
 
 def test_the_scenario_shown_can_be_typed():
     page = panel(RESTART, "seed")
-    assert page.code.value == "<pre>SHOP</pre>"
+    assert page.code.value == "<pre># shown: SHOP</pre>"
     page.knobs[RESTART].value = 41
-    assert page.code.value == "<pre>replace(SHOP, &quot;faults.0.restart_after&quot;, 41)</pre>"
+    assert page.code.value == "<pre># shown: replace(SHOP, &quot;faults.0.restart_after&quot;, 41)</pre>"
     page.knobs["seed"].value = 3
     typed = as_code("SHOP", page.moved())
     assert typed == 'replace(SHOP, {"faults.0.restart_after": 41, "seed": 3})'

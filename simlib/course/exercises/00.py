@@ -18,7 +18,8 @@ KILLS = (
 
 def shop(loop: Any) -> Scenario:
     """The lesson's shop with another billing loop."""
-    return Scenario([Topic("orders")], inputs={"orders": orders(200, rate=2)}, services=[Service("billing", loop, 2)])
+    inputs = {"orders": tuple(orders(200, rate=2))}
+    return Scenario((Topic("orders"),), inputs=inputs, services=(Service("billing", loop, instances=2),))
 
 
 def judge(loop: Any) -> Verdict:
@@ -85,7 +86,7 @@ def _no(text: str, table: Any = None, picture: Any = None) -> Verdict:
 
 STARTER = '''
 async def billing_quick(app):
-    ...                                            # your code
+    ...     # your code
 '''
 
 SOLUTION = '''
@@ -143,9 +144,10 @@ WORDS = Exercise(
     call='check("00-words")',
     hints=("Three parts: what is lost, who waits, what happens twice?", "Nothing is ...; for ... seconds ...; one ..."),
     solution="""
-Nothing is lost: the orders stay with the broker. But the broker cannot know that a silent program is dead. It waits for
-session_timeout_ms, 45 seconds, and all that time nobody does the dead one's orders. Then a colleague goes on
-from the last commit - and does once more what was done after it.
+Nothing is lost: the orders stay with the broker. But the broker cannot know that a silent
+program is dead. It waits for session_timeout_ms, 45 seconds, and all that time nobody does
+the dead one's orders. Then somebody goes on from the last commit, and does once more what
+was done after it.
 """,
     remark="If your answer has these three parts, you have understood more than most people who run Kafka.",
 )
