@@ -19,6 +19,8 @@ PARTS: dict[str, tuple[Any, str]] = {
     "faults": (Fault, f"one of {', '.join(fault.__name__ for fault in FAULTS)}"),
 }
 
+MOST = 10_000
+
 # The counts that names of processes and numbers of partitions are made from.
 COUNTS: dict[type, tuple[str, ...]] = {
     Scenario: ("brokers", "controllers"),
@@ -44,7 +46,8 @@ def shape_problems(s: Scenario) -> Iterator[str]:
         for field in COUNTS.get(type(thing), ()):
             if not _countable(getattr(thing, field)):
                 where = "Scenario" if thing is s else label(thing)
-                yield f"{where}: {field}={getattr(thing, field)!r} must be a whole number, at least 1"
+                given = f"{field}={getattr(thing, field)!r}"
+                yield f"{where}: {given} must be a whole number, at least 1 and at most {MOST}"
 
 
 def mended(s: Scenario) -> Scenario:
@@ -67,7 +70,7 @@ def _with_counts(thing: Any) -> Any:
 
 
 def _countable(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST
 
 
 def _named(thing: Any) -> bool:

@@ -32,6 +32,7 @@ from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, 
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+MOST_KEYS = 10_000_000
 
 
 def topology_problems(s: Scenario) -> Iterator[str]:
@@ -162,8 +163,8 @@ def key_problems(producer: Producer, where: str) -> Iterator[str]:
     if isinstance(keys, bool) or not (keys is None or isinstance(keys, int) or isinstance(keys, tuple)):
         yield f"{where}: keys={keys!r} must be how many keys, a list of keys, or None"
         return
-    if keys is not None and (keys == () or isinstance(keys, int) and keys < 1):
-        yield f"{where}: keys={keys!r} must be at least one key (None is the null key)"
+    if keys is not None and (keys == () or isinstance(keys, int) and not 1 <= keys <= MOST_KEYS):
+        yield f"{where}: keys={keys!r} must be at least one key (None is the null key) and at most {MOST_KEYS}"
         return
     for key in keys if isinstance(keys, tuple) else ():
         if not isinstance(key, (str, bytes)):

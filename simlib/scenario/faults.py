@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import Any
 
-from simlib.scenario.field_info import FieldInfo, declared
+from simlib.scenario.field_info import LONGEST, FieldInfo, declared
 from simlib.scenario.plain import Plain, plain
 
 REQUEST_KINDS = (
@@ -24,10 +24,12 @@ REQUEST_KINDS = (
 SYNONYMS = {"send": "produce"}
 STEP_KINDS = ("receive", "commit", "send", "execute")
 
-INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, help="Seconds after the scenario's start.")
+INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, maximum=LONGEST, help="Seconds after the scenario's start.")
 RESTART = FieldInfo(
-    "Restart after", unit="s", low=0, high=120, minimum=0, help="Seconds until it is started again; None: never.")
-SPAN = FieldInfo("Duration", unit="s", low=0.1, high=120, minimum=0, exclusive=True, help="How long it lasts.")
+    "Restart after", unit="s", low=0, high=120, minimum=0, maximum=LONGEST,
+    help="Seconds until it is started again; None: never.")
+SPAN = FieldInfo(
+    "Duration", unit="s", low=0.1, high=120, minimum=0, maximum=LONGEST, exclusive=True, help="How long it lasts.")
 WHICH = FieldInfo(
     "Number", "whole", low=1, high=1_000, step=1, minimum=1, help="Which one, counted from 1 over all incarnations.")
 SHARE = FieldInfo("Share", low=0, high=1, step=0.01, minimum=0, maximum=1, help="The share that is lost.")

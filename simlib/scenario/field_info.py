@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, TypeGuard
 
 DISTRIBUTION = "distribution"  # a number or a distribution of numbers
+LONGEST = 2_000_000  # seconds (23 days): every instant and every sum of gaps fits into 64 bits of nanoseconds
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,19 @@ class FieldInfo:
         if self.unit and self.unit != "%":
             words += f" ({self.unit})"
         if self.minimum is not None and self.minimum == self.maximum:
-            return f"{words}, exactly {self.minimum:g}"
+            return f"{words}, exactly {self.minimum:.12g}"
         if self.minimum is not None:
-            words += f"{' above' if self.exclusive else ', at least'} {self.minimum:g}"
+            words += f"{' above' if self.exclusive else ', at least'} {self.minimum:.12g}"
         if self.maximum is not None:
-            words += f"{' and' if self.minimum is not None else ','} at most {self.maximum:g}"
+            words += f"{' and' if self.minimum is not None else ','} at most {self.maximum:.12g}"
         return words + (" or a distribution" if self.kind == DISTRIBUTION else "")
 
 
 def is_number(value: Any) -> TypeGuard[float]:
     """A finite real number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return isinstance(value, Integral) or math.isfinite(value)
 
 
 def is_one_of(value: Any, choices: tuple) -> bool:

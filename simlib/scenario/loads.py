@@ -9,7 +9,7 @@ import numpy as np
 
 from simlib.scenario.distributions import Constant, Distribution, Exponential
 from simlib.scenario.draws import Stream
-from simlib.scenario.field_info import declared
+from simlib.scenario.field_info import LONGEST, declared
 from simlib.scenario.plain import Plain, plain
 from simlib.units import SECOND
 
@@ -140,7 +140,7 @@ def _block(producer: Producer, stream: Stream, number: int, n: int, first: int, 
         return _nanoseconds((since // arrivals.size) * arrivals.every), 0
     gaps = _gaps(producer)
     if gaps is None:
-        return np.rint(since * float(SECOND) / mean_rate(producer)).astype(np.int64), 0
+        return _whole(since * float(SECOND) / mean_rate(producer)), 0
     # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks.
     times = carry + np.cumsum(_nanoseconds(gaps.draws(stream, number, n)))
     return times, int(times[-1])
@@ -175,4 +175,9 @@ class _Reciprocal(Distribution):
 
 
 def _nanoseconds(seconds: np.ndarray) -> np.ndarray:
-    return np.rint(seconds * SECOND).astype(np.int64)
+    return _whole(seconds * SECOND)
+
+
+def _whole(nanoseconds: np.ndarray) -> np.ndarray:
+    """Rounded; nothing is longer than LONGEST, so that the sum of a block of gaps fits into 64 bits."""
+    return np.rint(np.minimum(nanoseconds, LONGEST * SECOND)).astype(np.int64)

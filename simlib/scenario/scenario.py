@@ -9,7 +9,7 @@ from typing import Any
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.errors import what_exists
 from simlib.scenario.faults import Fault
-from simlib.scenario.field_info import DISTRIBUTION, declared
+from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
 from simlib.scenario.settings_table import CLIENTS
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic, numbered
@@ -71,6 +71,7 @@ class Scenario(Plain):
         high=600,
         log=True,
         minimum=0,
+        maximum=LONGEST,
         exclusive=True,
         help="The run ends here, or earlier when nothing is left to do.",
     )

@@ -35,13 +35,13 @@ def both(default: Any, info: FieldInfo) -> Setting:
 
 
 def ms(label: str, low: float, high: float, help: str, step: float | None = None, log: bool = True) -> FieldInfo:
-    return FieldInfo(label, "number", "ms", low, high, step, log, help, minimum=0)
+    return FieldInfo(label, "number", "ms", low, high, step, log, help, minimum=0, maximum=MAX_INT)
 
 
 def count(
     label: str, low: float, high: float, help: str, minimum: int = 0, unit: str = "", log: bool = True
 ) -> FieldInfo:
-    return FieldInfo(label, "whole", unit, low, high, 1, log, help, minimum=minimum)
+    return FieldInfo(label, "whole", unit, low, high, 1, log, help, minimum=minimum, maximum=MAX_INT)
 
 
 def flag(label: str, help: str) -> FieldInfo:

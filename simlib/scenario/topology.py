@@ -7,7 +7,7 @@ from dataclasses import field, fields
 from typing import Any
 
 from simlib.scenario.distributions import Distribution
-from simlib.scenario.field_info import DISTRIBUTION, declared
+from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.loads import Arrivals, KeyDistribution
 from simlib.scenario.plain import FrozenDict, Plain, plain
 from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
@@ -84,10 +84,10 @@ class Producer(Plain):
         help="The size of one record's value.",
     )
     start: float = declared(
-        "Start", default=0.0, unit="s", low=0, minimum=0, help="When the first record may be created."
+        "Start", default=0.0, unit="s", low=0, minimum=0, maximum=LONGEST, help="When the first record may be created."
     )
     stop: float | None = declared(
-        "Stop", default=None, unit="s", low=0, minimum=0, help="No record is created from here on."
+        "Stop", default=None, unit="s", low=0, minimum=0, maximum=LONGEST, help="No record is created from here on."
     )
     records: int | None = declared(
         "Records",
@@ -211,7 +211,7 @@ class Service(Plain):
         minimum=1,
         help="Processes that run the same code.",
     )
-    start: float = declared("Start", default=0.0, unit="s", low=0, minimum=0, help="When the processes start.")
+    start: float = declared("Start", default=0.0, unit="s", low=0, minimum=0, maximum=LONGEST, help="When they start.")
     restart_after: float | None = declared(
         "Restart after",
         default=1.0,
@@ -219,6 +219,7 @@ class Service(Plain):
         low=0,
         high=60,
         minimum=0,
+        maximum=LONGEST,
         help="How long after an exception it is started again; None: never.",
     )
 

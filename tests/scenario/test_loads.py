@@ -138,3 +138,9 @@ def test_a_record_s_key_does_not_depend_on_the_block_it_is_drawn_in(start, n):
     producer, stream = shop(1, keys=17, key_distribution=Zipf(0.8)), Stream(7, "shop", "key")
     whole = key_codes(producer, stream, 0, 2_500)
     assert key_codes(producer, stream, start, n).tolist() == whole[start : start + n].tolist()
+
+
+def test_endless_gaps_end_the_load_quietly():
+    assert seconds(shop(1e-12)) == [0]
+    assert seconds(shop(1e-12, arrivals="poisson")) == []
+    assert seconds(shop(arrivals=Given([1e30]))) == []

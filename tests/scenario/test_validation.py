@@ -1,6 +1,7 @@
 """Bad input: everything that is wrong is said at once, naming what is allowed."""
 
 import functools
+import pickle
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,11 @@ def test_all_problems_are_reported_at_once():
         assert sum(piece in problem for problem in error.value.problems) == 1, piece
 
 
+def test_an_error_travels_to_another_process():
+    error = pickle.loads(pickle.dumps(ScenarioError(["a", "b"])))
+    assert (error.problems, str(error)) == (("a", "b"), str(ScenarioError(["a", "b"])))
+
+
 def test_something_else_than_a_scenario():
     with pytest.raises(ScenarioError, match="a Scenario is needed, not dict"):
         check({})
@@ -116,9 +122,9 @@ def test_parts_must_be_lists_of_the_right_objects():
     assert nameless == "producers: Producer(name=''): a name is a text that is not empty"
 
 
-@pytest.mark.parametrize("count", [0, -1, 1.5, "3", True, None])
+@pytest.mark.parametrize("count", [0, -1, 1.5, "3", True, None, 10**9, 10**400])
 def test_counts_are_whole_and_positive(count):
-    allowed = "must be a whole number, at least 1"
+    allowed = "must be a whole number, at least 1 and at most 10000"
     assert only_problem(brokers=count, topics=[Topic("orders")]) == f"Scenario: brokers={count!r} {allowed}"
     assert f"consumers={count!r} {allowed}" in with_group(consumers=count)
     assert f"instances={count!r} must be" in only_problem(services=[Service("stock", main, instances=count)])
@@ -135,8 +141,14 @@ def test_a_text_is_no_number(field):
 
 
 def test_durations_are_positive_and_finite():
-    assert "duration=0 must be a number (s) above 0" in only_problem(duration=0)
+    assert "duration=0 must be a number (s) above 0 and" in only_problem(duration=0)
     assert "duration=inf must be a number" in only_problem(duration=float("inf"))
+
+
+def test_no_time_is_too_long_for_the_clock():
+    assert "above 0 and at most 2000000" in only_problem(duration=1e30)
+    assert "at most 2000000" in with_producer(start=1e30)
+    assert "at most 2147483647" in with_group(max_poll_interval_ms=1e12)
 
 
 # Names
@@ -226,6 +238,7 @@ def test_keys_are_str_or_bytes():
     assert "key 42 is neither str nor bytes" in with_producer(keys=["a", 42])
     assert "at least one key" in with_producer(keys=0)
     assert "at least one key" in with_producer(keys=[])
+    assert "at most 10000000" in with_producer(keys=10**12)
     assert "must be how many keys, a list of keys, or None" in with_producer(keys=2.5)
 
 
@@ -374,7 +387,7 @@ def test_a_step_is_one_that_the_process_takes():
 
 
 def test_times_of_faults():
-    assert "at=-1 must be a number (s), at least 0" in with_fault(Crash("billing-0", at=-1))
+    assert "at=-1 must be a number (s), at least 0 and at most 2000000" in with_fault(Crash("billing-0", at=-1))
     assert "restart_after=-1 must be" in with_fault(Shutdown("billing-0", 1, restart_after=-1))
     assert "duration=0 must be a number (s) above 0" in with_fault(Pause("billing-0", 1, 0))
     assert "latency='x' must be" in with_fault(SlowLink("billing-0", "broker-0", 1, 1, "x"))
