@@ -193,8 +193,8 @@ class Trace:
 
     def bytes_per_record(self) -> float:
         """Bytes that the raw columns take for each message, keys and values apart."""
-        total = sum(self._raw(table, column).nbytes for table, columns in TABLES.items()
-                    for column, kind in columns.items() if kind != "O")
+        total = sum(values.nbytes for table, columns in self.data.tables.items() for column, values in columns.items()
+                    if TABLES[table][column] != "O")
         return total / max(len(self.messages), 1)
 
     def __repr__(self) -> str:

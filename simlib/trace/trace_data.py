@@ -48,6 +48,9 @@ OUTCOMES = ("acked", "unacknowledged", "timed out", "refused", "lost with its pr
 
 PENDING = len(OUTCOMES)
 
+WORTH_NARROWING = 1_000
+"""Rows; below, finding the smallest type costs more than it saves."""
+
 
 @dataclass(frozen=True)
 class TraceData:
@@ -66,9 +69,13 @@ class TraceData:
             _check_lengths(table, columns)
         for name in self.names:
             _check_known("code table", name, NAMES)
+        object.__setattr__(self, "tables", {table: narrowed(columns) for table, columns in self.tables.items()})
 
     def column(self, table: str, column: str) -> np.ndarray:
-        """One raw column as an array; an absent table or column is empty (or all None where the table has rows)."""
+        """One raw column as an array, as wide as TABLES says (kept narrower, see `narrowed`).
+
+        An absent table or column is empty (or all None where the table has rows).
+        """
         kind = TABLES[table][column]
         values = self.tables.get(table, {}).get(column)
         if values is None:
@@ -84,6 +91,21 @@ class TraceData:
     def code_table(self, name: str) -> list[Any]:
         """What the codes of one kind stand for."""
         return self.names.get(name, [])
+
+
+def narrowed(columns: dict[str, Any]) -> dict[str, Any]:
+    """Columns of whole numbers in the smallest type that holds them: a large trace is kept in a third of the bytes."""
+    return {name: _narrow(values) if isinstance(values, np.ndarray) and len(values) >= WORTH_NARROWING else values
+            for name, values in columns.items()}
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "i":
+        return values
+    low, high = values.min(), values.max()
+    smallest = next(kind for kind in (np.int8, np.int16, np.int32, np.int64)
+                    if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    return np.ascontiguousarray(values, dtype=smallest)
 
 
 def object_array(values: Iterable[Any]) -> np.ndarray:

@@ -15,8 +15,8 @@ from simlib.views.reading import group_code, group_name, plural
 from simlib.views.sheet import Sheet, sheet
 
 BINS_PER_DECADE = 20
-LOWEST = 0.7
-"""Where the axis of counts begins: one record must show."""
+MANY, LOWEST = 50, 0.7
+"""With more than MANY records in a bar the axis of counts is logarithmic; it begins at LOWEST, so that one shows."""
 HANDED, DONE = style.MEMBERS[3], style.MEMBERS[0]
 
 
@@ -40,7 +40,7 @@ def _latencies(trace: Trace, group: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw(page: Sheet, trace: Trace, group: int, handed: np.ndarray, done: np.ndarray) -> None:
     axes = page.blank(f"How long a record takes in {group_name(trace, group)}",
-                      x="time after it was created (logarithmic)", y="records (logarithmic)")
+                      x="time after it was created (logarithmic)", y="records")
     both = np.maximum(np.r_[handed, done], 1e-6)
     if not len(both):
         return
@@ -52,9 +52,8 @@ def _draw(page: Sheet, trace: Trace, group: int, handed: np.ndarray, done: np.nd
               for values, label, look in zip((handed, done), ("handed over", "done"), looks, strict=True)]
     axes.set_xlim(edges[0], 10 ** (high + 0.1 * (high - low)))  # room for the label of p99
     top = max(shape.get_data().values.max() for shape in shapes)
-    axes.set_yscale("log")
-    axes.set_ylim(LOWEST, max(top, 2) * 1.6)
     _units(axes)
+    _counts(page, float(top))
     _mark_percentiles(axes, done if len(done) else handed)
     page.legend(shapes)
 
@@ -66,6 +65,20 @@ def _units(axes: Any) -> None:
     axes.xaxis.set_major_locator(LogLocator(10))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: readable(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _counts(page: Sheet, top: float) -> None:
+    """A logarithmic axis where there are so many that a few would not show."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes = page.axes
+    if top <= MANY:
+        page.whole_numbers(axes.yaxis)
+        axes.set_ylim(0, top * 1.12)
+        return
+    axes.set_yscale("log")
+    axes.set_ylim(LOWEST, top * 1.6)
+    axes.set_ylabel("records (logarithmic)")
     axes.yaxis.set_major_locator(LogLocator(10))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

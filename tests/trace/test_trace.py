@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from handmade import Builder
 
 from simlib.trace import TraceData, columns
+from simlib.trace.trace_data import WORTH_NARROWING
+from simlib.units import NEVER
 
 
 def charged_twice() -> Builder:
@@ -101,6 +104,17 @@ def test_raw_tables_with_a_wrong_name_or_length_are_refused():
         TraceData({"mesages": {}}, {})
     with pytest.raises(ValueError, match="differ in length"):
         TraceData({"commits": {"time": [1, 2], "offset": [1]}}, {})
+
+
+@pytest.mark.parametrize("low, high, kind", [
+    (0, 127, "int8"), (-128, 0, "int8"), (0, 128, "int16"), (-2**31, 2**31 - 1, "int32"), (NEVER, 0, "int64")])
+def test_large_columns_are_kept_narrow_and_read_wide(low, high, kind):
+    column = np.full(WORTH_NARROWING, low)
+    column[-1] = high
+    data = TraceData({"commits": {"offset": column}}, {})
+    assert data.tables["commits"]["offset"].dtype == kind
+    assert data.column("commits", "offset").dtype == np.int64
+    assert data.column("commits", "offset").tolist() == column.tolist()
 
 
 def test_bytes_per_record_leaves_keys_and_values_out():
