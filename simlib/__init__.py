@@ -13,8 +13,8 @@ _HOME = {
         "Scenario", "Topic", "Producer", "ConsumerGroup", "Service",
         "Crash", "Shutdown", "PowerLoss", "Pause", "NetworkCut", "SlowLink", "LoseRequest", "LoseReply",
         "AddPartitions", "Change",
-        "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights",
-        "replace", "to_json", "from_json", "ScenarioError", "ConfigError"),
+        "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights", "InOrder",
+        "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
     "simlib.running": ("run",),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from simlib.scenario import Crash as Crash
     from simlib.scenario import Exponential as Exponential
     from simlib.scenario import Given as Given
+    from simlib.scenario import InOrder as InOrder
     from simlib.scenario import Lognormal as Lognormal
     from simlib.scenario import LoseReply as LoseReply
     from simlib.scenario import LoseRequest as LoseRequest
     from simlib.scenario import NetworkCut as NetworkCut
+    from simlib.scenario import PathError as PathError
     from simlib.scenario import Pause as Pause
     from simlib.scenario import PowerLoss as PowerLoss
     from simlib.scenario import Producer as Producer
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from simlib.scenario import Uniform as Uniform
     from simlib.scenario import Weights as Weights
     from simlib.scenario import Zipf as Zipf
+    from simlib.scenario import check as check
     from simlib.scenario import from_json as from_json
     from simlib.scenario import replace as replace
     from simlib.scenario import to_json as to_json

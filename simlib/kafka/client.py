@@ -93,6 +93,9 @@ class Metadata:
 
     def _learn(self, broker: Any, image: Image) -> None:
         self.fine(broker)
+        if not image.partitions:  # a broker that has only just started knows nothing yet
+            self.process.after(millis(self.settings.retry_backoff_ms), self._ask)
+            return
         self._asking = False
         if self.image is None or image.version >= self.image.version:
             self.image = image

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simlib.kafka.cluster import Cluster
-from simlib.kafka.partitioner import StickyPartitioner, keyed_partition
+from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_partition
 from simlib.kafka.producer.client import Lanes, ProducerClient
 from simlib.kafka.producer.sender import Sender
 from simlib.scenario.draws import Stream
@@ -147,14 +147,19 @@ class LoadProducer(Process):
     def _keyed(self, keys: np.ndarray, count: int) -> np.ndarray:
         """K39, by a table."""
         if self._table[0] != count:
-            self._table = (count, np.array([keyed_partition(key, count) for key in self.key_bytes]))
+            self._table = (count, np.array([self._partition(key, count) for key in self.key_bytes]))
         return self._table[1][keys]
+
+    def _partition(self, key: bytes, count: int) -> int:
+        if self.settings.partitioner == "consistent_random":
+            return crc32_partition(key, count, self.draws["partition"].uniform(0))
+        return keyed_partition(key, count)
 
     def _unkeyed(self, created: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
         """Null keys: random for kafka-python (K44a), sticky for Java (K42, K43)."""
         uniforms = self.draws["partition"].block(int(number[0]), int(number[-1] - number[0]) + 1)[number - number[0]]
         if self.settings.partitioner != "sticky":
-            return (uniforms * count).astype(np.int64)
+            return np.asarray(uniforms * count).astype(np.int64)
         return self._sticky(uniforms, count)
 
     def _sticky(self, uniforms: np.ndarray, count: int) -> np.ndarray:

@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.settings import resolve_consumer, resolve_producer
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.producer import ServiceProducer
 from simlib.units import SECOND
-from simlib.world.event_loop import VirtualLoop
+from simlib.world.event_loop import VirtualLoop, forget
 
 if TYPE_CHECKING:
     from simlib.services.process import ServiceProcess
@@ -68,6 +69,8 @@ class App:
 
         `key` names the act (an order id, say). Raises TimeoutError when no answer comes: then it may have happened or not.
         """
+        if name in STEP_KINDS:
+            raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} name kinds of steps; give the effect another name")
         await self.step(name, lambda: self._ask_the_world(name, key))
 
     async def sleep(self, seconds: float) -> None:
@@ -84,30 +87,40 @@ class App:
 
     async def step(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
         """One interaction with the world: the process may be made to die just before it, or just after it."""
-        process = self._process
-        if process.aims and process.world.dies(process, "before", kind):
-            await self.forever()
+        if self._dies("before", kind):
+            await asyncio.Future()
         result = await act()
-        if process.aims and process.world.dies(process, "after", kind):
-            await self.forever()
+        if self._dies("after", kind):
+            await asyncio.Future()
         return result
 
-    def forever(self) -> asyncio.Future[None]:
-        """What a dead process waits for."""
+    def _dies(self, when: str, kind: str) -> bool:
+        process = self._process
+        return bool(process.aims) and process.world.dies(process, when, kind)
+
+    def future(self) -> asyncio.Future[Any]:
+        """Something to wait for."""
         return self._loop.create_future()
 
-    async def _ask_the_world(self, name: str, key: Any) -> None:
-        process = self._process
-        answer = self._loop.create_future()
+    def _ask_the_world(self, name: str, key: Any) -> asyncio.Future[None]:
+        process, answer = self._process, self.future()
         lane, ordinal = self.in_hand.get()
         process.network.request(process, process.world.outside, "effect", (name, key, lane, ordinal),
                                 lambda reply: _resolve(answer), lambda reason: _timed_out(answer, name, key),
                                 EFFECT_TIMEOUT)
-        await answer
+        return answer
+
+    # -- the end
 
     def died(self) -> None:
+        """Killed: what its producers had not sent is lost."""
         for producer in self._producers:
             producer.client.died()
+
+    def abandon(self) -> None:
+        """Suspended coroutines refer to these objects for ever; these must not refer to the run."""
+        for thing in (*self._producers, *self._consumers, self):
+            forget(thing)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simlib.kafka.lane import Batch, Lane
-from simlib.kafka.partitioner import StickyPartitioner, keyed_partition, random_partition
+from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_partition, random_partition
 from simlib.kafka.producer.client import ProducerClient
 from simlib.scenario.draws import Stream
 from simlib.services.errors import KafkaTimeoutError, error_for
@@ -60,7 +60,7 @@ class ServiceProducer:
         self._sticky = StickyPartitioner(settings.batch_size)
         self._waiting: dict[tuple[int, int], asyncio.Future[RecordMetadata]] = {}
         self._room: list[asyncio.Future[None]] = []
-        self._ready: asyncio.Future[None] = app.forever()
+        self._ready: asyncio.Future[None] = app.future()
         self.client = ProducerClient(process, process.name, process.world.scenario.client, settings, process.cluster,
                                      process.network, process.lanes, on_result=self._result)
         self.client.start(lambda: self._ready.set_result(None))
@@ -105,7 +105,7 @@ class ServiceProducer:
         code = -1 if key is None else self.client.recorder.code("keys", key)
         cause = self._app.in_hand.get()
         ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause))
-        future = self._waiting[sender.lane.code, ordinal] = self._app.forever()  # type: ignore[assignment]
+        future = self._waiting[sender.lane.code, ordinal] = self._app.future()  # type: ignore[assignment]
         future.add_done_callback(_look_at_exception)
         sender.pump()
         return future  # type: ignore[return-value]
@@ -118,7 +118,7 @@ class ServiceProducer:
         try:
             async with asyncio.timeout(millis(self.client.settings.max_block_ms) / SECOND):
                 while self.client.buffered() + size > limit:
-                    self._room.append(self._app.forever())
+                    self._room.append(self._app.future())
                     await self._room[-1]
         except TimeoutError:
             raise KafkaTimeoutError(f"no room in buffer_memory={limit} for max_block_ms="
@@ -130,6 +130,8 @@ class ServiceProducer:
             if not 0 <= partition < count:
                 raise ValueError(f"partition {partition} of {topic!r}: it has partitions 0 to {count - 1}")
             return partition
+        if key is not None and self.client.settings.partitioner == "consistent_random":
+            return crc32_partition(key, count, self._draws.uniform(0))
         if key is not None:
             return keyed_partition(key, count)
         return self._unkeyed(topic, count, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.paths import replace
@@ -23,6 +24,9 @@ class Changes:
     def add_partitions(self, topic: str, to: int) -> None:
         """A topic grows; clients find out at their next metadata refresh (K46a, K81)."""
         controller = self.cluster.active_controller()
+        if not controller.alive:
+            self.recorder.event("note", detail=f"{topic} could not grow to {to} partitions: no controller is alive")
+            return
         for number in range(len(self.cluster.partitions_of[topic]), to):
             tp = self.cluster.add_partition(topic)
             self.recorder.add_tp(topic, number)
@@ -33,36 +37,27 @@ class Changes:
 
     def change(self, path: str, value: Any) -> None:
         """A setting changes while the system runs."""
-        self.scenario = replace(self.scenario, path, value)
+        before, self.scenario = self.scenario, replace(self.scenario, path, value)
         self.recorder.event("changed", detail=f"{path}={value!r}")
-        kind, _, rest = path.partition(".")
-        name = rest.split(".")[0]
-        if kind == "producers":
-            name = self.scenario.producers[int(name)].name if name.isdigit() else name
-            self.processes[name].change(self.scenario.producer(name))
-        elif kind == "groups":
-            name = self.scenario.groups[int(name)].name if name.isdigit() else name
-            self._change_group(name)
-        elif kind == "topics":
-            name = self.scenario.topics[int(name)].name if name.isdigit() else name
-            self._change_topic(name)
-        else:
-            raise ValueError(f"Change({path!r}): only producers, groups and topics can change during a run")
-
-    def _change_group(self, name: str) -> None:
-        group = self.scenario.group(name)
-        for member in group.members:
-            if member in self.processes:
+        for producer in _changed(before.producers, self.scenario.producers):
+            self.processes[producer.name].change(producer)
+        for group in _changed(before.groups, self.scenario.groups):
+            for member in group.members:
                 self.processes[member].change(group)
+        for topic in _changed(before.topics, self.scenario.topics):
+            self._change_topic(topic)
 
-    def _change_topic(self, name: str) -> None:
-        topic = self.scenario.topic(name)
+    def _change_topic(self, topic: Any) -> None:
         self.cluster.change_topic(topic)
         metadata = self.cluster.active_controller().metadata
-        for tp in self.cluster.partitions_of[name]:
+        for tp in self.cluster.partitions_of[topic.name]:
             settings = self.cluster.topic_settings(tp)
             metadata.state.unclean[tp] = settings.unclean_leader_election_enable
             for broker in self.cluster.brokers:
                 if tp in broker.leads:
                     leader = broker.leads[tp].leader
                     leader.min_isr = min(settings.min_insync_replicas, topic.replication_factor)
+
+
+def _changed(before: Iterable[Any], after: Iterable[Any]) -> list[Any]:
+    return [new for old, new in zip(before, after, strict=True) if old != new]
