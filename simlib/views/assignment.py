@@ -92,11 +92,12 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int]) -> None:
         colour = style.member_colour(one.member)
         alive_until = one.end if one.dead_from is None else one.dead_from
         _bar(axes, row, one.start, alive_until, facecolor=colour, edgecolor=style.PAPER)
+        _name(axes, row, one.start, alive_until, run_end(trace), one.member, style.ink_on(colour), weight="bold")
         if one.dead_from is not None:
             _bar(axes, row, one.dead_from, one.end, facecolor=style.FAINT, edgecolor=colour, hatch="////")
-        if alive_until - one.start > 0.1 * run_end(trace):
-            axes.text((one.start + alive_until) / 2, row, one.member, size=style.SMALL_SIZE, color=style.ink_on(colour),
-                      ha="center", va="center", weight="bold", zorder=4)
+            words = f"owner dead {one.end - one.dead_from:.3g} s"
+            _name(axes, row, one.dead_from, one.end, run_end(trace), words, style.INK,
+                  bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.2})
     axes.set_xlim(0, run_end(trace))
     axes.set_ylim(max(len(tps), 1) - 0.45, -0.55)
     axes.set_yticks(range(len(tps)), [partition_name(trace, tp) for tp in tps])
@@ -109,6 +110,13 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int]) -> None:
 
 def _bar(axes: Any, row: int, start: float, end: float, **look: Any) -> None:
     axes.broken_barh([(start, end - start)], (row - 0.33, 0.66), linewidth=0.8, zorder=2, **look)
+
+
+def _name(axes: Any, row: int, start: float, end: float, until: float, text: str, colour: str, **look: Any) -> None:
+    """Text in the middle of a bar that is wide enough for it."""
+    if end - start > 0.1 * until:
+        axes.text((start + end) / 2, row, text, size=style.SMALL_SIZE, color=colour, ha="center", va="center", zorder=4,
+                  **look)
 
 
 def _by_number(member: str) -> tuple[str, int]:

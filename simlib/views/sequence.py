@@ -10,7 +10,7 @@ from simlib.trace.events import effect_messages
 from simlib.units import NEVER
 from simlib.views.faults import told
 from simlib.views.picture import Picture
-from simlib.views.reading import listing, plural
+from simlib.views.reading import listing, outages, plural
 from simlib.views.sheet import sheet
 from simlib.views.space_time import draw
 from simlib.views.steps import Step, message_name, steps_of
@@ -54,12 +54,20 @@ def _chosen(trace: Trace, window: tuple[float, float] | None, records: int) -> t
 
 
 def _focus(trace: Trace) -> int:
-    """The record with a story: an effect done twice, else one handed over twice, else a lost one, else the first."""
+    """The record with a story: an effect done twice, else handed over twice, lost, slowest by a fault, or the first."""
     done_again = effect_messages(trace.handed)[effect_occurrence(trace.data) > 1]
     handed_again = trace.handed.message[trace.handed.attempt > 1]
     lost = np.flatnonzero(trace.messages.is_lost)
-    candidates = [rows[rows >= 0] for rows in (done_again, handed_again, lost)]
+    slowest = _slowest(trace) if outages(trace) else lost
+    candidates = [rows[rows >= 0] for rows in (done_again, handed_again, lost, slowest)]
     return next((int(rows[0]) for rows in candidates if len(rows)), int(trace.messages.order[0]))
+
+
+def _slowest(trace: Trace) -> np.ndarray:
+    """The message that waited longest for its first hand-over."""
+    handed = trace.handed
+    wait = np.where(handed.attempt == 1, handed.time - trace.messages.created[handed.message], -1)
+    return handed.message[np.argsort(-wait, kind="stable")[:1]]
 
 
 def _neighbours(trace: Trace, message: int, number: int) -> np.ndarray:

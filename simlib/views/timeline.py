@@ -84,9 +84,9 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], gaps: list[Gap]
 def _description(trace: Trace, group: int, tps: list[int], gaps: list[Gap]) -> str:
     name, handed = group_name(trace, group), trace.handed
     mine = handed.group == group
-    repeats = int((mine & (handed.attempt > 1)).sum())
-    again = f"and {plural(repeats, 'time')} one of them again" if repeats else "none twice"
-    text = [f"{name} was handed {plural(int(mine.sum()) - repeats, 'record')}, {again}."]
+    repeated = len(np.unique(handed.message[mine & (handed.attempt > 1)]))
+    again = f"{repeated:,} of them more than once" if repeated else "none of them twice"
+    text = [f"{name} was handed {plural(int((mine & (handed.attempt == 1)).sum()), 'record')}, {again}."]
     if gaps:
         longest = max(gaps, key=lambda gap: gap.end - gap.start)
         text.append(f"The longest wait: {partition_name(trace, longest.tp)} stood still for "

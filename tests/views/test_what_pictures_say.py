@@ -176,6 +176,20 @@ def test_sequence_chooses_the_interesting_record_of_a_large_trace(story):
     assert f"offset {first.offset} happens again at {first.time:.4g} s." in steps_said
 
 
+def test_sequence_shows_the_record_that_a_fault_delayed_most():
+    build = Builder(orders=1)
+    for number in range(30):
+        build.write(at=float(number), offset=number)
+        build.deliver(f"shop:{number}", number, number + (8.0 if number == 20 else 0.1), None)
+    build.event("crashed", 20.0, "broker-0")
+    assert "5 records (shop:18 to shop:22)" in build.trace().plot.sequence().description
+
+
+def test_timeline_counts_the_records_that_came_more_than_once(story):
+    repeated = story.duplicates.message.nunique()
+    assert f"{repeated} of them more than once." in story.plot.timeline().description
+
+
 def test_a_window_shows_at_most_so_many_records_and_says_what_it_left_out(story):
     said = story.plot.sequence(window=(0, 10), records=4).description
     assert said.startswith("4 records (") and "more records in this window left out: choose a smaller window." in said
