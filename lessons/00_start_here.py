@@ -52,13 +52,14 @@ start("00")
 # know nor mind who.
 #
 # The note is an *event*: something has happened. Whoever pins it is a *producer*, whoever reads it and acts is a
-# *consumer*, and the board is the *message broker*; ours is Kafka. Nine lines make a shop; the last one
+# *consumer*, and the board is the *message broker*; ours is Kafka. Ten lines make a shop; the last one
 # kills a consumer:
 
-# %% nine-lines
+# %% ten-lines
 async def billing(app):
     consumer = app.consumer("orders", group_id="billing",
-                            enable_auto_commit=False, auto_offset_reset="earliest")
+                            enable_auto_commit=False,        # I tick off myself
+                            auto_offset_reset="earliest")    # the oldest order first
     async for order in consumer:
         await app.effect("charge", order.value["order_id"])  # the bank takes the money
         await consumer.commit()                              # tick: done, next one please
@@ -81,7 +82,7 @@ predict("wait", "`billing-1` is healthy and idle. For how many seconds does nobo
 
 # %% first-run
 trace = run(shop)
-reveal("wait", round(trace.effects.time.diff().max()))
+reveal("wait", round(trace.effects.time.diff().max()))     # the longest gap between charges
 trace.plot.lag()
 
 # %% first-run-proof tags=["claim"]

@@ -27,7 +27,7 @@ def solved(lesson: LessonSource) -> Any:
     """The notebook with answers and outputs: executed with its claims, which are then taken out."""
     cells = [_answered(lesson, cell) for cell in lesson.cells]
     book = notebook(lesson.number, cells)
-    execute(book)
+    _execute_lesson(lesson, book)
     claims = {f"{lesson.number}-{cell.name}" for cell in cells if "claim" in cell.tags}
     book.cells = [cell for cell in book.cells if cell.id not in claims]
     return _tidy(book)
@@ -55,6 +55,15 @@ def execute(book: Any) -> None:
             resources={"metadata": {"path": empty}},
         )
         client.execute(env=run_environment(Path(empty)))
+
+
+def _execute_lesson(lesson: LessonSource, book: Any) -> None:
+    from nbclient.exceptions import CellExecutionError
+
+    try:
+        execute(book)
+    except CellExecutionError as stopped:
+        raise LessonError(f"{lesson.stem} stops: {stopped}") from stopped
 
 
 def run_environment(empty: Path) -> dict[str, str]:

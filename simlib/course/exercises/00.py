@@ -129,7 +129,7 @@ WAIT = Exercise(
     starter=STARTER,
     call='check("00-wait", billing_quick)',
     hints=(
-        "Billing was ready all the time. Who waited, and for what? Count the seconds between the rows of that table.",
+        'Billing was ready all the time. Who waited, and for what? Count the seconds in the table of "It looks as if".',
         "Copy `billing` and give `app.consumer(...)` one more setting: session_timeout_ms=... (milliseconds).",
     ),
     solution=SOLUTION,
