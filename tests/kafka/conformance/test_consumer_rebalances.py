@@ -19,14 +19,14 @@ def events(trace, kind, after=-20.0):
 
 
 def dawdling(seconds, **config):
-    """Reads and charges; whoever has the order at offset 100 takes so long over it, the first time round."""
+    """Reads and charges; whoever has the order at offset 150 takes so long over it, the first time round."""
 
     async def main(app):
         members = {"group_instance_id": app.name} if config.get("static") else {}
         settings = {name: value for name, value in config.items() if name != "static"}
         consumer = app.consumer("orders", **BILLING, **settings, **members)
         async for order in consumer:
-            if order.offset == 100 and app.now < 15:
+            if order.offset == 150 and app.now < 20:
                 await app.sleep(seconds)
             await app.effect("charge", order.message)
             if not settings.get("enable_auto_commit", True):
@@ -38,9 +38,9 @@ def dawdling(seconds, **config):
 @pytest.mark.statement("K88", "peer-T3")
 def test_who_polls_too_late_is_out_although_its_heartbeats_were_fine():
     trace = run(orders(dawdling(20, max_poll_interval_ms=6_000)))
-    slow = trace.deliveries.set_index("offset").member[100].iloc[0]
+    slow = trace.deliveries.set_index("offset").member[150].iloc[0]
     out = events(trace, "left").iloc[0]
-    assert out.process == slow and 15 < out.time < 17  # ten seconds until order 100, and six more
+    assert out.process == slow and 20 < out.time < 22  # fifteen seconds until that order, and six more
     again = trace.duplicates
     assert 0 < len(again) <= 60 and set(again.member) != {slow}
     twice = trace.effects[trace.effects.occurrence == 2]
@@ -60,7 +60,7 @@ def test_the_commit_of_who_was_thrown_out_is_refused_and_its_effect_stands():
 @pytest.mark.statement("K89")
 def test_a_static_member_that_polls_too_late_keeps_its_partition_if_it_is_back_within_its_session():
     trace = run(orders(dawdling(20, max_poll_interval_ms=6_000, static=True)))
-    slow = trace.deliveries.set_index("offset").member[100]
+    slow = trace.deliveries.set_index("offset").member[150]
     slow = slow if isinstance(slow, str) else slow.iloc[0]
     assert events(trace, "left").empty and events(trace, "rebalancing", after=10).empty
     assert set(trace.deliveries.member) == {slow}
@@ -73,7 +73,7 @@ def test_a_static_member_that_polls_too_late_loses_its_partition_when_its_sessio
     trace = run(orders(dawdling(80, max_poll_interval_ms=6_000, static=True), duration=200))
     by_member = trace.deliveries.groupby("member", observed=True).time.min()
     moved = by_member.max()
-    assert 58 <= moved < 62  # order 100 at 10 s, limit 6 s later, last heartbeat up to 3 s before it, session 45 s
+    assert 63 <= moved < 67  # the order at 15 s, limit 6 s later, last heartbeat up to 3 s before it, session 45 s
 
 
 @pytest.mark.statement("K91")

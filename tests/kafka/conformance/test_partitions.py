@@ -69,6 +69,14 @@ def test_null_keys_scatter_with_kafka_python_and_stick_with_java():
     assert used == 4 and 55 <= scattered <= 95  # three of four on average
 
 
+@pytest.mark.statement("K44a", "K42")
+@pytest.mark.parametrize(("client", "used"), [("java", 1), ("kafka-python", 4)])
+def test_inputs_without_a_key_go_the_way_of_their_client(client, used):
+    inputs = {"orders": [{"value": "x" * 50} for _ in range(100)]}
+    trace = run(Scenario(topics=[Topic("orders", 4)], inputs=inputs, brokers=1, client=client))
+    assert trace.records.partition.nunique() == used
+
+
 @pytest.mark.statement("K42")
 def test_java_leaves_a_partition_after_a_batch_of_bytes():
     trace = sending(*[(None, None)] * 500, client="java", batch_size=1_000)
