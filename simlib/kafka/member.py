@@ -6,7 +6,7 @@ record needs an event of its own.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from itertools import accumulate
 from typing import Any
 
@@ -37,6 +37,8 @@ class Member(Process):
         self.finish_at = 0
         self.stopping = False
         self.aims: list[Any] = []
+        self.received = 0
+        """Records handed over in all lives."""
 
     # -- life
 
@@ -102,7 +104,7 @@ class Member(Process):
         self.finish_at = self.done[-1]
         self.recorder.mark(now, self.work_times.begins(runs))
         for aim in self.aims:
-            aim.handed(self, runs, self.handed)
+            aim.look_ahead(self)
         self.at(self.finish_at, self._finished)
 
     def _finished(self) -> None:
@@ -138,10 +140,10 @@ class Member(Process):
             recorder.deliver((self.handed[first], self.code, self.incarnation, self.client.group_code, run.tp,
                               run.lane.code, run.start, count, run.offset, self.generation), times)
             self.work_times.delivered(run, count)
+            self.received += count
             left -= count
             first += run.count
 
-    def cut_before(self, time: int) -> None:
-        """Forget the hand-over at `time` and later (a crash aimed just before it)."""
-        keep = bisect_left(self.handed, time)
-        self.handed[keep:] = [2**62] * (len(self.handed) - keep)
+    def hand_over_only(self, count: int) -> None:
+        """Of this poll only the first `count` records will have been handed over (a crash aimed at a hand-over)."""
+        self.handed[count:] = [2**62] * (len(self.handed) - count)

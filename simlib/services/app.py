@@ -46,12 +46,12 @@ class App:
     def producer(self, **config: Any) -> ServiceProducer:
         """A Kafka producer; settings have kafka-python's names and defaults. Raises ConfigError."""
         settings = resolve_producer(self._process.world.scenario.client, config)
-        producer = ServiceProducer(self, self._process, settings)
+        producer = ServiceProducer(self, self._process, settings, len(self._producers))
         self._producers.append(producer)
         return producer
 
     def consumer(self, *topics: str, group_id: str, **config: Any) -> ServiceConsumer:
-        """A Kafka consumer of one or several topics; settings have kafka-python's names and defaults. Raises ConfigError."""
+        """A Kafka consumer of one or several topics; settings as kafka-python's. Raises ConfigError."""
         known = self._process.cluster.partitions_of
         for topic in topics:
             if topic not in known:
@@ -67,10 +67,10 @@ class App:
     async def effect(self, name: str, key: Any) -> None:
         """Do something in the outside world that cannot be undone: charge a card, send a mail.
 
-        `key` names the act (an order id, say). Raises TimeoutError when no answer comes: then it may have happened or not.
+        `key` names the act (an order id, say). Raises TimeoutError when no answer comes: it may have happened or not.
         """
         if name in STEP_KINDS:
-            raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} name kinds of steps; give the effect another name")
+            raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
         await self.step(name, lambda: self._ask_the_world(name, key))
 
     async def sleep(self, seconds: float) -> None:

@@ -45,7 +45,7 @@ class ServiceConsumer:
         self._waiting: asyncio.Future[list[Run]] | None = None
         self._error: str | None = None
         self._closed = False
-        self._ready = app.forever()
+        self._ready = app.future()
         self._one_by_one = process.world.scenario.client == "kafka-python"
         self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network, self._failed)
         self._client.on_revoked = self._revoked
@@ -108,7 +108,7 @@ class ServiceConsumer:
             await asyncio.shield(self._ready)
         if self._error:
             raise error_for(self._error)
-        self._waiting = self._app.forever()  # type: ignore[assignment]
+        self._waiting = self._app.future()  # type: ignore[assignment]
         self._client.poll(self._polled, most, move_position)
         return await self._waiting  # type: ignore[misc]
 
@@ -167,7 +167,7 @@ class ServiceConsumer:
         await self._app.step("commit", lambda: self._commit(wanted))
 
     async def _commit(self, offsets: dict[int, int]) -> None:
-        done = self._app.forever()
+        done = self._app.future()
         self._client.commits.commit(offsets, lambda error: _settle(done, error))
         await done
 
@@ -198,7 +198,7 @@ class ServiceConsumer:
         if not self._closed:
             self._closed = True
             self._finish_records_in_hand()
-            done = self._app.forever()
+            done = self._app.future()
             self._client.close(lambda: _settle(done, None))
             await done
 

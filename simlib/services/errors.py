@@ -60,7 +60,8 @@ class InconsistentGroupProtocolError(KafkaError):
 
 
 BY_NAME: dict[str, type[KafkaError]] = {
-    "delivery timeout": KafkaTimeoutError, "timed out": KafkaTimeoutError, "MESSAGE_TOO_LARGE": MessageSizeTooLargeError,
+    "delivery timeout": KafkaTimeoutError, "timed out": KafkaTimeoutError,
+    "MESSAGE_TOO_LARGE": MessageSizeTooLargeError,
     "NOT_ENOUGH_REPLICAS": NotEnoughReplicasError,
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": NotEnoughReplicasAfterAppendError,
     "NOT_LEADER_OR_FOLLOWER": NotLeaderForPartitionError, "INVALID_PRODUCER_EPOCH": InvalidProducerEpochError,

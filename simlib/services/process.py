@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
@@ -12,7 +12,8 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
-from simlib.world.event_loop import VirtualLoop
+from simlib.services.program import Program
+from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.network import Network
 from simlib.world.process import Process
 
@@ -31,46 +32,51 @@ class ServiceProcess(Process):
         self.lanes = lanes
         self.recorder = network.recorder
         self.aims: list[Any] = []
-        self.loop: VirtualLoop | None = None
+        self.loop: VirtualLoop
+        self.app: App
+        self.program: Program
         self._complaints: dict[str, int] = {}
 
     # -- life
 
     def on_start(self, now: int) -> None:
-        """A fresh copy of the code and of the globals it uses: a new process remembers nothing (pickled, as on a real run)."""
-        self.loop = VirtualLoop(self, self._complain)  # type: ignore[abstract]  # abstract in stubs only
+        """A fresh copy of the code and of the globals it uses: a new process remembers nothing."""
+        self._stopped: Callable[[], None] | None = None
+        self.loop = VirtualLoop(self, self._complain, self._ended)
         self.app = App(self, self.loop)
         main = cloudpickle.loads(self.pickled)
-        self.task = self.loop.create_task(main(self.app))
-        self.task.add_done_callback(self._ended)
+        self.program = Program(self.loop, main(self.app), self._ended)
 
     def on_kill(self, now: int) -> None:
-        if self.loop is not None:
-            self.app.died()
-            self.loop.abandon()
+        self.app.died()
+        self.on_end(now)
 
     def on_end(self, now: int) -> None:
-        if self.loop is not None:
-            self.loop.abandon()
+        """Its suspended coroutines are kept for ever; nothing of the run may be kept with them."""
+        self.loop.abandon()
+        self.app.abandon()
+        forget(self.program)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        """`main` returned (the process ends), or raised (it crashed, and is started again)."""
-        if task.cancelled() or not self.alive:
-            return
-        error = task.exception()
-        if error is None:
-            self.recorder.event("shutdown", self, detail="main returned")
-            self.app.died()
-            self.alive = False
-            return
-        self._complain({"exception": error})
-        self.world.failures.crash(self, restart_after=self.service.restart_after)
+    def on_resume(self, now: int) -> None:
+        self.loop.stood_still(self.paused_since)
 
-    def shut_down(self, stopped: Any) -> None:
-        """SIGTERM, as asyncio programs take it: the main task is cancelled, so `finally` and `async with` run."""
-        self.task.add_done_callback(lambda task: self.after(0, stopped))
-        assert self.loop is not None
-        self.loop.call_soon(self.task.cancel)
+    def shut_down(self, stopped: Callable[[], None]) -> None:
+        self._stopped = stopped
+        self.program.stop()
+
+    def _ended(self, error: BaseException | None) -> None:
+        """The program is over. An exception is a crash: nothing is cleaned up, and the process is started again."""
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            error = None
+        if error is not None:
+            self._complain({"exception": error})
+        if self._stopped is not None:
+            self._stopped()
+        elif error is not None:
+            self.world.failures.crash(self, restart_after=self.service.restart_after)
+        else:
+            self.recorder.event("shutdown", self, detail="main is over")
+            self.world.failures.end(self)
 
     def _complain(self, context: dict[str, Any]) -> None:
         """Write an exception down the first time; count it afterwards (a poison record crashes in a loop)."""

@@ -30,7 +30,7 @@ class RecordMetadata(NamedTuple):
 
 
 def encode_key(key: Any, serializer: Callable[[Any], bytes] | None = None) -> bytes | None:
-    """str as UTF-8, bytes as they are, None as the null key. Raises TypeError for anything else without a serializer."""
+    """str as UTF-8, bytes as they are, None as the null key. Raises TypeError for the rest without a serializer."""
     if serializer is not None:
         return serializer(key)
     if key is None or isinstance(key, bytes):
@@ -46,23 +46,24 @@ def encode_value(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
     except TypeError as error:
-        raise TypeError(f"a value must be something JSON can say (dict, list, str, number, bool, None): {error}") from None
+        raise TypeError(f"a value must be something JSON can say (dict, list, str, number, bool, None): {error}"
+                        ) from None
 
 
 class ServiceProducer:
     """`app.producer()`."""
 
-    def __init__(self, app: App, process: ServiceProcess, settings: Any) -> None:
+    def __init__(self, app: App, process: ServiceProcess, settings: Any, number: int) -> None:
         self._app = app
         self._process = process
-        self._loop = process.loop
+        self._closed = False
         self._draws = Stream(process.world.scenario.seed, process.name, "partition")
         self._sticky = StickyPartitioner(settings.batch_size)
         self._waiting: dict[tuple[int, int], asyncio.Future[RecordMetadata]] = {}
         self._room: list[asyncio.Future[None]] = []
         self._ready: asyncio.Future[None] = app.future()
         self.client = ProducerClient(process, process.name, process.world.scenario.client, settings, process.cluster,
-                                     process.network, process.lanes, on_result=self._result)
+                                     process.network, process.lanes, on_result=self._result, number=number)
         self.client.start(lambda: self._ready.set_result(None))
 
     async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
@@ -85,19 +86,37 @@ class ServiceProducer:
         """Wait until everything sent so far is answered, well or badly."""
         await asyncio.gather(*self._waiting.values(), return_exceptions=True)
 
+    async def stop(self) -> None:
+        """Flush, then take no more records. `async with app.producer() as producer:` does it at the end."""
+        self._closed = True
+        await self.flush()
+
+    close = stop
+
+    async def __aenter__(self) -> ServiceProducer:
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self.stop()
+
     async def _send(self, topic: str, value: Any, key: Any, headers: Any,
                     partition: int | None) -> asyncio.Future[RecordMetadata]:
-        cluster = self._process.cluster
-        if topic not in cluster.partitions_of:
-            names = ", ".join(name for name in cluster.partitions_of if not name.startswith("__"))
-            raise ValueError(f"send to topic {topic!r}: no such topic; this scenario has {names}")
+        self._check(topic)
         text, raw_key = encode_value(value), encode_key(key)
         if not self._ready.done():
             await asyncio.shield(self._ready)
         size = len(text.encode("utf-8")) + len(raw_key or b"")
         await self._room_for(size)
-        tp = cluster.tp(topic, self._partition(topic, raw_key, partition, size))
+        tp = self._process.cluster.tp(topic, self._partition(topic, raw_key, partition, size))
         return self._add(tp, text, key, size, headers)
+
+    def _check(self, topic: str) -> None:
+        if self._closed:
+            raise RuntimeError("this producer is closed")
+        known = self._process.cluster.partitions_of
+        if topic not in known:
+            names = ", ".join(name for name in known if not name.startswith("__"))
+            raise ValueError(f"send to topic {topic!r}: no such topic; this scenario has {names}")
 
     def _add(self, tp: int, text: str, key: Any, size: int, headers: Any) -> asyncio.Future[RecordMetadata]:
         sender = self.client.sender(tp)
@@ -105,10 +124,10 @@ class ServiceProducer:
         code = -1 if key is None else self.client.recorder.code("keys", key)
         cause = self._app.in_hand.get()
         ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause))
-        future = self._waiting[sender.lane.code, ordinal] = self._app.future()  # type: ignore[assignment]
+        future = self._waiting[sender.lane.code, ordinal] = self._app.future()
         future.add_done_callback(_look_at_exception)
         sender.pump()
-        return future  # type: ignore[return-value]
+        return future
 
     async def _room_for(self, size: int) -> None:
         """Java only: a full buffer_memory blocks the sender for up to max_block_ms (K16)."""
@@ -159,7 +178,8 @@ class ServiceProducer:
                 continue
             if outcome in (ACKED, ACKED_UNKNOWN):
                 offset = base + i if base >= 0 else -1
-                future.set_result(RecordMetadata(lane.topic, lane.partition, offset, lane.created[batch.start + i] // MS))
+                created = lane.created[batch.start + i] // MS
+                future.set_result(RecordMetadata(lane.topic, lane.partition, offset, created))
             else:
                 future.set_exception(error_for(error))
         room, self._room = self._room, []

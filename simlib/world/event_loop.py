@@ -1,12 +1,9 @@
-"""An asyncio event loop whose clock is virtual time. Each service process has its own.
+"""An asyncio event loop whose clock is virtual time. Each life of a service process has its own.
 
 Standard asyncio runs on it unchanged: tasks, `gather`, `TaskGroup`, `timeout`, queues, locks. What would leave the
-simulated world (threads, sockets, subprocesses) is refused by name. A killed process's loop is dropped: its coroutines
-are never resumed, and never collected either, because collecting a suspended coroutine would run its `finally` blocks.
+simulated world is refused by name. A killed process's loop is dropped: its coroutines are never resumed, and never
+collected either, because collecting a suspended coroutine would run its `finally` blocks.
 """
-
-# mypy: disable-error-code="override"
-# (the type stubs spell callbacks with their arguments' types, which an event loop only passes on)
 
 from __future__ import annotations
 
@@ -17,13 +14,14 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
-from simlib.units import SECOND
+from simlib.units import MS, SECOND
 from simlib.world.process import Process
+from simlib.world.refusals import InsideLoop, guard
 
 TOO_BUSY = 100_000
-"""More callbacks than this at one instant: a loop that never waits."""
-
+"""More rounds than this at one instant: a service that never waits."""
 
 LONG_SLEEP = 5 * SECOND
 """A longer sleep is something a run waits for; a shorter one is a loop's heartbeat."""
@@ -33,21 +31,29 @@ class EndlessLoop(RuntimeError):
     """A service does not let time pass."""
 
 
-class VirtualLoop(asyncio.AbstractEventLoop):
+class StepStopped(SystemExit):
+    """Raised from outside into a step that never returns: ends the whole run, not the process alone."""
+
+
+class VirtualLoop(InsideLoop):
     """The event loop of one life of one process."""
 
-    def __init__(self, process: Process, on_exception: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, process: Process, on_exception: Callable[[dict[str, Any]], None],
+                 on_exit: Callable[[BaseException], None]) -> None:
+        guard()
         self.process = process
         self.incarnation = process.incarnation
+        self._on_exception = on_exception
+        self._on_exit = on_exit
         self._ready: deque[events.Handle] = deque()
         self._planned = False
         self._busy_until = process.clock.now
-        self._sleeps: dict[events.TimerHandle, None] = {}
         self._instant = process.clock.now
-        self._steps = 0
+        self._rounds = 0
+        self._last: Any = None
+        self._sleeps: dict[events.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
-        self._generators: list[Any] = []
-        self._on_exception = on_exception
+        self._generators: WeakSet[Any] = WeakSet()
 
     # -- time
 
@@ -91,6 +97,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             del self._sleeps[timer]
             self.process.busy(-1)
 
+    # -- being busy
+
     def work(self, seconds: float) -> asyncio.Future[None]:
         """The process computes: nothing else of this loop runs before the time is over."""
         done: asyncio.Future[None] = self.create_future()
@@ -100,29 +108,38 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return done
 
     def _worked(self, done: asyncio.Future[None]) -> None:
+        if self.process.clock.now < self._busy_until:  # the process stood still meanwhile
+            self.process.at(self._busy_until, self._worked, done)
+            return
         self.process.busy(-1)
-        done.set_result(None)
+        if not done.done():
+            done.set_result(None)
+
+    def stood_still(self, since: int) -> None:
+        """The process was paused: what it was computing takes so much longer."""
+        if self._busy_until > since:
+            self._busy_until += self.process.clock.now - since
 
     # -- running
 
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.process.at(max(self._busy_until, self.process.clock.now), self.run_ready)
+            self.process.at(max(self._busy_until, self.process.clock.env._now), self.run_ready)
 
     def run_ready(self) -> None:
-        """Run everything that is ready at this instant."""
+        """Run everything that is ready at this instant, unless the process is or gets busy."""
         self._planned = False
-        self._count_steps()
+        self._count_rounds()
         previous = events._get_running_loop()
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.append, finalizer=self._close_generator)
+        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._close_generator)
         events._set_running_loop(self)
         try:
             for _ in range(len(self._ready)):
-                handle = self._ready.popleft()
-                if not handle.cancelled():
-                    handle._run()
+                if self._busy_until > self.process.clock.env._now:
+                    break
+                self._run(self._ready.popleft())
                 if not self.alive:
                     return
         finally:
@@ -131,34 +148,49 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if self._ready:
             self._plan()
 
+    def _run(self, handle: events.Handle) -> None:
+        if handle.cancelled():
+            return
+        self._last = handle
+        try:
+            handle._run()
+        except StepStopped:
+            raise
+        except (SystemExit, KeyboardInterrupt) as error:  # sys.exit() ends the process, not the simulation
+            self._on_exit(error)
+
     @property
     def alive(self) -> bool:
-        return self.process.alive and self.process.incarnation == self.incarnation
+        return "process" in vars(self) and self.process.alive and self.process.incarnation == self.incarnation
 
-    def _count_steps(self) -> None:
+    def _count_rounds(self) -> None:
         now = self.process.clock.now
         if now != self._instant:
-            self._instant, self._steps = now, 0
-        self._steps += 1
-        if self._steps > TOO_BUSY:
-            raise EndlessLoop(f"{self.process.name} never lets time pass: {TOO_BUSY:,} steps at {now / SECOND:g} s, "
-                              f"last in {self._where()}. Await something that takes time: app.sleep, a record, a reply.")
+            self._instant, self._rounds = now, 0
+        self._rounds += 1
+        if self._rounds > TOO_BUSY:
+            raise EndlessLoop(f"{self.process.name} never lets time pass: {TOO_BUSY:,} rounds at {now / SECOND:g} s, "
+                              f"last in {self._where()}. Await something that takes time (app.sleep, a record).")
 
     def _where(self) -> str:
-        for task in self._tasks:
-            for frame in task.get_stack(limit=1):
-                return f"{frame.f_code.co_name}, line {frame.f_lineno}"
+        """The line where the task that ran last waits."""
+        task = getattr(self._last._callback, "__self__", None)
+        for frame in task.get_stack(limit=1) if isinstance(task, asyncio.Task) else ():
+            return f"{frame.f_code.co_name}, line {frame.f_lineno}"
         return "a callback"
 
     def _close_generator(self, generator: Any) -> None:
-        if self.alive:
+        """An async generator nobody will ask again: close it, as asyncio does, but only as a step of this process."""
+        if self.alive and events._get_running_loop() is self:
             self.create_task(generator.aclose())
+        else:
+            keep_for_ever(generator)
 
     def abandon(self) -> None:
         """The process is dead: nothing of it may ever run again, not even by being collected."""
         for one in (*self._tasks, *self._generators):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
-        self._ready.clear()
+            keep_for_ever(one)
+        forget(self)
 
     # -- futures and tasks
 
@@ -169,11 +201,25 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         options = {name: value for name, value in options.items() if value is not None}
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **options)
         self._tasks[task] = None
-        task.add_done_callback(self._forget_task)
+        task.add_done_callback(self._task_done)
         return task
 
-    def _forget_task(self, task: asyncio.Task[Any]) -> None:
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks that still run."""
+        return [task for task in self._tasks if not task.done()]
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
+        if not task.cancelled() and task._log_traceback:
+            self.process.after(MS, self._look_at_failure, task)
+
+    def _look_at_failure(self, task: asyncio.Task[Any]) -> None:
+        """A task failed a moment ago: if nobody has asked for its outcome by now, write the failure down.
+
+        (asyncio complains when the task is collected: at a moment that differs from run to run.)
+        """
+        if task._log_traceback:
+            self._on_exception({"exception": task.exception()})
 
     # -- the rest of the vocabulary
 
@@ -187,29 +233,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return not self.alive
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        self._on_exception(context)
+        self.call_exception_handler(context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self._on_exception(context)
-
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
-        raise _refused("threads and executors", "run the function directly, or app.work(seconds) for its time")
-
-    async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        raise _refused("sockets", "talk to other processes through app")
-
-    async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> Any:
-        raise _refused("sockets", "talk to other processes through app")
-
-    async def create_server(self, *args: Any, **kwargs: Any) -> Any:
-        raise _refused("sockets", "talk to other processes through app")
-
-    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
-        raise _refused("subprocesses", "make it a Service of its own")
-
-    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
-        raise _refused("subprocesses", "make it a Service of its own")
+        if self.alive and not context.get("message", "").endswith("was never retrieved"):
+            self._on_exception(context)
 
 
-def _refused(what: str, instead: str) -> RuntimeError:
-    return RuntimeError(f"{what} do not exist in virtual time; {instead}")
+def keep_for_ever(thing: Any) -> None:
+    """Never collect it: collecting a suspended coroutine would run its `finally` blocks."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def forget(thing: Any) -> None:
+    """What is kept for ever must not keep the whole run: cut everything the object refers to."""
+    vars(thing).clear()

@@ -29,79 +29,96 @@ class Failures:
     def _release(self) -> None:
         self.clock.pending -= 1
 
-    def crash(self, process: Process, restart_after: float | None = None) -> None:
+    # -- ends and beginnings; each says whether there was anything to hit
+
+    def crash(self, process: Process, restart_after: float | None = None) -> bool:
         """SIGKILL."""
-        if process.alive:
-            self.recorder.event("crashed", process)
-            process.kill()
-            self.network.process_killed(process)
-            self.hold(self._until_noticed(process))
+        if not process.alive:
+            return False
+        self.recorder.event("crashed", process)
+        self.end(process)
         self._restart_later(process, restart_after)
+        return True
+
+    def end(self, process: Process) -> None:
+        """A process is gone, however that came; its peers see its connections break."""
+        process.kill()
+        self.network.process_killed(process)
+        self.hold(self._until_noticed(process))
 
     def _until_noticed(self, process: Process) -> int:
         """How long others may need to notice that it is gone: its session, and a heartbeat of those who rejoin."""
-        session = getattr(getattr(process, "settings", None), "session_timeout_ms", None)
-        if session is None:
-            session = self.cluster.settings.broker_session_timeout_ms
-        return millis(session) + 5 * SECOND
+        settings = getattr(process, "settings", None)
+        sessions = [getattr(settings, name, 0) for name in ("session_timeout_ms", "broker_session_timeout_ms")]
+        return millis(max(sessions)) + 5 * SECOND if any(sessions) else 0
 
     def _restart_later(self, process: Process, restart_after: float | None) -> None:
+        """What was planned at an earlier death is off."""
+        process.awaited_start += 1
         if restart_after is not None:
             self.clock.pending += 1
-            self.clock.at(self.clock.now + nanoseconds(restart_after), FAULT, self._restart, process)
+            self.clock.at(self.clock.now + nanoseconds(restart_after), FAULT, self._restart, process,
+                          process.awaited_start)
 
-    def _restart(self, process: Process) -> None:
+    def _restart(self, process: Process, awaited: int) -> None:
         self.clock.pending -= 1
-        if not process.alive:
+        if not process.alive and awaited == process.awaited_start:
             process.without_power = False
             self.recorder.event("restarted", process)
             process.start()
 
-    def shut_down(self, process: Any, restart_after: float | None) -> None:
+    def shut_down(self, process: Any, restart_after: float | None) -> bool:
         """A clean end: the process does what it does on SIGTERM, then it is gone."""
         if not process.alive:
-            self._restart_later(process, restart_after)
-            return
-
+            return False
         life = process.incarnation
-        self.clock.pending += 1
+        process.busy(1)
 
         def stopped() -> None:
-            self.clock.pending -= 1
             if process.alive and process.incarnation == life:
                 self.recorder.event("shutdown", process)
                 process.kill()
                 self.network.process_killed(process)
-            self._restart_later(process, restart_after)
+                self._restart_later(process, restart_after)
 
         process.shut_down(stopped)
+        return True
 
-    def power_off(self, process: Any, flushed_before: int, restart_after: float | None) -> None:
-        """The host goes dark: peers see nothing, and what was not on disk is gone (K59)."""
+    def power_off(self, process: Process, flushed_before: int, restart_after: float | None) -> bool:
+        """The host goes dark: peers see nothing, and what was not on disk is gone (K59). Hits a dead process too."""
+        if process.incarnation < 0 or process.without_power:
+            return False
+        self.recorder.event("power_lost", process)
         if process.alive:
-            self.recorder.event("power_lost", process)
             process.kill()
-            process.without_power = True
             self.network.host_lost(process)
             self._silence(process, True)
-            process.lose_unflushed(flushed_before)
             self.hold(self._until_noticed(process))
+        process.without_power = True
+        process.lose_unflushed(flushed_before)
         self._restart_later(process, restart_after)
+        return True
 
-    def pause(self, process: Process, length: int) -> None:
-        """SIGSTOP, then SIGCONT."""
-        if not process.alive or process.paused:
-            return
-        self.recorder.event("paused", process)
-        process.pause()
-        self.network.stall_all(process)
-        self._silence(process, True)
+    # -- standing still
+
+    def pause(self, process: Process, length: int) -> bool:
+        """SIGSTOP, then SIGCONT; a pause within a pause can make it longer."""
+        if not process.alive:
+            return False
+        until = self.clock.now + length
+        if not process.paused:
+            self.recorder.event("paused", process)
+            process.pause()
+            self.network.stall_all(process)
+            self._silence(process, True)
+        process.paused_until = max(process.paused_until, until)
         self.clock.pending += 1
-        self.clock.at(self.clock.now + length, FAULT, self._resume, process, process.incarnation)
+        self.clock.at(until, FAULT, self._resume, process, process.incarnation)
+        return True
 
     def _resume(self, process: Process, life: int) -> None:
         self.clock.pending -= 1
-        if process.alive and process.incarnation == life and process.paused:
+        if process.paused and process.incarnation == life and process.paused_until <= self.clock.now:
             self.recorder.event("resumed", process)
             self.network.unstall(process)
             self._silence(process, False)

@@ -49,19 +49,18 @@ class Aim:
         self.fired = self.count == self.fault.nth
         return self.fired
 
-    def handed(self, member: Any, runs: Any, handed: list[int]) -> None:
-        """A declared consumer is about to work through these records: find the nth hand-over and die there."""
-        if self.fired or self.fault.step != "receive":
-            return
-        place = self.fault.nth - self.count - 1
-        self.count += len(handed)
-        if place < len(handed):
-            self.fired = True
-            member.at(handed[place], self._die_at_hand_over, member, handed[place])
+    def look_ahead(self, member: Any) -> None:
+        """A declared consumer is about to work through a poll: if the nth hand-over is in it, die there."""
+        place = self.fault.nth - member.received - 1
+        if not self.fired and self.fault.step == "receive" and place < len(member.handed):
+            member.at(member.handed[place], self._reach, member, place)
 
-    def _die_at_hand_over(self, member: Any, time: int) -> None:
-        if self.when == "before":
-            member.cut_before(time)
+    def _reach(self, member: Any, place: int) -> None:
+        if member.handed[place] > member.clock.now:  # the process stood still meanwhile
+            member.at(member.handed[place], self._reach, member, place)
+            return
+        self.fired = True
+        member.hand_over_only(place if self.when == "before" else place + 1)
         self.world.failures.crash(member, self.fault.restart_after)
 
 
@@ -96,6 +95,14 @@ class Loss:
         return lost
 
 
+class Appointment:
+    """A fault that has a time."""
+
+    def __init__(self, fault: Any) -> None:
+        self.fault = fault
+        self.fired = False
+
+
 class Faults:
     """All faults of a run."""
 
@@ -116,47 +123,54 @@ class Faults:
                 world.network.losses.append(loss)
                 self.waiting.append((fault, loss))
             else:
+                appointment = Appointment(fault)
+                self.waiting.append((fault, appointment))
                 world.clock.pending += 1
-                world.clock.at(nanoseconds(fault.at), FAULT, self._fire, fault)
+                world.clock.at(nanoseconds(fault.at), FAULT, self._fire, appointment)
 
-    def _fire(self, fault: Any) -> None:
+    def _fire(self, appointment: Appointment) -> None:
         self.world.clock.pending -= 1
-        getattr(self, "_" + type(fault).__name__)(fault)
+        carry_out = getattr(self, "_" + type(appointment.fault).__name__)
+        appointment.fired = carry_out(appointment.fault)
 
     def not_fired(self) -> list[Any]:
-        """Faults that waited for something that never happened."""
+        """Faults whose moment never came, or found nothing alive to hit."""
         return [fault for fault, trigger in self.waiting if not trigger.fired]
 
     # -- one method for each kind of fault
 
-    def _Crash(self, fault: Crash) -> None:
-        self.world.failures.crash(self.world.processes[fault.who], fault.restart_after)
+    def _Crash(self, fault: Crash) -> bool:
+        return self.world.failures.crash(self.world.processes[fault.who], fault.restart_after)
 
-    def _Shutdown(self, fault: Shutdown) -> None:
-        self.world.failures.shut_down(self.world.processes[fault.who], fault.restart_after)
+    def _Shutdown(self, fault: Shutdown) -> bool:
+        return self.world.failures.shut_down(self.world.processes[fault.who], fault.restart_after)
 
-    def _PowerLoss(self, fault: PowerLoss) -> None:
-        for name in names(fault.whos):
-            flushed_before = self.world.clock.now - PAGE_CACHE
-            self.world.failures.power_off(self.world.processes[name], flushed_before, fault.restart_after)
+    def _PowerLoss(self, fault: PowerLoss) -> bool:
+        flushed_before = self.world.clock.now - PAGE_CACHE
+        return any([self.world.failures.power_off(self.world.processes[name], flushed_before, fault.restart_after)
+                    for name in names(fault.whos)])
 
-    def _Pause(self, fault: Pause) -> None:
-        self.world.failures.pause(self.world.processes[fault.who], nanoseconds(fault.duration))
+    def _Pause(self, fault: Pause) -> bool:
+        return self.world.failures.pause(self.world.processes[fault.who], nanoseconds(fault.duration))
 
-    def _NetworkCut(self, fault: NetworkCut) -> None:
+    def _NetworkCut(self, fault: NetworkCut) -> bool:
         for a, b in self._pairs(fault):
             self.world.failures.cut(a, b, nanoseconds(fault.duration))
+        return True
 
-    def _SlowLink(self, fault: SlowLink) -> None:
+    def _SlowLink(self, fault: SlowLink) -> bool:
         for a, b in self._pairs(fault):
             self.world.failures.slow(a, b, nanoseconds(fault.latency), nanoseconds(fault.duration))
+        return True
 
     def _pairs(self, fault: Any) -> list[tuple[Process, Process]]:
         processes = self.world.processes
         return [(processes[a], processes[b]) for a in names(fault.a) for b in names(fault.b) if a != b]
 
-    def _AddPartitions(self, fault: AddPartitions) -> None:
+    def _AddPartitions(self, fault: AddPartitions) -> bool:
         self.world.changes.add_partitions(fault.topic, fault.to)
+        return True
 
-    def _Change(self, fault: Change) -> None:
+    def _Change(self, fault: Change) -> bool:
         self.world.changes.change(fault.path, fault.value)
+        return True

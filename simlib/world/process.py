@@ -28,6 +28,9 @@ class Process:
         self.engaged = 0
         self.aims: list[Any] = []
         self.paused_since = 0
+        self.paused_until = 0
+        self.awaited_start = 0
+        """Which planned start counts: a later death cancels the one before."""
         self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
 
     give_up_after = 30 * SECOND
@@ -69,6 +72,7 @@ class Process:
         """SIGKILL: nothing of it runs any more."""
         self.alive = False
         self.paused = False
+        self.paused_until = 0
         self._held_back.clear()
         self.on_kill(self.clock.now)
         self.busy(-self.engaged)

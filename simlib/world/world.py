@@ -70,6 +70,12 @@ class World:
         self.clock.at(end, LAST, self._end, "duration")
         if self.ends_when_quiet:
             self.clock.at(QUIET_AFTER, LAST, self._look_around)
+        try:
+            self._let_time_pass(watch)
+        finally:  # also when a service spoiled the run: nothing of it may run any more
+            self._power_cut()
+
+    def _let_time_pass(self, watch: Callable[[World], None] | None) -> None:
         step = self.clock.step
         countdown = 1_000
         while self.ended is None:
@@ -79,7 +85,6 @@ class World:
                 countdown = 1_000
                 if watch is not None:
                     watch(self)
-        self._power_cut()
 
     def _end(self, why: str) -> None:
         self.ended = self.ended or why
@@ -132,11 +137,10 @@ class World:
 
     def dies(self, process: Any, when: str, step: str) -> bool:
         """Does the process die at this step? If so it is dead when this returns."""
-        for aim in process.aims:
-            if aim.takes(when, step):
-                self.failures.crash(process, aim.fault.restart_after)
-                return True
-        return False
+        reached = [aim for aim in process.aims if aim.takes(when, step)]
+        for aim in reached:
+            self.failures.crash(process, aim.fault.restart_after)
+        return bool(reached)
 
     def consumes(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
         """A service made a consumer: warn when it would silently skip its inputs."""

@@ -21,7 +21,8 @@ class ProducerClient:
     """Lives in a process and dies with it: what it had not sent is lost, what was on the wire arrives (K19)."""
 
     def __init__(self, process: Process, name: str, client: str, settings: Any, cluster: Cluster, network: Network,
-                 lanes: Lanes, value_bytes: int | None = None, on_result: OnResult | None = None) -> None:
+                 lanes: Lanes, value_bytes: int | None = None, on_result: OnResult | None = None,
+                 number: int = 0) -> None:
         self.process = process
         self.name = name
         self.client = client
@@ -32,6 +33,8 @@ class ProducerClient:
         self.lanes = lanes
         self.value_bytes = value_bytes
         self.on_result = on_result
+        self.number = number
+        """Which producer of its process this is."""
         self.acks = {"all": -1, -1: -1}.get(settings.acks, settings.acks)
         self.request_timeout = millis(settings.request_timeout_ms)
         self.pid = lanes.new_producer_id()
@@ -45,7 +48,7 @@ class ProducerClient:
 
     def sender(self, tp: int) -> Sender:
         if tp not in self.senders:
-            lane = self.lanes.get(self.name, tp, self.value_bytes)
+            lane = self.lanes.get(self.name, tp, self.value_bytes, self.number)
             self.senders[tp] = Sender(self, lane)
         return self.senders[tp]
 
@@ -86,7 +89,7 @@ class Lanes:
     def __init__(self, cluster: Cluster, recorder: Recorder) -> None:
         self.cluster = cluster
         self.recorder = recorder
-        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._lanes: dict[tuple[str, int, int], Lane] = {}
         self._numbers: dict[str, int] = {}
         self._producer_ids = 0
 
@@ -94,15 +97,16 @@ class Lanes:
         self._producer_ids += 1
         return self._producer_ids
 
-    def get(self, producer: str, tp: int, value_bytes: int | None) -> Lane:
-        if (producer, tp) not in self._lanes:
+    def get(self, producer: str, tp: int, value_bytes: int | None, number: int = 0) -> Lane:
+        """The lane to a partition; several producers of one process (`number`) have one each."""
+        if (producer, number, tp) not in self._lanes:
             topic, partition = self.cluster.tps[tp]
             lane = Lane(len(self._lanes), producer, tp, topic, partition, value_bytes)
-            self._lanes[producer, tp] = lane
+            self._lanes[producer, number, tp] = lane
             actor = self.cluster.process(producer).code
             self.recorder.names["lanes"].append((actor, self.recorder.code("topics", topic), partition))
             self.recorder.lanes.append(lane)
-        return self._lanes[producer, tp]
+        return self._lanes[producer, number, tp]
 
     def next_number(self, producer: str) -> int:
         """The number of the next message of this producer, counted over all its lives."""
