@@ -1,7 +1,6 @@
 """`controller-0`: gives time and a network to `ControllerState`.
 
-With several controllers one is active; when it dies, the next live one takes over after the quorum has noticed
-(K58). The metadata log they share is one object here: Raft itself is not modelled.
+With several controllers one is active; when it dies, another takes over (`quorum.py`, K58).
 """
 
 from __future__ import annotations
@@ -10,13 +9,12 @@ from typing import Any
 
 from simlib.kafka.cluster import Cluster, Image
 from simlib.kafka.controller import ControllerState
+from simlib.kafka.controller_link import NOT_CONTROLLER
 from simlib.kafka.partition_leader import PartitionState
+from simlib.kafka.quorum import Quorum
 from simlib.units import SECOND, millis, nanoseconds
 from simlib.world.network import Exchange, Network
 from simlib.world.process import Alarm, Process
-
-QUORUM_NOTICES_AFTER = 3 * SECOND
-"""controller.quorum.fetch.timeout.ms (2 s) plus controller.quorum.election.timeout.ms (1 s)."""
 
 UNCLEAN_SCAN = 300 * SECOND
 """unclean.leader.election.interval.ms (K54)."""
@@ -29,6 +27,8 @@ class Metadata:
         self.state = ControllerState()
         self.image = Image(0, {}, frozenset())
         self.incarnations: dict[int, int] = {}
+        self.term = 0
+        """How many times a controller has become active."""
 
     def publish(self, changed: dict[int, PartitionState]) -> None:
         partitions = {**self.image.partitions, **changed}
@@ -45,30 +45,48 @@ class Controller(Process):
         self.recorder = network.recorder
         self.metadata = metadata
         self.active = False
+        self.quorum = Quorum(self)
+        self._sessions: dict[int, Alarm] = {}
+        self._balance = Alarm(self, self._give_back_leadership)
+        self._scan = Alarm(self, self._scan_for_unclean)
 
     # -- life
 
     def on_start(self, now: int) -> None:
-        if not any(one.active for one in self.cluster.controllers):
-            self._take_over()
+        self.quorum.begin()
 
     def on_kill(self, now: int) -> None:
-        was_active, self.active = self.active, False
-        others = [one for one in self.cluster.controllers if one.alive]
-        if was_active and 2 * len(others) > len(self.cluster.controllers):
-            others[0].after(QUORUM_NOTICES_AFTER, others[0].on_start, now)
+        self.active = False
 
-    def _take_over(self) -> None:
+    def take_over(self) -> None:
         """Become active: every broker gets a full session before it can be fenced."""
+        for former in self.cluster.controllers:
+            former.resign()
         self.active = True
-        settings = self.cluster.settings
+        self.metadata.term += 1
+        if self.metadata.term > 1:
+            self.recorder.event("note", self, detail="is the active controller now")
         self._sessions = {broker.number: Alarm(self, lambda n=broker.number: self._expired(n))  # type: ignore[misc]
                           for broker in self.cluster.brokers}
         for number in sorted(self.metadata.state.alive):
             self._extend(number)
+        self._plan_balance()
+        self._scan.set(self.clock.now + UNCLEAN_SCAN)
+
+    def resign(self) -> None:
+        """Another controller is active, or no majority can be reached."""
+        self.active = False
+        for alarm in (*self._sessions.values(), self._balance, self._scan):
+            alarm.set(None)
+
+    def can_decide(self) -> bool:
+        """A decision counts when a majority of the controllers has written it down."""
+        return self.active and self.quorum.is_majority(self.quorum.reachable())
+
+    def _plan_balance(self) -> None:
+        settings = self.cluster.settings
         if settings.auto_leader_rebalance_enable:
-            self.after(nanoseconds(settings.leader_imbalance_check_interval_seconds), self._give_back_leadership)
-        self.after(UNCLEAN_SCAN, self._scan_for_unclean)
+            self._balance.set(self.clock.now + nanoseconds(settings.leader_imbalance_check_interval_seconds))
 
     def _extend(self, broker: int) -> None:
         self._sessions[broker].set(self.clock.now + millis(self.cluster.settings.broker_session_timeout_ms))
@@ -77,7 +95,10 @@ class Controller(Process):
 
     def handle(self, exchange: Exchange) -> None:
         if not self.active:
-            return  # a standby does not answer; the asker tries again
+            exchange.reply(NOT_CONTROLLER)
+            return
+        if not self.can_decide():
+            return  # it waits for its majority; the asker gives up in the end and asks again
         answer: Any = getattr(self, "on_" + exchange.kind)(exchange.payload, exchange.source.incarnation)
         exchange.reply(answer)
 
@@ -89,8 +110,8 @@ class Controller(Process):
         self.metadata.state.shutting_down.discard(broker)
         return "", self.metadata.image
 
-    def on_broker_heartbeat(self, payload: tuple[int, int, int], incarnation: int) -> Image | None:
-        broker, _, version = payload
+    def on_broker_heartbeat(self, payload: tuple[int, int], incarnation: int) -> Image | None:
+        broker, version = payload
         state = self.metadata.state
         if self.metadata.incarnations.get(broker) != incarnation or broker in state.shutting_down:
             return None
@@ -118,22 +139,27 @@ class Controller(Process):
 
     def _expired(self, broker: int) -> None:
         """broker.session.timeout.ms without a heartbeat: fenced (K49)."""
+        if not self.can_decide():
+            self._sessions[broker].set(self.clock.now + SECOND)
+            return
         changed = self.metadata.state.fence(broker)
         self.recorder.event("fenced", self.cluster.brokers[broker])
         self.publish(changed)
 
     def _give_back_leadership(self) -> None:
-        settings = self.cluster.settings
-        changed = self.metadata.state.rebalance_leaders(settings.leader_imbalance_per_broker_percentage)
-        if changed:
-            self.publish(changed)
-        self.after(nanoseconds(settings.leader_imbalance_check_interval_seconds), self._give_back_leadership)
+        if self.can_decide():
+            allowed = self.cluster.settings.leader_imbalance_per_broker_percentage
+            self._publish_if_any(self.metadata.state.rebalance_leaders(allowed))
+        self._plan_balance()
 
     def _scan_for_unclean(self) -> None:
-        changed = self.metadata.state.elect_unclean()
+        if self.can_decide():
+            self._publish_if_any(self.metadata.state.elect_unclean())
+        self._scan.set(self.clock.now + UNCLEAN_SCAN)
+
+    def _publish_if_any(self, changed: dict[int, PartitionState]) -> None:
         if changed:
             self.publish(changed)
-        self.after(UNCLEAN_SCAN, self._scan_for_unclean)
 
     def publish(self, changed: dict[int, PartitionState]) -> None:
         """Write decisions to the metadata log; every broker learns them one latency later."""

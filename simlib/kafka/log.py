@@ -48,7 +48,7 @@ class Log:
         return self.epochs[-1][0] if self.epochs else -1
 
     def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
-        """Entries that hold offsets from `start` up to (not including) `limit`; always at least one, if there is one."""
+        """Entries that hold offsets from `start` up to, not including, `limit`; at least one, if there is one."""
         entries = self.entries
         if start >= limit or start >= self.end:
             return []

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from simlib.kafka.lane import Batch
 from simlib.kafka.log import Entry, Log
+from simlib.units import NEVER
 
 
 class PartitionState(NamedTuple):
@@ -30,15 +32,21 @@ class Appended(NamedTuple):
     entry: Entry | None
 
 
+def never() -> bool:
+    """What a follower that has not asked yet waits for."""
+    return False
+
+
 @dataclass(slots=True)
 class Follower:
     """What the leader remembers of one follower. Ends are log end offsets, times are nanoseconds."""
 
-    end: int
     caught_up: int
-    last_fetch: int
-    leader_end_at_last_fetch: int
-    fetching: bool = False
+    end: int = 0
+    last_fetch: int = NEVER
+    leader_end_at_last_fetch: int = -1
+    waits: Callable[[], bool] = never
+    """Does a fetch of it wait here for the next record?"""
 
 
 class PartitionLeader:
@@ -56,7 +64,7 @@ class PartitionLeader:
         self.eligible: frozenset[int] = frozenset(state.replicas)
         self.pending_isr: tuple[int, ...] | None = None
         self.followers: dict[int, Follower] = {
-            replica: Follower(0, now if replica in state.isr else -(2**62), now, log.end)
+            replica: Follower(now if replica in state.isr else NEVER)
             for replica in state.replicas if replica != me
         }
         self.accept(state)
@@ -87,7 +95,7 @@ class PartitionLeader:
         entry = Entry(self.log.end, batch, self.epoch, now)
         self.log.append(entry)
         for follower in self.followers.values():
-            if follower.fetching:  # its parked fetch is answered by this very append: it was up to date until now
+            if follower.end == entry.base and follower.waits():  # this append answers its fetch: up to date until now
                 follower.caught_up = follower.last_fetch = now
                 follower.leader_end_at_last_fetch = entry.base
         if not self._required:
@@ -114,12 +122,10 @@ class PartitionLeader:
         return self.advance(now)
 
     def stopped_fetching(self, replica: int, now: int) -> None:
-        """The follower's parked fetch is gone (it died, or cannot be reached): from now on it falls behind."""
+        """The follower died, or cannot be reached: from now on it falls behind."""
         follower = self.followers[replica]
-        if follower.fetching:
-            follower.fetching = False
-            if follower.end >= self.log.end:
-                follower.caught_up = max(follower.caught_up, now)
+        if follower.end >= self.log.end and follower.waits():
+            follower.caught_up = max(follower.caught_up, now)
 
     def is_caught_up(self, replica: int, now: int) -> bool:
         """K44, K45."""
@@ -142,6 +148,10 @@ class PartitionLeader:
             return False
         self.high_watermark = end
         return True
+
+    def knows_high_watermark(self) -> bool:
+        """A new leader's own idea of it may be behind its predecessor's until it reaches the start of the epoch."""
+        return self.high_watermark >= self.epoch_start
 
     def _wait_for_those_about_to_return(self, end: int, now: int) -> int:
         """A replica outside the ISR that is caught up and eligible holds the high watermark back too (K47)."""

@@ -37,7 +37,7 @@ class ProducerStates:
         self._states: dict[int, ProducerState] = {}
 
     def check(self, batch: Batch, now: int) -> tuple[str, int]:
-        """("", -1) if the batch is next; else the error and, for a known duplicate, its first offset (K17, K18, K20)."""
+        """("", -1) if the batch is next; else the error and, of a known duplicate, the first offset (K17, K18, K20)."""
         state = self._states.get(batch.pid)
         if state is None or now - state.last_append > EXPIRATION:
             return "", -1  # nothing remembered: any sequence is accepted (K21)
@@ -50,8 +50,7 @@ class ProducerStates:
                 return "DUPLICATE", base
         if batch.sequence == state.next_sequence:
             return "", -1
-        behind = (state.next_sequence - batch.sequence) % SEQUENCES < SEQUENCES // 2
-        return ("DUPLICATE_SEQUENCE_NUMBER" if behind else "OUT_OF_ORDER_SEQUENCE_NUMBER"), -1
+        return "OUT_OF_ORDER_SEQUENCE_NUMBER", -1
 
     def remember(self, batch: Batch, base: int, now: int) -> None:
         state = self._states.get(batch.pid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simlib.units import SECOND
+from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
@@ -46,19 +47,18 @@ class Fetcher:
         self.leader = leader
         self.epochs: dict[int, int] = {}
         self.in_flight: Exchange | None = None
-        self._backing_off = False
+        self._pause = Alarm(broker, self._start_over)
 
     def follow(self, epochs: dict[int, int]) -> None:
         """From now on fetch exactly these partitions, led in these epochs."""
         if epochs == self.epochs:
             return
         self.epochs = dict(epochs)
-        if not self._backing_off:
-            self._start_over()
+        self._start_over()
 
     def _start_over(self) -> None:
         """A new session: the leader forgets what it knew of us."""
-        self._backing_off = False
+        self._pause.set(None)
         if self.in_flight is not None and not self.in_flight.done:
             self.broker.network.close(self.in_flight)
         self.in_flight = None
@@ -78,9 +78,7 @@ class Fetcher:
         self._back_off()
 
     def _back_off(self) -> None:
-        if not self._backing_off:
-            self._backing_off = True
-            self.broker.after(BACKOFF, self._start_over)
+        self._pause.set(self.broker.clock.now + BACKOFF)
 
     def _received(self, rows: list[tuple[int, str, Any, int]]) -> None:
         changed = []
