@@ -88,8 +88,10 @@ class _WhenReplicated:
         self.replicated = False
 
     def reply(self, outcome: tuple[str, int]) -> None:
-        if outcome[0]:
-            return  # not replicated: the client hears nothing and asks again
+        if outcome[0]:  # not replicated, or no longer ours to say: the client looks for the coordinator again
+            for answer in self.answers:
+                answer.reply.reply(type(answer.response)("NOT_COORDINATOR"))
+            return
         self.replicated = True
         if isinstance(self.record, OffsetsCommitted):
             self._note_commit(self.record)

@@ -56,7 +56,8 @@ class ConsumerClient:
     def poll(self, on_records: OnRecords, most: int | None = None, move_position: bool = True) -> None:
         """Call `on_records(runs)` as soon as there are records; at once, if some have been fetched already.
 
-        `move_position=False` leaves the position to the caller, who moves it record by record (kafka-python's iterator).
+        `move_position=False` leaves the position to the caller, who moves it record by record (kafka-python's
+        iterator).
         """
         self.most = int(self.settings.max_poll_records) if most is None else most
         self.move_position = move_position
@@ -79,6 +80,7 @@ class ConsumerClient:
             return
         on_records, self.waiting = self.waiting, None
         self.membership.working()
+        self.commits.waited()
         self.fetching.fetch()
         on_records(runs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simlib.kafka.consumer.heartbeats import NOT_HERE
 from simlib.kafka.groups.messages import OffsetCommit, OffsetCommitResponse
 from simlib.units import millis
 from simlib.world.process import Alarm
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from simlib.kafka.consumer.client import ConsumerClient
 
 Then = Callable[[str | None], None]
-FENCED = frozenset({"UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"})
 
 
 class Commits:
@@ -22,8 +22,9 @@ class Commits:
     def __init__(self, consumer: ConsumerClient) -> None:
         self.consumer = consumer
         self.interval = millis(consumer.settings.auto_commit_interval_ms)
-        self.due = consumer.process.clock.now + self.interval
+        self.backoff = millis(consumer.settings.retry_backoff_ms)
         self.alarm = Alarm(consumer.process, self.auto_commit_if_due)
+        self.start_interval()
 
     def positions(self) -> dict[int, int]:
         """What a commit of everything would say."""
@@ -31,29 +32,45 @@ class Commits:
 
     # -- auto-commit
 
+    def start_interval(self) -> None:
+        """A new assignment begins: the next auto-commit is an interval away."""
+        self.due = self.consumer.process.clock.now + self.interval
+
     def auto_commit_if_due(self) -> None:
         """Inside a poll: commit what earlier polls handed over, once auto_commit_interval_ms has passed (K75)."""
         consumer = self.consumer
         if not consumer.settings.enable_auto_commit or consumer.waiting is None:
             return
-        now = consumer.process.clock.now
+        now = consumer.process.clock.env._now
         if now >= self.due:
             self.due = now + self.interval
-            self.auto_commit(_ignore)
+            if consumer.membership.may_deliver() and self._something_new():
+                self._send(self.positions(), _ignore, True, self._postpone)
         elif self._something_new():
             self.alarm.set(self.due)
 
+    def waited(self) -> None:
+        """A long poll is over: shorter ones would have let its deadlines pass one by one, with nothing to commit."""
+        late = self.consumer.process.clock.env._now - self.due
+        if late >= 0:
+            self.due += (late // self.interval + 1) * self.interval
+
     def _something_new(self) -> bool:
-        return any(cursor.position != cursor.committed for cursor in self.consumer.cursors.values())
+        return any([cursor.position != cursor.committed for cursor in self.consumer.cursors.values()])
+
+    def _postpone(self) -> None:
+        """An auto-commit that got lost is not sent again - the next one says more -, but the next one comes early."""
+        self.due = min(self.due, self.consumer.process.clock.now + self.backoff)
+        self.consumer.metadata.refresh(self.auto_commit_if_due)
 
     def auto_commit(self, then: Then) -> None:
+        """Commit before partitions are given up, if auto-commit is on; `then` follows in any case."""
         consumer = self.consumer
-        offsets = self.positions()
-        if consumer.membership.generation < 0 or not any(
-                consumer.cursors[tp].committed != offset for tp, offset in offsets.items()):
+        wanted = consumer.settings.enable_auto_commit and consumer.membership.generation >= 0
+        if wanted and self._something_new():
+            self.commit(self.positions(), then, auto=True)
+        else:
             then(None)
-            return
-        self.commit(offsets, then, auto=True)
 
     # -- commit
 
@@ -62,48 +79,70 @@ class Commits:
 
         A lost coordinator is looked for until it is found: that is no error.
         """
-        self.consumer.process.busy(1)
-        self._send(offsets, then, auto)
+        process = self.consumer.process
+        if not offsets:
+            then(None)
+            return
+        process.busy(1)
 
-    def _send(self, offsets: dict[int, int], then: Then, auto: bool) -> None:
-        consumer = self.consumer
-        membership = consumer.membership
+        def settled(error: str | None) -> None:
+            process.busy(-1)
+            then(error)
+
+        def attempt() -> None:
+            self._send(offsets, settled, auto, again)
+
+        def again() -> None:
+            self.consumer.metadata.retry(attempt)
+
+        attempt()
+
+    def _send(self, offsets: dict[int, int], then: Then, auto: bool, again: Callable[[], None]) -> None:
+        """One attempt. `again()` follows if no coordinator takes it, `then` if it is stored or refused."""
+        consumer, membership = self.consumer, self.consumer.membership
         coordinator = membership.coordinator()
-        if coordinator is None:
-            consumer.metadata.retry(lambda: self._send(offsets, then, auto))
-            return
-        named = {consumer.cluster.tps[tp]: offset for tp, offset in offsets.items()}
-        request = OffsetCommit(consumer.group, membership.generation, membership.member_id, named,
-                               consumer.settings.group_instance_id, auto)
-        consumer.network.request(consumer.process, coordinator, "commit", request,
-                                 lambda answer: self._answered(offsets, then, auto, answer),
-                                 lambda reason: self._again(offsets, then, auto), consumer.request_timeout)
-
-    def _again(self, offsets: dict[int, int], then: Then, auto: bool) -> None:
-        self.consumer.metadata.retry(lambda: self._send(offsets, then, auto))
-
-    def _answered(self, offsets: dict[int, int], then: Then, auto: bool, answer: OffsetCommitResponse) -> None:
-        error = answer.error
-        if error in ("NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS"):
-            self._again(offsets, then, auto)
-            return
-        if error is None:
-            for tp, offset in offsets.items():
-                if tp in self.consumer.cursors:
-                    self.consumer.cursors[tp].committed = offset
+        if membership.generation < 0:  # thrown out, and the client knows it: nothing is sent (K97)
+            self._refused("UNKNOWN_MEMBER_ID", membership.generation)
+            then("UNKNOWN_MEMBER_ID")
+        elif coordinator is None:
+            again()
         else:
-            self._refused(error)
-        self.consumer.process.busy(-1)
-        then(error)
+            generation = membership.generation
+            named = {consumer.cluster.tps[tp]: offset for tp, offset in offsets.items()}
+            request = OffsetCommit(consumer.group, generation, membership.member_id, named,
+                                   consumer.settings.group_instance_id, auto)
+            consumer.network.request(consumer.process, coordinator, "commit", request,
+                                     lambda answer: self._answered(offsets, generation, then, again, answer),
+                                     lambda reason: again(), consumer.request_timeout)
 
-    def _refused(self, error: str) -> None:
-        consumer = self.consumer
+    def _answered(self, offsets: dict[int, int], generation: int, then: Then, again: Callable[[], None],
+                  answer: OffsetCommitResponse) -> None:
+        if answer.error in NOT_HERE:
+            again()
+            return
+        if answer.error is None:
+            self._stored(offsets)
+        else:
+            self._refused(answer.error, generation)
+        then(answer.error)
+
+    def _stored(self, offsets: dict[int, int]) -> None:
+        cursors = self.consumer.cursors
+        for tp, offset in offsets.items():
+            if tp in cursors:
+                cursors[tp].committed = offset
+
+    def _refused(self, error: str, generation: int) -> None:
+        """Learn from a refusal, unless it is about a generation that is over."""
+        consumer, membership = self.consumer, self.consumer.membership
         consumer.recorder.event("commit_failed", consumer.process, group=consumer.group_code, detail=error)
-        if error in FENCED:
-            consumer.membership.fenced(error)
-        elif error == "REBALANCE_IN_PROGRESS":
-            consumer.membership.rejoin_at_next_poll()
+        if generation < 0 or generation != membership.generation:
+            return
+        if error == "REBALANCE_IN_PROGRESS":
+            membership.rejoin()
+        else:
+            membership.fenced(error)
 
 
 def _ignore(error: str | None) -> None:
-    """An auto-commit that fails is written down and tried again at the next interval."""
+    """An auto-commit that was refused is written down; the member has to join again anyway."""

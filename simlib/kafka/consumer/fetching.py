@@ -51,13 +51,12 @@ class Fetching:
             lambda answer: self._received(number, rows, answer), lambda reason: self._broken(number, rows))
 
     def _wait_for_the_parked_one(self, number: int) -> None:
-        """The fetch in flight may be parked at the broker: it is answered when fetch_max_wait_ms is over, not before."""
+        """The fetch in flight may be parked at the broker: that answers when fetch_max_wait_ms is over, not before."""
         if number not in self._asked_again:
             self._asked_again.add(number)
             exchange = self.in_flight[number]
-            consumer = self.consumer
-            broker = exchange.target
-            broker.at(exchange.sent + consumer.network.latency + self._limits[2], broker.answer_empty, exchange)
+            broker = self.consumer.cluster.brokers[number]
+            broker.at(exchange.sent + self.consumer.network.latency + self._limits[2], broker.answer_empty, exchange)
 
     def _landed(self, number: int, rows: list[tuple[int, int, int]]) -> None:
         self.in_flight.pop(number, None)
@@ -87,7 +86,7 @@ class Fetching:
     def _refused(self, tp: int, error: str) -> None:
         consumer = self.consumer
         if error == "OFFSET_OUT_OF_RANGE":
-            consumer.starting.reset([tp], "OFFSET_OUT_OF_RANGE")
+            consumer.starting.out_of_range(tp)
         else:
             consumer.cursors[tp].fetching = True  # not again before the leader is known
             self._look_for_leader()

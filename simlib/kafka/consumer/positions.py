@@ -1,14 +1,13 @@
 """Where a consumer is in each partition it owns. No clock.
 
-Three marks (K72, K99): what has been fetched ahead, what has been handed to the application (the *position*), and what is
-committed. They are different numbers, and most misunderstandings about Kafka confuse two of them.
+Three marks (K72, K99): what has been fetched ahead, what has been handed to the application (the *position*), and
+what is committed. They are different numbers, and most misunderstandings about Kafka confuse two of them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from simlib.kafka.lane import Lane
 from simlib.kafka.log import Entry
@@ -16,7 +15,8 @@ from simlib.kafka.log import Entry
 UNKNOWN = -1
 
 
-class Run(NamedTuple):
+@dataclass(slots=True)
+class Run:
     """Consecutive records of one batch, handed over by a poll: `count` records of a lane from ordinal `start`."""
 
     tp: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from simlib.kafka.consumer.positions import UNKNOWN
 from simlib.kafka.groups.messages import OffsetFetch, OffsetFetchResponse
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ class Starting:
     def find(self, tps: list[int]) -> None:
         """Ask the coordinator for the committed offsets of newly assigned partitions."""
         consumer = self.consumer
-        tps = [tp for tp in tps if tp in consumer.cursors]
+        tps = self._still_unknown(tps)
         if not tps:
             consumer.deliver()
             return
@@ -33,69 +35,80 @@ class Starting:
                                  lambda reason: consumer.metadata.retry(lambda: self.find(tps)),
                                  consumer.request_timeout)
 
+    def _still_unknown(self, tps: Iterable[int]) -> list[int]:
+        """Meanwhile a partition may be gone, or the application has chosen a position itself (seek)."""
+        cursors = self.consumer.cursors
+        return [tp for tp in tps if tp in cursors and cursors[tp].fetched == UNKNOWN]
+
     def _found(self, tps: list[int], answer: OffsetFetchResponse) -> None:
         consumer = self.consumer
         if answer.error is not None:
             consumer.metadata.retry(lambda: self.find(tps))
             return
         without = []
-        for tp in tps:
+        for tp in self._still_unknown(tps):
             offset = answer.offsets[consumer.cluster.tps[tp]]
-            if tp not in consumer.cursors:
-                continue
             if offset < 0:
                 without.append(tp)
             else:
                 consumer.cursors[tp].seek(offset)
                 consumer.cursors[tp].committed = offset
-        if without:
-            self.reset(without, "no committed offset")
+        self._reset(without, "no committed offset")
         consumer.fetching.fetch()
 
-    def reset(self, tps: list[int], why: str) -> None:
+    # -- no committed offset, or none that exists
+
+    def out_of_range(self, tp: int) -> None:
+        """The position is not in the log any more."""
+        self.consumer.cursors[tp].fetched = UNKNOWN
+        self._reset([tp], "OFFSET_OUT_OF_RANGE")
+
+    def _reset(self, tps: list[int], why: str) -> None:
         """auto_offset_reset: earliest, latest, or an error."""
         consumer = self.consumer
-        policy = consumer.settings.auto_offset_reset
-        tps = [tp for tp in tps if tp in consumer.cursors]
-        if policy == "none" and tps:
+        tps = self._still_unknown(tps)
+        if consumer.settings.auto_offset_reset == "none" and tps:
             consumer.on_error("NoOffsetForPartitionError")
             return
         by_leader: dict[int, list[int]] = {}
         for tp in tps:
-            consumer.cursors[tp].fetching = True
             leader = consumer.metadata.leader(tp)
             by_leader.setdefault(-1 if leader is None else leader.number, []).append(tp)
         for number, group in by_leader.items():
             if number < 0:
                 self._later(group, why)
             else:
-                self._list(number, policy, group, why)
+                self._list(number, group, why)
 
     def _later(self, tps: list[int], why: str) -> None:
-        self.consumer.metadata.retry(lambda: self.reset(tps, why))
+        self.consumer.metadata.retry(lambda: self._reset(tps, why))
 
-    def _list(self, number: int, policy: str, tps: list[int], why: str) -> None:
+    def _list(self, number: int, tps: list[int], why: str) -> None:
         consumer = self.consumer
-        consumer.network.request(consumer.process, consumer.cluster.brokers[number], "list_offsets", (policy, tps),
-                                 lambda answer: self._listed(answer, why), lambda reason: self._later(tps, why),
-                                 consumer.request_timeout)
+        consumer.network.request(consumer.process, consumer.cluster.brokers[number], "list_offsets",
+                                 (consumer.settings.auto_offset_reset, tps), lambda answer: self._listed(answer, why),
+                                 lambda reason: self._later(tps, why), consumer.request_timeout)
 
     def _listed(self, answer: dict[int, int | None], why: str) -> None:
         consumer = self.consumer
-        now = consumer.process.clock.now
-        unknown = []
-        for tp, offset in answer.items():
-            if tp not in consumer.cursors:
-                continue
+        leaderless = []
+        for tp in self._still_unknown(answer):
+            offset = answer[tp]
             if offset is None:
-                unknown.append(tp)
-                continue
-            consumer.cursors[tp].seek(offset)
-            consumer.recorder.event("reset", consumer.process, group=consumer.group_code, tp=tp, a=offset, detail=(
-                f"{consumer.settings.auto_offset_reset}: {why}"))
-            read = consumer.cluster.read_up_to.get((consumer.group, tp), 0)
-            if offset > read:
-                consumer.recorder.skipped((now, consumer.group_code, tp, read, offset))
-        if unknown:
-            self._later(unknown, why)
+                leaderless.append(tp)
+            else:
+                consumer.cursors[tp].seek(offset)
+                self._note(tp, offset, why)
+        if leaderless:
+            self._later(leaderless, why)
         consumer.fetching.fetch()
+
+    def _note(self, tp: int, offset: int, why: str) -> None:
+        """Write down the jump, and what nobody in the group has read that lies behind it."""
+        consumer = self.consumer
+        policy = consumer.settings.auto_offset_reset
+        consumer.recorder.event("reset", consumer.process, group=consumer.group_code, tp=tp, a=offset,
+                                detail=f"{policy}: {why}")
+        read = consumer.cluster.read_up_to.get((consumer.group, tp), 0)
+        if offset > read:
+            consumer.recorder.skipped((consumer.process.clock.now, consumer.group_code, tp, read, offset))
