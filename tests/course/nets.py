@@ -22,11 +22,11 @@ def leftovers(book: Any) -> list[str]:
     return [cell.id for cell in code if cell.outputs or cell.execution_count is not None or cell.metadata]
 
 
-def nbval(notebook: Path, empty: Path, strict: bool) -> subprocess.CompletedProcess[str]:
-    """Run pytest's nbval on one notebook in a learner's place without guesses; strict compares every output."""
+def nbval(notebooks: list[Path], empty: Path, strict: bool) -> subprocess.CompletedProcess[str]:
+    """Run pytest's nbval on notebooks in a learner's place without guesses; strict compares every output."""
     how = ["--nbval", "--nbval-sanitize-with", str(SANITIZE)] if strict else ["--nbval-lax"]
     plain = ["-p", "no:cacheprovider", "-p", "no:nbmake", "-p", "no:xdist", "-c", os.devnull, "--rootdir", str(empty)]
     command = [sys.executable, "-m", "pytest", "-q", *plain, *how, "--nbval-current-env", "--nbval-cell-timeout=120"]
     environment = run_environment(empty) | ({} if strict else {"SIMLIB_COURSE_STRICT": ""})
-    return subprocess.run([*command, str(notebook)], env=environment, capture_output=True, text=True, encoding="utf-8",
-                          timeout=300)  # fmt: skip
+    whole = [*command, *map(str, notebooks)]
+    return subprocess.run(whole, env=environment, capture_output=True, encoding="utf-8", timeout=300)

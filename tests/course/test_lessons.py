@@ -50,14 +50,14 @@ def test_the_glossary_is_the_generated_one():
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_solutions_give_the_stored_outputs(number, tmp_path):
-    done = nbval(ROOT / "notebooks" / "solutions" / f"{lesson(number).stem}.ipynb", tmp_path, strict=True)
+    done = nbval([ROOT / "notebooks" / "solutions" / f"{lesson(number).stem}.ipynb"], tmp_path, strict=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_run_all_on_an_untouched_lesson_passes_in_a_minute(number, tmp_path):
     begun = time.perf_counter()
-    done = nbval(ROOT / "notebooks" / f"{lesson(number).stem}.ipynb", tmp_path, strict=False)
+    done = nbval([ROOT / "notebooks" / f"{lesson(number).stem}.ipynb"], tmp_path, strict=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert time.perf_counter() - begun < SECONDS_ALLOWED
 

@@ -35,18 +35,13 @@ def altered(page: Path, change) -> Path:
     return path
 
 
-def test_an_executed_page_passes(page, tmp_path):
-    done = nbval(page, tmp_path, strict=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
-
-
-def test_a_changed_digit_fails(page, tmp_path):
+def test_an_executed_page_passes_and_a_changed_digit_fails(page, tmp_path):
     def change(book):
         book.cells[1].outputs[0]["text"] = "43\n"
 
-    done = nbval(altered(page, change), tmp_path, strict=True)
-    assert done.returncode == 1 and "43" in done.stdout
+    done = nbval([page, altered(page, change)], tmp_path, strict=True)
+    assert done.returncode == 1 and "1 failed, 3 passed" in done.stdout, done.stdout + done.stderr
+    assert "..F." in done.stdout and "43" in done.stdout     # the altered page comes second
 
 
 def test_a_false_claim_fails():

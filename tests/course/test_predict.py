@@ -1,5 +1,6 @@
 """Guesses: what counts as one, what is kept, what `reveal` says."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -206,12 +207,16 @@ def test_a_disk_that_says_no_keeps_guesses_in_memory_and_says_it_once(learner: P
     assert said(capsys) == "You did not guess. The run says 1."
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_keeps_guesses_in_memory(learner: Path, capsys):
-    learner.mkdir(mode=0o500)
+@pytest.mark.parametrize("why", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_read_only_or_full_disk_keeps_guesses_in_memory(monkeypatch, capsys, why):
+    def refuse(*_args, **_kwargs):
+        raise OSError(why, os.strerror(why))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
     ask(answer=3)
     reveal("twice", 1)
-    assert "You said 3. The run says 1." in said(capsys)
+    out = said(capsys)
+    assert os.strerror(why) in out and "You said 3. The run says 1." in out
 
 
 def test_the_learners_folder_is_found_from_where_the_notebook_runs(tmp_path, monkeypatch):
