@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simlib.kafka.cluster import Cluster
-from simlib.kafka.partitioner import keyed_partition, random_partition
+from simlib.kafka.partitioner import StickyPartitioner, keyed_partition, random_partition
 from simlib.kafka.producer.client import Lanes, ProducerClient
 from simlib.scenario.draws import Stream
 from simlib.scenario.settings import ProducerSettings
@@ -30,6 +30,7 @@ class InputsProducer(Process):
         self.lanes = lanes
         self.draws = Stream(seed, self.name, "partition")
         self.number = 0
+        self.sticky: dict[str, StickyPartitioner] = {}
 
     def on_start(self, now: int) -> None:
         self.client = ProducerClient(self, self.name, self.client_name, self.settings, self.cluster, self.network,
@@ -63,20 +64,27 @@ class InputsProducer(Process):
 
     def _add(self, number: int, at: int, topic: str, row: Mapping[str, Any]) -> None:
         text, raw_key = encode_value(row["value"]), encode_key(row.get("key"))
-        tp = self.cluster.tp(topic, self._partition(number, topic, raw_key, row.get("partition")))
+        size = len(text.encode("utf-8")) + len(raw_key or b"")
+        tp = self.cluster.tp(topic, self._partition(number, topic, raw_key, row.get("partition"), size))
         code = -1 if row.get("key") is None else self.client.recorder.code("keys", row["key"])
         headers = row.get("headers")
         headers = list(headers.items()) if isinstance(headers, Mapping) else headers
-        size = len(text.encode("utf-8")) + len(raw_key or b"")
         self.client.sender(tp).lane.add(at, number, code, text, size, headers)
 
-    def _partition(self, number: int, topic: str, key: bytes | None, partition: int | None) -> int:
+    def _partition(self, number: int, topic: str, key: bytes | None, partition: int | None, size: int) -> int:
         count = len(self.cluster.partitions_of[topic])
         if partition is not None:
             return partition
         if key is not None:
             return keyed_partition(key, count)
-        return random_partition(range(count), self.draws.uniform(number))
+        if self.settings.partitioner != "sticky":
+            return random_partition(range(count), self.draws.uniform(number))
+        sticky = self.sticky.setdefault(topic, StickyPartitioner(self.settings.batch_size))
+        chosen = sticky.partition
+        if chosen is None:
+            chosen = sticky.choose(range(count), self.draws.uniform(number))
+        sticky.produced(size)
+        return chosen
 
 
 def _rows(inputs: Mapping[str, Any]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:

@@ -44,6 +44,7 @@ class LoadProducer(Process):
         self.blocks: Iterator[np.ndarray] | None = None
         self.number = 0
         self.plan = 0
+        self.producing = False
         self._rest = np.empty(0, np.int64)
         self._table: tuple[int, np.ndarray] = (0, np.empty(0, np.int64))
 
@@ -55,6 +56,8 @@ class LoadProducer(Process):
         self.sticky = StickyPartitioner(self.settings.batch_size)
         if self.blocks is None:
             self.blocks = arrival_blocks(self.producer, self.arrivals, self.until)
+        self.producing = False
+        self._produce(True)
         self.client.start(lambda: self._lay_out(self.plan))
 
     def on_kill(self, now: int) -> None:
@@ -70,6 +73,8 @@ class LoadProducer(Process):
     def shut_down(self, stopped: Any) -> None:
         """close(): no new records; what is buffered is sent first."""
         self._rest, self.blocks = np.empty(0, np.int64), iter(())
+        self.plan += 1
+        self._produce(False)
         now = self.clock.now
         for sender in self.client.senders.values():
             sender.lane.forget_after(now, sender.next)
@@ -92,7 +97,9 @@ class LoadProducer(Process):
         self._rest = np.empty(0, np.int64)
         self.blocks = arrival_blocks(producer, self.arrivals, self.until, now / SECOND, self.number)
         self.plan += 1
-        self._lay_out(self.plan)
+        if self.alive:
+            self._produce(True)
+            self._lay_out(self.plan)
 
     # -- laying out records
 
@@ -109,6 +116,18 @@ class LoadProducer(Process):
             self._fill(created[alive], np.arange(first, self.number)[alive])
         if len(self._rest):
             self.at(int(self._rest[0]) - 1, self._lay_out, plan)
+        else:
+            self.at(int(created[-1]) if len(created) else now, self._ran_dry, plan)
+
+    def _ran_dry(self, plan: int) -> None:
+        """The last record has been created: the run need not wait for this producer any more."""
+        if plan == self.plan:
+            self._produce(False)
+
+    def _produce(self, producing: bool) -> None:
+        """While more records are to come, the run is not quiet."""
+        self.busy(int(producing) - int(self.producing))
+        self.producing = producing
 
     def _created_before(self, horizon: int) -> np.ndarray:
         """Arrival times up to the horizon, at least one block entry beyond it kept for later."""

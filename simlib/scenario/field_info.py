@@ -78,7 +78,7 @@ def is_one_of(value: Any, choices: tuple) -> bool:
 def declared(label: str | FieldInfo, *, default: Any = ..., **about: Any) -> Any:
     """A dataclass field that carries its FieldInfo, ready-made or by its label and the rest."""
     info = FieldInfo(label, **about) if isinstance(label, str) else label
-    info = replace(info, optional=default is None)
+    info = replace(info, optional=info.optional or default is None)
     given: Mapping[str, Any] = {} if default is ... else {"default": default}
     return field(metadata={"info": info}, **given)
 

@@ -221,6 +221,7 @@ class Service(Plain):
         minimum=0,
         maximum=LONGEST,
         help="How long after an exception it is started again; None: never.",
+        optional=True,
     )
 
     @property

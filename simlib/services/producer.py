@@ -184,7 +184,8 @@ class ServiceProducer:
                 future.set_exception(error_for(error))
         room, self._room = self._room, []
         for waiting in room:
-            waiting.set_result(None)
+            if not waiting.done():
+                waiting.set_result(None)
 
 
 def _with_cause(headers: Any, cause: tuple[int, int]) -> Any:

@@ -21,6 +21,9 @@ RETRIABLE = frozenset({"NOT_LEADER_OR_FOLLOWER", "NOT_ENOUGH_REPLICAS", "NOT_ENO
                        "timed out", "disconnected", "connection refused", "connection attempt timed out"})
 CONNECTION = frozenset({"timed out", "disconnected", "connection refused", "connection attempt timed out"})
 
+FAR = 2**62
+"""Later than anything."""
+
 
 class Sender:
     """Sends the records of one lane."""
@@ -39,6 +42,7 @@ class Sender:
         self.delivery_timeout = millis(settings.delivery_timeout_ms)
         self.epoch = 0
         self.sequence = 0
+        self.acked = 0
         self.waiting_for_leader = False
         self.alarm = Alarm(client.process, self.pump)
         self.expiry = Alarm(client.process, self.expire)
@@ -76,10 +80,8 @@ class Sender:
         if start >= len(created):
             return None
         ready = created[start] + self.linger
-        count = self._fitting(start, max(now, ready))
-        if count is not None:
-            full = created[start + count - 1]
-            ready = full if full < ready else ready
+        count, full = self._fitting(start, max(now, ready))
+        ready = full if full < ready else ready
         if ready > now:
             self._look_again_at(ready)
             return None
@@ -99,19 +101,23 @@ class Sender:
         if deadline is None or time < deadline or not self.retries:
             self.alarm.set(time)
 
-    def _fitting(self, start: int, until: int) -> int | None:
-        """How many records from `start` fill a batch; None if those created up to `until` do not."""
-        lane = self.lane
+    def _fitting(self, start: int, until: int) -> tuple[int | None, int]:
+        """How many records from `start` fill a batch, and when: as one comes that fills it exactly, or has no room.
+
+        (None, FAR) if those created up to `until` do not fill it.
+        """
+        lane, limit = self.lane, self.client.settings.batch_size
         if self.most is not None:
-            return self.most if start + self.most <= len(lane.created) else None
-        size, limit = 0, self.client.settings.batch_size
+            last = start + self.most - (self.most * (lane.value_bytes or 0) >= limit)
+            return (self.most, lane.created[last]) if last < len(lane.created) else (None, FAR)
+        size = 0
         for i in range(start, len(lane.bytes)):
             if lane.created[i] > until:
-                return None
+                break
             size += lane.bytes[i]
-            if size > limit and i > start:
-                return i - start
-        return None
+            if size >= limit:
+                return max(1, i - start + (size == limit)), lane.created[i]
+        return None, FAR
 
     def _number(self, batch: Batch) -> None:
         batch.pid, batch.epoch, batch.sequence = self.client.pid, self.epoch, self.sequence
@@ -185,8 +191,8 @@ class Sender:
             return
         client.recorder.event("send_retry", client.process, tp=self.lane.tp, a=batch.start, b=batch.attempts,
                               detail=error)
-        if error == "OUT_OF_ORDER_SEQUENCE_NUMBER" and not self._must_wait_its_turn(batch):
-            self._after_a_gap()  # everything before it was answered: the broker has lost records, not we
+        if error == "OUT_OF_ORDER_SEQUENCE_NUMBER" and batch.epoch == self.epoch and batch.sequence == self.acked:
+            self._after_a_gap()  # it follows what was acknowledged last: the broker has lost records, not we
         batch.not_before = now + client.retry_backoff(batch.attempts)
         insort(self.retries, batch, key=_start)
         if error == "NOT_LEADER_OR_FOLLOWER" or error in CONNECTION:
@@ -208,6 +214,8 @@ class Sender:
     def _finish(self, batch: Batch, outcome: int, error: str, base: int, now: int) -> None:
         client = self.client
         client.process.busy(-1)
+        if outcome == ACKED and batch.epoch == self.epoch:
+            self.acked = max(self.acked, batch.sequence + batch.count)
         code = client.recorder.code("errors", error) if error else -1
         client.recorder.ack((now, self.lane.code, batch.start, batch.count, outcome, code, base))
         self._watch_the_oldest()
@@ -243,7 +251,7 @@ class Sender:
         """A numbered batch is gone: the rest gets numbers of a new epoch, or the broker would refuse it (KIP-360)."""
         if self.idempotent:
             self.epoch += 1
-            self.sequence = 0
+            self.sequence = self.acked = 0
             for batch in self.retries:
                 self._number(batch)
 
