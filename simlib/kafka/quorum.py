@@ -55,7 +55,7 @@ class Quorum:
         elif self.me.active:
             if now - self._last_contact >= FETCH_TIMEOUT:
                 self.me.resign()
-        elif now - self._last_contact >= FETCH_TIMEOUT + ELECTION_TIMEOUT and self._wins():
+        elif now - self._last_contact >= FETCH_TIMEOUT + ELECTION_TIMEOUT and self.wins():
             self.me.take_over()
         self.me.after(LOOK, self._look)
 
@@ -63,6 +63,6 @@ class Quorum:
         """The active one needs a majority, the others need the active one."""
         return self.is_majority(self.reachable()) if self.me.active else self.hears_from_active()
 
-    def _wins(self) -> bool:
+    def wins(self) -> bool:
         """Who still hears from an active controller gives no vote (KIP-996)."""
         return self.is_majority([one for one in self.reachable() if not one.quorum.hears_from_active()])

@@ -37,6 +37,7 @@ MOST_KEYS = 10_000_000
 
 def topology_problems(s: Scenario) -> Iterator[str]:
     yield from field_problems(s, "Scenario")
+    yield from controller_problems(s)
     yield from broker_problems(s)
     yield from name_problems(s)
     for topic in s.topics:
@@ -47,6 +48,13 @@ def topology_problems(s: Scenario) -> Iterator[str]:
         yield from group_problems(s, group)
     for service in s.services:
         yield from service_problems(service)
+
+
+def controller_problems(s: Scenario) -> Iterator[str]:
+    """Two can lose no more than one can, for a majority of two is two."""
+    if s.controllers in (2, 4):
+        yield (f"Scenario: controllers={s.controllers}: take 1, 3 or 5; a majority decides, so of {s.controllers} "
+               f"no more may fail than of {s.controllers - 1}")
 
 
 def broker_problems(s: Scenario) -> Iterator[str]:

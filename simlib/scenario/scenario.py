@@ -38,11 +38,11 @@ class Scenario(Plain):
         default=1,
         kind="whole",
         low=1,
-        high=1,
-        step=1,
+        high=5,
+        step=2,
         minimum=1,
-        maximum=1,
-        help="controller-0 elects leaders and keeps the in-sync replicas.",
+        maximum=5,
+        help="controller-0, ...: the active one elects leaders and keeps the in-sync replicas; an odd number.",
     )
     client: str = declared(
         "Client",

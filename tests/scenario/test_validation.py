@@ -131,8 +131,10 @@ def test_counts_are_whole_and_positive(count):
     assert f"partitions={count!r} must be" in only_problem(topics=[Topic("orders", partitions=count)])
 
 
-def test_one_controller_is_modelled():
-    assert only_problem(controllers=3) == "Scenario: controllers=3 must be a whole number, exactly 1"
+def test_controllers_are_odd_so_that_there_is_a_majority():
+    assert "controllers=4: take 1, 3 or 5" in only_problem(controllers=4)
+    assert only_problem(controllers=7) == "Scenario: controllers=7 must be a whole number, at least 1 and at most 5"
+    assert not list(problems(shop(controllers=3)))
 
 
 @pytest.mark.parametrize("field", ["duration", "latency", "seed"])
