@@ -8,7 +8,7 @@ import numpy as np
 
 from simlib.laws.verdict import Verdict, broken, count, holds
 from simlib.trace import Trace
-from simlib.trace.runs import combined, occurrence
+from simlib.trace.runs import combined, occurrence, same_codes
 from simlib.trace.trace_data import OUTCOMES
 from simlib.units import NEVER
 
@@ -50,7 +50,8 @@ def _of_messages(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
 def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
     """Of copies (indices into the unrolled appends) those that no truncation and no later leader can have removed."""
     messages, data = trace.messages, trace.data
-    tps, offset = messages.tp[messages.of("appends")][copies], messages.offsets("appends")[copies]
+    message, offset = messages.written
+    tps, offset = messages.tp[message][copies], offset[copies]
     since, epoch = messages.spread("appends", "time")[copies], messages.spread("appends", "epoch")[copies]
     explained, elected = np.zeros(len(copies), bool), data.column("events", "kind") == "elected"
     for tp in np.unique(tps):
@@ -67,7 +68,7 @@ def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
 def _of_the_log(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     messages = trace.messages
     tp, message, offset = (messages.spread("log_end", "tp"), messages.of("log_end"), messages.offsets("log_end"))
-    copies, written = _copy_codes((message, offset), _written(trace))
+    copies, written = same_codes((message, offset), messages.written)
     gone = _unexplained(trace, np.flatnonzero(~np.isin(written, copies)))
     yield "left the log without a truncation or a later leader", messages.of("appends")[gone]
     yield "in the log and never appended", message[~np.isin(copies, written)]
@@ -79,15 +80,11 @@ def _of_the_log(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _of_deliveries(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
-    handed, messages = trace.handed, trace.messages
-    copies, written = _copy_codes((handed.message, handed.offset), _written(trace))
-    known, first = np.unique(written, return_index=True)
-    position = np.minimum(np.searchsorted(known, copies), max(len(known) - 1, 0))
-    unknown = known[position] != copies if len(known) else np.ones(len(copies), bool)
-    yield "delivered and never appended", np.flatnonzero(unknown)
-    if not unknown.any():
-        appended = messages.spread("appends", "time")[first][position] if len(known) else handed.time
-        yield "delivered before it was appended", np.flatnonzero(handed.time < appended)
+    handed = trace.handed
+    delivered, written = same_codes((handed.message, handed.offset), trace.messages.written)
+    known = np.isin(delivered, written)
+    yield "delivered and never appended", np.flatnonzero(~known)
+    yield "delivered before it was appended", np.flatnonzero(known & (handed.append < 0))
     yield "delivered above the high watermark", np.flatnonzero(_above_watermark(trace))
 
 
@@ -101,14 +98,3 @@ def _above_watermark(trace: Trace) -> np.ndarray:
         at = np.searchsorted(data.column("watermarks", "time")[marks], handed.time[mine], side="right")
         result[mine] = handed.offset[mine] >= highest[at]
     return result
-
-
-def _written(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
-    """Message and offset of every copy that a leader appended."""
-    return trace.messages.of("appends"), trace.messages.offsets("appends")
-
-
-def _copy_codes(*copies: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
-    """One integer for each (message, offset), comparable between the given columns."""
-    width = 1 + max(int(offset.max(initial=0)) for _, offset in copies)
-    return [message * width + offset for message, offset in copies]

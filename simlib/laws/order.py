@@ -10,15 +10,16 @@ from simlib.trace.runs import combined, previous
 
 
 def order_per_partition(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """A group is handed the offsets of a partition in rising order, the first time it is handed each.
+    """A group is handed the copies in a partition in the order of its log, the first time it is handed each.
 
+    The order of a log is leader epoch, then offset: after a truncation an offset is used again, by another record.
     A repeat is not disorder: reading again from the last commit goes back and then forward.
     """
     law, handed = "order_per_partition", trace.handed
     first = np.flatnonzero(handed.previous_of_copy < 0)
     stream = combined(handed.group, handed.tp)[first]
-    late = _out_of_order(stream, handed.offset[first])
-    return _verdict(trace, law, first, late, "a lower offset of the partition first appears after a higher one")
+    late = _out_of_order(stream, _log_order(trace)[first])
+    return _verdict(trace, law, first, late, "an earlier record of the log first appears after a later one")
 
 
 def order_per_key(trace: Trace, calm: Trace | None = None) -> Verdict:
@@ -32,6 +33,12 @@ def order_per_key(trace: Trace, calm: Trace | None = None) -> Verdict:
     stream = combined(handed.group[first], messages.topic[message], messages.producer[message], key[message])
     late = _out_of_order(stream, number[message])
     return _verdict(trace, law, first, late, "an older record of the key first appears after a newer one")
+
+
+def _log_order(trace: Trace) -> np.ndarray:
+    """A number for each delivery that rises along the log of its partition."""
+    epochs = np.r_[trace.messages.spread("appends", "epoch"), 0][trace.handed.append]
+    return epochs * (int(trace.handed.offset.max(initial=0)) + 1) + trace.handed.offset
 
 
 def _out_of_order(stream: np.ndarray, number: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from simlib.trace.records import Messages
-from simlib.trace.runs import combined, occurrence, previous, unroll
+from simlib.trace.runs import combined, latest_before, occurrence, previous, same_codes, unroll
 from simlib.trace.trace_data import TraceData
 
 CAUSES = ("", "producer retry", "crash", "eviction", "reset", "rebalance", "seek", "unknown")
@@ -94,6 +94,13 @@ class Deliveries:
         return previous(combined(self.group, self.message, self.offset))
 
     @cached_property
+    def append(self) -> np.ndarray:
+        """For each delivery the append (row of the unrolled ranges) that wrote the copy, last before it; -1 if none."""
+        messages = self.messages
+        delivered, written = same_codes((self.message, self.offset), messages.written)
+        return latest_before(delivered, self.time, written, messages.spread("appends", "time"))
+
+    @cached_property
     def cause(self) -> np.ndarray:
         """Index into CAUSES for each delivery."""
         return cause_of_repeat(self)
@@ -104,7 +111,8 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
 
     1. producer retry: this copy was never delivered before; the message stands in the log more than once.
     2. crash: the member that had it last died since (crash, power loss, exception).
-    3. eviction: the member that had it last was evicted since (session or poll timeout).
+    3. eviction: the member that had it last was evicted since (session or poll timeout), or the one that has it now
+       is of an older generation: it was evicted and does not know yet (a zombie).
     4. reset: the member that has it now was sent back by its reset policy.
     5. rebalance: another member has it now, or the generation changed.
     6. seek: same member, same generation: its own code went back.
@@ -114,9 +122,10 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
     had, has = deliveries.member[before], deliveries.member[again]
     since, until = deliveries.time[before], deliveries.time[again]
     moved = (had != has) | (deliveries.generation[before] != deliveries.generation[again])
+    zombie = deliveries.generation[again] < deliveries.generation[before]
     restarted = (had == has) & (deliveries.incarnation[before] != deliveries.incarnation[again])
     conditions = [before < 0, _happened(deliveries.data, "crash", had, since, until) | restarted,
-                  _happened(deliveries.data, "eviction", had, since, until),
+                  _happened(deliveries.data, "eviction", had, since, until) | zombie,
                   _happened(deliveries.data, "reset", has, since, until), moved]
     causes = np.zeros(len(deliveries), np.int8)
     causes[again] = np.select(conditions, [CAUSES.index(c) for c in CAUSES[1:6]], default=CAUSES.index("seek"))

@@ -44,6 +44,11 @@ class Messages:
         return unroll(self.data.column(table, "base_offset"), self.data.column(table, "count"))
 
     @cached_property
+    def written(self) -> tuple[np.ndarray, np.ndarray]:
+        """Message and offset of every copy that a leader appended, in the order of the raw table."""
+        return self.of("appends"), self.offsets("appends")
+
+    @cached_property
     def lane(self) -> np.ndarray:
         return self.data.column("messages", "lane")
 

@@ -48,6 +48,23 @@ def combined(*columns: np.ndarray) -> np.ndarray:
     return code
 
 
+def same_codes(*pairs: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """One integer for each (a, b) with b >= 0, comparable between the given pairs of columns."""
+    width = 1 + max(int(second.max(initial=0)) for _, second in pairs)
+    return [first * width + second for first, second in pairs]
+
+
+def latest_before(codes: np.ndarray, times: np.ndarray, of: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """For each (code, time), the index in (`of`, `at`) of the latest entry with this code, not later; -1 if none."""
+    asks = np.arange(len(of) + len(codes)) >= len(of)
+    order = np.lexsort((asks, np.r_[at, times], np.r_[of, codes]))
+    latest = np.maximum.accumulate(np.where(asks[order], -1, np.arange(len(order))))
+    found = np.empty(len(order), np.int64)
+    found[order] = np.where(latest < 0, -1, order[latest])
+    found = found[len(of):]
+    return np.where((found >= 0) & (np.r_[of, -1][found] == codes), found, -1)
+
+
 def _group_starts(ordered: np.ndarray) -> np.ndarray:
     """For each row of a sorted column, the index where its group starts."""
     index = np.arange(len(ordered))

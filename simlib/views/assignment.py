@@ -10,6 +10,7 @@ from simlib.views import style
 from simlib.views.faults import mark_outages, told
 from simlib.views.picture import Picture
 from simlib.views.reading import (
+    DEATHS,
     actor_name,
     group_code,
     group_name,
@@ -79,7 +80,7 @@ def _events(trace: Trace, group: int) -> list[tuple[float, str, int, int]]:
 
 def _ownership(trace: Trace, tp: int, member: int, start: float, end: float) -> Ownership:
     name = actor_name(trace, member)
-    deaths = [one.start for one in outages(trace) if one.process == name and one.kind != "paused"
+    deaths = [one.start for one in outages(trace) if one.process == name and one.kind in DEATHS
               and start <= one.start < end]
     return Ownership(tp, name, max(start, 0.0), end, deaths[0] if deaths else None)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from simlib.trace import Trace
 from simlib.views import style
 from simlib.views.reading import Outage, listing, outages, run_end
 
-WORDS = {"crashed": "crashed", "power_lost": "lost power", "shutdown": "was shut down", "exception": "ended by an "
-         "exception", "paused": "stood still"}
+WORDS = {"crashed": "crashed", "power_lost": "lost power", "shutdown": "was shut down",
+         "exception": "ended by an exception", "paused": "stood still", "link_cut": "was cut off from",
+         "link_slow": "had a slow link to"}
+LOST = {"request_lost": "request", "reply_lost": "reply"}
 MOST_NAMED = 6
 CLOSE = 0.09
 """Labels nearer than this part of the width share one text."""
@@ -42,18 +47,32 @@ def _labels(found: list[Outage], until: float) -> list[tuple[float, str]]:
 
 
 def _names(cluster: list[Outage]) -> str:
-    names = list(dict.fromkeys(one.process for one in cluster))
+    names = list(dict.fromkeys(one.label for one in cluster))
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def told(trace: Trace) -> str:
-    """Who went down and when, in a sentence; empty if nobody did."""
+    """Who went down and when, and what was lost on its way; empty if nothing was."""
     found = outages(trace)
     if len(found) > 3:
-        return f"Processes went down {len(found)} times, first {found[0].process} at {found[0].start:.4g} s."
-    return f"{listing(_sentence(one) for one in found)}." if found else ""
+        first = f"{len(found)} faults, the first: {_sentence(found[0])}."
+    else:
+        first = f"{listing(_sentence(one) for one in found)}." if found else ""
+    return " ".join(part for part in (first, *_lost_on_the_way(trace)) if part)
 
 
 def _sentence(one: Outage) -> str:
-    back = f" (back at {one.end:.4g} s)" if one.returned else ""
-    return f"{one.process} {WORDS[one.kind]} at {one.start:.4g} s{back}"
+    until = f" until {one.end:.4g} s" if one.other else f" (back at {one.end:.4g} s)"
+    other = f" {one.other}" if one.other else ""
+    return f"{one.process} {WORDS[one.kind]}{other} at {one.start:.4g} s{until if one.returned else ''}"
+
+
+def _lost_on_the_way(trace: Trace) -> Iterator[str]:
+    """One sentence each for lost requests and lost replies."""
+    kinds, details = trace.data.column("events", "kind"), trace.data.column("events", "detail")
+    times = trace.data.column("events", "time")
+    for kind, word in LOST.items():
+        rows = np.flatnonzero(kinds == kind)
+        if len(rows):
+            what = f"the {word} of {details[rows[0]]} was lost at {times[rows[0]] / 1e9:.4g} s"
+            yield f"{what[0].upper()}{what[1:]}." if len(rows) == 1 else f"{len(rows)} {word}s were lost; first {what}."

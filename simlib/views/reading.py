@@ -9,19 +9,27 @@ import numpy as np
 
 from simlib.trace import Trace
 
-DEATHS = ("crashed", "power_lost", "shutdown", "exception", "paused")
-RETURNS = ("restarted", "started", "resumed")
+DEATHS = ("crashed", "power_lost", "shutdown", "exception")
+ENDS = (*DEATHS, "paused", "link_cut", "link_slow")
+RETURNS = ("restarted", "started", "resumed", "link_healed")
 
 
 @dataclass(frozen=True)
 class Outage:
-    """A process that was down (or stood still) from `start` to `end` (s); `end` is the run's end if it stayed."""
+    """A process that was down, stood still or could not be reached from `start` to `end` (s), at most the run's end."""
 
     process: str
     kind: str
     start: float
     end: float
     returned: bool
+    other: str = ""
+    """The other end, where it is a link."""
+
+    @property
+    def label(self) -> str:
+        """What is written beside its line."""
+        return f"{self.process} \u2013 {self.other}" if self.other else self.process
 
 
 def run_end(trace: Trace) -> float:
@@ -61,29 +69,25 @@ def partition_name(trace: Trace, tp: int) -> str:
 
 
 def outages(trace: Trace) -> list[Outage]:
-    """Every crash, shutdown and pause from time 0 on, in order, with the end of each."""
-    return [one for one in _outages(trace) if one.end > 0]
+    """Every crash, shutdown, pause and bad link from time 0 on, in order, with the end of each."""
+    down: dict[tuple[str, str], tuple[str, float]] = {}
+    found = []
+    for time, kind, process, other in _turns(trace):
+        if kind in ENDS and (process, other) not in down:
+            down[process, other] = (kind, time)
+        elif kind in RETURNS and (process, other) in down:
+            was, since = down.pop((process, other))
+            found.append(Outage(process, was, since, time, True, other))
+    found += [Outage(process, was, since, run_end(trace), False, other)
+              for (process, other), (was, since) in down.items()]
+    return sorted((one for one in found if one.end > 0), key=lambda one: (one.start, one.process, one.other))
 
 
-def _outages(trace: Trace) -> list[Outage]:
-    down: dict[int, tuple[str, float]] = {}
-    result = []
-    for time, kind, actor in _lives(trace):
-        if kind in DEATHS and actor not in down:
-            down[actor] = (kind, time)
-        elif kind in RETURNS and actor in down:
-            was, since = down.pop(actor)
-            result.append(Outage(actor_name(trace, actor), was, since, time, True))
-    result += [Outage(actor_name(trace, actor), was, since, run_end(trace), False)
-               for actor, (was, since) in down.items()]
-    return sorted(result, key=lambda one: (one.start, one.process))
-
-
-def _lives(trace: Trace) -> list[tuple[float, str, int]]:
-    """(time in s, kind, actor) of the events that end or begin a life."""
-    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor")]
-    return [(time / 1e9, kind, actor) for time, kind, actor in zip(*columns, strict=True)
-            if kind in DEATHS or kind in RETURNS]
+def _turns(trace: Trace) -> list[tuple[float, str, str, str]]:
+    """(time in s, kind, process, other end of a link) of the events that begin or end an outage."""
+    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor", "detail")]
+    return [(time / 1e9, kind, actor_name(trace, actor), detail if kind.startswith("link_") else "")
+            for time, kind, actor, detail in zip(*columns, strict=True) if kind in ENDS or kind in RETURNS]
 
 
 def pixel_columns(time: np.ndarray, until: float, width: int) -> np.ndarray:

@@ -71,9 +71,10 @@ def _slowest(trace: Trace) -> np.ndarray:
 
 
 def _neighbours(trace: Trace, message: int, number: int) -> np.ndarray:
-    """The message and those around it in its partition, by offset."""
+    """The message and those around it in its partition, in order of creation."""
     messages = trace.messages
-    same = messages.order[(messages.tp == messages.tp[message])[messages.order]]
+    same = np.flatnonzero(messages.tp == messages.tp[message])
+    same = same[np.argsort(messages.created[same], kind="stable")]
     at = int(np.flatnonzero(same == message)[0])
     start = max(min(at - number // 2, len(same) - number), 0)
     return same[start:start + number]

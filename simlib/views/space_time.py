@@ -14,7 +14,8 @@ ROW_INCHES, LEFT_INCHES = 0.27, 1.0
 LONG = 1.0
 """s; a pause at least this long, and much longer than usual, is drawn as a break"""
 MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "effect": "*", "committed": "D",
-           "crashed": "X", "restarted": "^", "evicted": "v", "elected": "^"}
+           "crashed": "X", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
+LEFT_SIDE = ("created", "acked", "lost", "retried")
 LETTER_INCHES = 0.078
 
 
@@ -132,7 +133,7 @@ def _ink(name: str) -> str:
 
 
 def _colour(step: Step) -> str:
-    if step.kind == "crashed":
+    if step.kind in ("crashed", "lost"):
         return style.CRASH
     return style.REPEAT if step.again else _ink(step.process)
 
@@ -140,11 +141,11 @@ def _colour(step: Step) -> str:
 def _mark(axes: Any, step: Step, x: int, row: float) -> None:
     colour, big = _colour(step), step.kind in ("crashed", "effect")
     axes.plot([x], [row], marker=MARKERS[step.kind], color=colour, markersize=9 if big else 5.5, linestyle="none",
-              markeredgewidth=0, zorder=4)
+              markeredgewidth=1.5 if step.kind == "lost" else 0, zorder=4)
     text = "" if step.kind == "effect" else _text(step)
-    left = step.kind in ("created", "acked")
+    left = step.kind in LEFT_SIDE and not step.process.startswith("broker-")
     axes.text(x + (-0.05 if left else 0.05), row, text, size=style.SMALL_SIZE, ha="right" if left else "left",
-              va="center", color=colour if step.again or step.kind == "crashed" else style.INK, zorder=5,
+              va="center", color=colour if step.again or colour == style.CRASH else style.INK, zorder=5,
               bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.85} if text else None)
 
 

@@ -13,12 +13,17 @@ from simlib.units import NEVER
 from simlib.views.reading import actor_name, partition_name
 
 WORLD = "the world"
-ORDER = ("restarted", "elected", "created", "appended", "acked", "delivered", "effect", "committed", "done", "evicted",
-         "crashed")
+ORDER = ("restarted", "elected", "created", "lost", "retried", "appended", "acked", "delivered", "effect", "committed",
+         "done", "evicted", "crashed")
 """How steps at one instant follow each other."""
 
 CONTROL = {"crashed": "crashed", "power_lost": "crashed", "exception": "crashed", "shutdown": "crashed",
-           "restarted": "restarted", "evicted": "evicted", "elected": "elected"}
+           "restarted": "restarted", "evicted": "evicted", "elected": "elected", "request_lost": "lost",
+           "reply_lost": "lost", "send_retry": "retried"}
+WORDS = {"power_lost": "power lost", "request_lost": "request lost", "reply_lost": "reply lost",
+         "send_retry": "sends again"}
+MOST_RETRIES = 3
+"""More of them would hide what matters."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,11 @@ def _control(trace: Trace, own: list[Step], window: tuple[float, float]) -> list
         return []
     involved, low, high = {step.process for step in own}, min(s.time for s in own), max(s.time for s in own)
     high = int(window[1] * 1e9) if window[1] < trace.ended_at else high
-    rows = zip(*(trace.data.column("events", name).tolist() for name in ("time", "kind", "actor")), strict=True)
-    found = [Step(time, CONTROL[kind], actor_name(trace, actor), kind.replace("_", " ")) for time, kind, actor in rows
-             if kind in CONTROL and low <= time <= high and actor >= 0]
-    return [step for step in dict.fromkeys(found) if step.process in involved]
+    tps = {int(tp) for step in own for tp in trace.messages.tp[list(step.of)]}
+    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor", "tp")]
+    found = [Step(time, CONTROL[kind], actor_name(trace, actor), WORDS.get(kind, kind))
+             for time, kind, actor, tp in zip(*columns, strict=True)
+             if kind in CONTROL and low <= time <= high and actor >= 0 and (tp < 0 or tp in tps)]
+    retries = [step for step in found if step.kind == "retried"]
+    hidden = set(retries[MOST_RETRIES - 1:-1])
+    return [step for step in dict.fromkeys(found) if step.process in involved and step not in hidden]

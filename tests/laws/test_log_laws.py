@@ -136,6 +136,21 @@ def test_reading_again_from_the_last_commit_is_not_disorder():
     assert laws.order_per_partition(build.trace())
 
 
+def test_an_offset_used_again_after_a_truncation_is_not_disorder():
+    build = Builder(orders=1)
+    for number in range(2):
+        build.create(at=0.0)
+        build.append(f"shop:{number}", number, 0.1, keep=number == 0)
+    build.deliver("shop:0", 0, 1.0)
+    build.deliver("shop:1", 1, 1.1)
+    build.truncate(0, 2.0)
+    build.create(at=3.0)
+    build.append("shop:2", 0, 3.1)
+    build.rows["appends"][-1]["epoch"] = 1
+    build.deliver("shop:2", 0, 4.0)
+    assert laws.order_per_partition(build.trace())
+
+
 def test_a_key_that_moved_to_another_partition_breaks_the_order_of_the_key_only():
     build = Builder(orders=2)
     build.write(partition=0, at=0.0, offset=0, key="anna")

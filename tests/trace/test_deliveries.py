@@ -82,6 +82,21 @@ def test_evicted_without_dying():
     assert cause(build) == "eviction"
 
 
+def test_a_zombie_that_goes_on_repeats_because_it_was_evicted():
+    build, message = one_record()
+    build.deliver(message, 0, 50.0, member="billing-1", generation=2)
+    build.event("evicted", 40.0, "billing-0", "billing")
+    build.deliver(message, 0, 60.0, generation=1)
+    assert list(build.trace().duplicates.cause_of_repeat) == ["eviction", "eviction"]
+
+
+def test_the_copy_delivered_is_the_one_appended_last_before_it():
+    build, message = one_record()
+    build.append(message, 0, 2.0)
+    build.deliver(message, 0, 3.0)
+    assert build.trace().handed.append.tolist() == [0, 1]
+
+
 def test_sent_back_by_the_reset_policy():
     build, message = one_record()
     build.event("reset", 4.0, "billing-0", "billing", 0, a=0, detail="earliest")

@@ -103,6 +103,31 @@ def test_outages_pair_a_death_with_its_return(story):
     assert (one.process, one.kind, one.start, one.end, one.returned) == ("billing-1", "crashed", CRASH, BACK, True)
 
 
+def test_links_and_lost_replies_are_told():
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 1.0, 1.1)
+    build.event("link_cut", 2.0, "broker-0", detail="broker-1")
+    build.event("link_slow", 3.0, "shop", detail="broker-0")
+    build.event("link_healed", 5.0, "broker-0", detail="broker-1")
+    build.event("reply_lost", 6.0, "shop", detail="produce to broker-0")
+    trace = build.trace()
+    assert [(one.label, one.start, one.end) for one in outages(trace)] == [
+        ("broker-0 \u2013 broker-1", 2.0, 5.0), ("shop \u2013 broker-0", 3.0, 90.0)]
+    said = trace.plot.lag().description
+    assert "broker-0 was cut off from broker-1 at 2 s until 5 s and shop had a slow link to broker-0 at 3 s." in said
+    assert "The reply of produce to broker-0 was lost at 6 s." in said
+
+
+def test_many_retries_are_shown_by_the_first_two_and_the_last():
+    build = Builder(orders=1)
+    build.create(at=0.0)
+    for number in range(50):
+        build.event("send_retry", 0.1 + number / 10, "shop", partition=0)
+    build.append("shop:0", 0, 6.0)
+    steps = steps_of(build.trace(), np.array([0]), (-np.inf, np.inf))
+    assert [step.time / 1e9 for step in steps if step.kind == "retried"] == [0.1, 0.2, 5.0]
+
+
 def test_thinning_keeps_every_peak():
     time = np.linspace(0, 10, 100_000)
     value = np.zeros(len(time))
@@ -143,9 +168,9 @@ def test_work_on_a_batch_ends_with_its_last_record_or_with_the_member():
     handed = next(step for step in steps if step.kind == "delivered")
     rows = {step.place: step.time / 1e9 for step in steps}
     assert _end_of_work(handed, steps, rows) == 2.0
-    undone = [step for step in steps if step.kind != "done"]
-    assert _end_of_work(handed, [*undone, Step(3 * 10**9, "crashed", "billing-0")],
-                        {**rows, (3 * 10**9, 10, "billing-0", ""): 3.0}) == 3.0
+    death = Step(3 * 10**9, "crashed", "billing-0")
+    undone = [*(step for step in steps if step.kind != "done"), death]
+    assert _end_of_work(handed, undone, {**rows, death.place: 3.0}) == 3.0
 
 
 def test_a_mark_at_the_left_edge_leaves_none_at_the_right():
