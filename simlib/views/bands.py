@@ -70,10 +70,12 @@ class Bands:
         top = row * self.row_pixels + SPACE // 2 + lane * LANE
         axes.fill_between([start, end], top + 0.5, top + LANE - 0.5, facecolor="none", edgecolor=style.SOFT,
                           hatch="////", linewidth=0, alpha=0.55, zorder=2)
-        if (end - start) / self.until > 0.07:
-            axes.text((start + end) / 2, top + LANE / 2, f"waiting {end - start:.3g} s", size=style.SMALL_SIZE,
-                      color=style.INK, ha="center", va="center", zorder=4,
-                      bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.2})
+        room = (end - start) / self.until * self.width / style.DPI
+        words = (f"waiting {end - start:.3g} s", f"{end - start:.3g} s")
+        text = next((one for one in words if len(one) * style.LETTER_INCHES + 0.1 < room), "")
+        if text:
+            axes.text((start + end) / 2, top + LANE / 2, text, size=style.SMALL_SIZE, color=style.INK, ha="center",
+                      va="center", zorder=4, bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.2})
 
     def _lanes_of(self, row: int, lanes: slice) -> np.ndarray:
         top = row * self.row_pixels + SPACE // 2

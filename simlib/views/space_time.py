@@ -16,7 +16,6 @@ LONG = 1.0
 MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "effect": "*", "committed": "D",
            "crashed": "X", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
 LEFT_SIDE = ("created", "acked", "lost", "retried")
-LETTER_INCHES = 0.078
 
 
 def draw(page: Sheet, steps: list[Step]) -> None:
@@ -76,7 +75,7 @@ def _rows(steps: list[Step]) -> tuple[dict[tuple, float], list[tuple[float, floa
 
 def _frame(axes: Any, columns: dict[str, int], steps: list[Step], last: float) -> None:
     width = style.WIDTH - LEFT_INCHES - RIGHT
-    label = min(LETTER_INCHES * max((len(_text(step)) for step in steps), default=0) + 0.15, width / 3)
+    label = min(style.LETTER_INCHES * max((len(_text(step)) for step in steps), default=0) + 0.15, width / 3)
     between = max(len(columns) - 0.5, 0.5)
     axes.set_xlim(-0.5, len(columns) - 1 + label * between / (width - label))  # the last column's labels must fit
     axes.set_ylim(last + 1, -0.2)
@@ -166,7 +165,10 @@ def _arrows(axes: Any, step: Step, steps: list[Step], columns: dict[str, int], r
 
 
 def _sources(step: Step, steps: list[Step]) -> list[Step]:
-    """The steps an arrow to this one starts from: created before appended, appended before acked or delivered."""
+    """The steps an arrow to this one starts from: created (or sent again), then appended, then acked or delivered."""
+    if step.kind == "appended" and any(one.kind == "appended" and one.of & step.of for one in steps
+                                       if one.place < step.place):
+        return [one for one in steps if one.kind == "retried" and one.place < step.place][-1:]
     before = {"appended": "created", "acked": "appended", "delivered": "appended"}.get(step.kind)
     found = [one for one in steps if one.kind == before and one.of & step.of and one.place < step.place]
     return found[-1:] if step.kind in ("acked", "delivered") else found

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simlib.trace import Trace
+from simlib.trace.deliveries import CAUSES
 from simlib.trace.effects import effect_occurrence
 from simlib.trace.events import effect_messages
 from simlib.units import NEVER
 from simlib.views.reading import actor_name, partition_name
 
 WORLD = "the world"
-ORDER = ("restarted", "elected", "created", "lost", "retried", "appended", "acked", "delivered", "effect", "committed",
+ORDER = ("restarted", "elected", "created", "retried", "appended", "lost", "acked", "delivered", "effect", "committed",
          "done", "evicted", "crashed")
 """How steps at one instant follow each other."""
 
@@ -107,6 +108,8 @@ def _delivered(trace: Trace, chosen: np.ndarray) -> list[Step]:
         member, of = actor_name(trace, int(handed.member[i])), frozenset([int(handed.message[i])])
         again = bool(handed.attempt[i] > 1)
         label = _offset(trace, chosen, int(handed.tp[i]), int(handed.offset[i]))
+        if CAUSES[handed.cause[i]] == "producer retry":  # another offset: say which record comes again
+            label = f"{label} = {message_name(trace, int(handed.message[i]))}"
         steps.append(Step(int(handed.time[i]), "delivered", member, label, again, of))
         if handed.done[i] != NEVER:
             steps.append(Step(int(handed.done[i]), "done", member, "", False, of))

@@ -30,6 +30,8 @@ SHOWN_WIDTH = 900
 TITLE_SIZE = 12
 TEXT_SIZE = 9.5
 SMALL_SIZE = 8.5
+LETTER_INCHES = 0.078
+"""About the width of a letter of SMALL_SIZE."""
 
 
 def member_colour(name: str) -> str:

@@ -30,7 +30,7 @@ class Gap:
 
 
 def timeline(trace: Trace, group: str | None = None) -> Picture:
-    """One band a partition: records written above, handed over below (coloured by member, repeats in purple)."""
+    """One band a partition: written above (black: lost later), handed over below (by member, repeats in purple)."""
     code = group_code(trace, group)
     tps = partitions_of(trace, code)
     gaps = [gap for tp in tps for gap in find_gaps(trace, code, tp)]
@@ -67,8 +67,9 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], gaps: list[Gap]
     mine, again = handed.group == group, handed.attempt > 1
     members = np.unique(handed.member[mine]).tolist()
     for row, tp in enumerate(tps):
-        written = messages.appended[(messages.tp == tp) & (messages.appended != NEVER)] / 1e9
-        bands.paint(row, 0, written, style.WRITTEN_BAND)
+        written = (messages.tp == tp) & (messages.appended != NEVER)
+        bands.paint(row, 0, messages.appended[written & ~messages.is_lost] / 1e9, style.WRITTEN_BAND)
+        bands.paint(row, 0, messages.appended[written & messages.is_lost] / 1e9, style.INK)
         for member in members:
             bands.paint(row, 1, handed.time[mine & (handed.tp == tp) & (handed.member == member) & ~again] / 1e9,
                         style.member_colour(actor_name(trace, member)))
@@ -78,7 +79,15 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], gaps: list[Gap]
     mark_outages(axes, trace)
     names = [actor_name(trace, member) for member in members]
     keys = [("written", style.WRITTEN_BAND), *((name, style.member_colour(name)) for name in names[:5])]
-    page.legend(bands.keys([*keys, ("again", style.REPEAT)] if (mine & again).any() else keys))
+    keys += [("again", style.REPEAT)] if (mine & again).any() else []
+    keys += [("lost", style.INK)] if _discarded(trace, tps) else []
+    page.legend(bands.keys(keys))
+
+
+def _discarded(trace: Trace, tps: list[int]) -> int:
+    """How many records of these partitions stood in a log and do no more."""
+    messages = trace.messages
+    return int((messages.is_lost & (messages.appended != NEVER) & np.isin(messages.tp, tps)).sum())
 
 
 def _description(trace: Trace, group: int, tps: list[int], gaps: list[Gap]) -> str:
@@ -87,6 +96,8 @@ def _description(trace: Trace, group: int, tps: list[int], gaps: list[Gap]) -> s
     repeated = len(np.unique(handed.message[mine & (handed.attempt > 1)]))
     again = f"{repeated:,} of them more than once" if repeated else "none of them twice"
     text = [f"{name} was handed {plural(int((mine & (handed.attempt == 1)).sum()), 'record')}, {again}."]
+    if _discarded(trace, tps):
+        text.append(f"{plural(_discarded(trace, tps), 'record')} that had been written left the log.")
     if gaps:
         longest = max(gaps, key=lambda gap: gap.end - gap.start)
         text.append(f"The longest wait: {partition_name(trace, longest.tp)} stood still for "

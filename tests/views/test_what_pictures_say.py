@@ -9,7 +9,7 @@ from simlib.views.assignment import Ownership, ownerships
 from simlib.views.bands import Bands
 from simlib.views.reading import outages, thinned
 from simlib.views.sheet import sheet
-from simlib.views.space_time import _end_of_work
+from simlib.views.space_time import _end_of_work, _sources
 from simlib.views.steps import Step, steps_of
 from simlib.views.timeline import Gap, find_gaps
 
@@ -213,6 +213,31 @@ def test_sequence_shows_the_record_that_a_fault_delayed_most():
 def test_timeline_counts_the_records_that_came_more_than_once(story):
     repeated = story.duplicates.message.nunique()
     assert f"{repeated} of them more than once." in story.plot.timeline().description
+
+
+def test_a_retry_that_wrote_twice_is_told_by_the_record_and_drawn_from_the_second_sending():
+    build = Builder(orders=1)
+    order = build.create(at=0.0)
+    build.append(order, 0, 0.1)
+    build.event("reply_lost", 0.1, "shop", detail="produce to broker-0")
+    build.event("send_retry", 2.0, "shop", partition=0)
+    build.append(order, 1, 2.1)
+    build.deliver(order, 0, 0.2, 0.3)
+    build.deliver(order, 1, 2.2, 2.3)
+    steps = steps_of(build.trace(), np.array([0]), (-np.inf, np.inf))
+    assert [step.kind for step in steps[:3]] == ["created", "appended", "lost"]
+    assert [step.label for step in steps if step.again] == ["offset 1 = shop:0"]
+    second = [step for step in steps if step.kind == "appended"][1]
+    assert [step.kind for step in _sources(second, steps)] == ["retried"]
+
+
+def test_timeline_tells_what_left_the_log():
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 1.0, 1.1)
+    build.create(at=2.0)
+    build.append("shop:1", 1, 2.1, keep=False)
+    build.ack("shop:1", 2.2)
+    assert "1 record that had been written left the log." in build.trace().plot.timeline().description
 
 
 def test_a_window_shows_at_most_so_many_records_and_says_what_it_left_out(story):
