@@ -28,8 +28,8 @@ PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbe
 class Exchange:
     """One request and its reply."""
 
-    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "network", "on_error", "on_reply", "payload", "sent",
-                 "server_life", "source", "target")
+    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "lost", "network", "on_error", "on_reply", "payload",
+                 "sent", "server_life", "source", "target")
 
     def __init__(self, network: Network, source: Process, target: Process, kind: str, payload: Any,
                  on_reply: Callable[[Any], None], on_error: Callable[[str], None], deadline: int) -> None:
@@ -44,6 +44,7 @@ class Exchange:
         self.sent = network.clock.now
         self.done = False
         self.abandoned = False
+        self.lost = False
         self.life = source.incarnation
         self.server_life = target.incarnation
 
@@ -173,10 +174,11 @@ class Network:
                     self.stall(exchange, source.give_up_after)
 
     def unstall(self, target: Process, source: Process | None = None) -> None:
-        """`target` answers again: what is still waiting waits without a limit, as before."""
+        """`target` answers again: what is still parked there waits without a limit, as before."""
         for requester in sorted(self._open, key=lambda one: one.rank):
             for exchange in self._open[requester]:
-                if exchange.target is target and exchange.kind in PARKED_KINDS and source in (None, requester):
+                parked = exchange.target is target and exchange.kind in PARKED_KINDS and not exchange.lost
+                if parked and source in (None, requester):
                     exchange.deadline = NEVER
 
     # -- time-outs: one agenda entry for each process and length
@@ -276,6 +278,7 @@ class Network:
     def _lost(self, what: str, exchange: Exchange) -> bool:
         lost = any([loss.takes(what, exchange) for loss in self.losses])
         if lost:
+            exchange.lost = True
             self.recorder.event(f"{what}_lost", exchange.source, detail=f"{exchange.kind} to {exchange.target.name}")
             self.stall(exchange, exchange.source.give_up_after)
         return lost

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 STICKY = frozenset({"sticky", "cooperative-sticky"})
 FENCED = frozenset({"UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"})
+JOIN_LAPSE = 5 * SECOND
+"""A join may wait for the slowest member's max_poll_interval_ms, and this much longer."""
+
 TRY_AGAIN = NOT_HERE | {"REBALANCE_IN_PROGRESS"}
 
 
@@ -30,8 +33,6 @@ class Rebalance:
         self.abandoned = False
         self.commits = False
         self._assignment: tuple[int, ...] | None = None
-        patience = millis(self.consumer.settings.max_poll_interval_ms)
-        self._timeout = max(self.consumer.request_timeout, patience + 5 * SECOND)
 
     def begin(self) -> None:
         """Before joining, commit what has been handed over if auto-commit is on (K96)."""
@@ -63,9 +64,11 @@ class Rebalance:
         membership.heartbeats.stop()
         membership.has_to_join = False
         settings = consumer.settings
-        self._ask("join", JoinGroup(consumer.group, membership.member_id, settings.session_timeout_ms,
-                                    settings.max_poll_interval_ms, self._protocols(), consumer.process.name,
-                                    settings.group_instance_id), self._joined)
+        request = JoinGroup(consumer.group, membership.member_id, settings.session_timeout_ms,
+                            settings.max_poll_interval_ms, self._protocols(), consumer.process.name,
+                            settings.group_instance_id)
+        others = millis(settings.max_poll_interval_ms)
+        self._ask("join", request, self._joined, max(consumer.request_timeout, others + JOIN_LAPSE))
 
     def _protocols(self) -> tuple[Protocol, ...]:
         """What this member can use, best first; sticky assignors also hear what it has, or had before it gave it up."""
@@ -108,8 +111,9 @@ class Rebalance:
     def _sync(self, assignments: dict[str, Any] | None) -> None:
         consumer, membership = self.consumer, self.membership
         membership.heartbeats.start()
-        self._ask("sync", SyncGroup(consumer.group, membership.generation, membership.member_id,
-                                    consumer.settings.group_instance_id, assignments), self._synced)
+        request = SyncGroup(consumer.group, membership.generation, membership.member_id,
+                            consumer.settings.group_instance_id, assignments)
+        self._ask("sync", request, self._synced, consumer.request_timeout)
 
     def _synced(self, answer: SyncGroupResponse) -> None:
         if answer.error is not None:
@@ -142,7 +146,7 @@ class Rebalance:
 
     # -- asking the coordinator
 
-    def _ask(self, kind: str, request: Any, answered: Callable[[Any], None]) -> None:
+    def _ask(self, kind: str, request: Any, answered: Callable[[Any], None], timeout: int) -> None:
         consumer = self.consumer
         coordinator = self.membership.coordinator()
         if coordinator is None:
@@ -154,7 +158,7 @@ class Rebalance:
             self._join_later()
 
         consumer.network.request(consumer.process, coordinator, kind, request, self._unless_abandoned(answered),
-                                 self._unless_abandoned(lost), self._timeout)
+                                 self._unless_abandoned(lost), timeout)
 
     def _refused(self, error: str) -> None:
         if error in TRY_AGAIN:
