@@ -15,10 +15,12 @@ KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator'
     && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
 NEXT_IS_ACTIVE = """wanted => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')]
     .findIndex(cell => cell.classList.contains('jp-mod-active')) === wanted"""
-ERROR = "[data-mime-type='application/vnd.jupyter.error']"
+# JupyterLab marks errors and what was printed to stderr alike; an untouched lesson has neither.
+ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
 # After an error the remaining cells never run. Cells out of sight have no innerText, but textContent.
 ALL_HAVE_RUN = f"""wanted => document.querySelector("{ERROR}") !== null
-    || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')].filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
+    || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')]
+        .filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
 SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
 # The widget's whole output: its pictures, and its text without the slider's own readout.
 SHOWN = """slider => {
