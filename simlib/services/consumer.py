@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,17 +38,21 @@ class ConsumerRecord:
 class ServiceConsumer:
     """`app.consumer()`: iterate over it, or use `getone` and `getmany`."""
 
-    def __init__(self, app: App, process: ServiceProcess, topics: tuple[str, ...], group_id: str, settings: Any) -> None:
+    def __init__(self, app: App, process: ServiceProcess, topics: tuple[str, ...], group_id: str,
+                 settings: Any) -> None:
         self._app = app
         self._process = process
         self._in_hand: deque[Run] = deque()
         self._records_in_hand: list[int] = []
-        self._waiting: asyncio.Future[list[Run]] | None = None
+        self._polling = asyncio.Lock()
+        self._waiting = app.future()
+        self._waiting.cancel()  # nobody waits yet
         self._error: str | None = None
         self._closed = False
         self._ready = app.future()
         self._one_by_one = process.world.scenario.client == "kafka-python"
-        self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network, self._failed)
+        self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network,
+                                      self._failed)
         self._client.on_revoked = self._revoked
         self._client.metadata.refresh(lambda: self._ready.set_result(None))
         process.world.consumes(process, settings, group_id, topics)
@@ -75,49 +80,55 @@ class ServiceConsumer:
     async def _next(self) -> ConsumerRecord:
         self._finish_records_in_hand()
         while not self._in_hand:
-            runs = await self._poll(None, not self._one_by_one)
-            self._in_hand.extend(runs)
+            await self._poll(None, not self._one_by_one)
         run = self._in_hand.popleft()
         if run.count > 1:
             self._in_hand.appendleft(Run(run.tp, run.lane, run.start + 1, run.count - 1, run.offset + 1))
-        if self._one_by_one:
-            self._client.cursors[run.tp].position = run.offset + 1  # before the application has even seen it (K78)
+        cursor = self._client.cursors[run.tp]
+        cursor.position = run.offset + 1 if self._one_by_one else cursor.taken  # before anybody has seen it (K77, K78)
         return self._hand_over(run, 0)
 
     async def _many(self, timeout_ms: float, max_records: int | None) -> dict[TopicPartition, list[ConsumerRecord]]:
         self._finish_records_in_hand()
-        runs = list(self._in_hand)
-        self._in_hand.clear()
-        if not runs:
-            try:
+        if not self._in_hand:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_ms / 1000):
-                    runs = await self._poll(max_records, True)
-            except TimeoutError:
-                self._client.stop_waiting()
+                    await self._poll(max_records, True)
+        runs, self._in_hand = self._in_hand, deque()
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for run in runs:
-            self._client.cursors[run.tp].position = max(self._client.cursors[run.tp].position, run.offset + run.count)
+            self._client.cursors[run.tp].position = run.offset + run.count
             records = [self._hand_over(run, i) for i in range(run.count)]
             found.setdefault(self._process.cluster.tps[run.tp], []).extend(records)
         return found
 
-    async def _poll(self, most: int | None, move_position: bool) -> list[Run]:
-        if self._closed:
-            raise RuntimeError("this consumer is closed")
-        if not self._ready.done():
-            await asyncio.shield(self._ready)
-        if self._error:
-            raise error_for(self._error)
-        self._waiting = self._app.future()  # type: ignore[assignment]
-        self._client.poll(self._polled, most, move_position)
-        return await self._waiting  # type: ignore[misc]
+    async def _poll(self, most: int | None, move_position: bool) -> None:
+        """Wait until there are records in hand. Several tasks may wait; one of them polls."""
+        async with self._polling:
+            if not self._ready.done():
+                await asyncio.shield(self._ready)
+            if self._closed:
+                raise RuntimeError("this consumer is closed")
+            if self._error:
+                raise error_for(self._error)
+            if not self._in_hand:
+                self._waiting = self._app.future()
+                self._client.poll(self._polled, most, move_position)
+                await self._polled_or_given_up()
+
+    async def _polled_or_given_up(self) -> None:
+        try:
+            await self._waiting
+        except BaseException:
+            self._client.stop_waiting()
+            for run in reversed(self._in_hand):  # came at the very instant at which nobody wanted it any more
+                self._client.cursors[run.tp].position = run.offset
+            raise
 
     def _polled(self, runs: list[Run]) -> None:
-        assert self._waiting is not None
-        if self._waiting.done():  # the poll was given up at this very instant: keep what it brought
-            self._in_hand.extend(runs)
-        else:
-            self._waiting.set_result(runs)
+        self._in_hand.extend(runs)
+        if not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _hand_over(self, run: Run, i: int) -> ConsumerRecord:
         process, lane, ordinal = self._process, run.lane, run.start + i
@@ -140,8 +151,8 @@ class ServiceConsumer:
         key = None if code < 0 else self._process.recorder.names["keys"][code]
         value = None if lane.value_bytes is not None else json.loads(lane.value[ordinal])
         headers = tuple((name, header) for name, header in lane.headers.get(ordinal, ()) if name != "__cause")
-        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, lane.created[ordinal] // MS, key, value, headers,
-                              lane.message(ordinal))
+        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, lane.created[ordinal] // MS, key, value,
+                              headers, lane.message(ordinal))
 
     def _finish_records_in_hand(self) -> None:
         """Asking for more means being done with the last ones."""
@@ -155,13 +166,16 @@ class ServiceConsumer:
 
     def _failed(self, error: str) -> None:
         self._error = error
-        if self._waiting is not None and not self._waiting.done():
+        if not self._waiting.done():
             self._waiting.set_exception(error_for(error))
 
     # -- positions
 
     async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
-        """Store positions (or the given offsets: the *next* record to read, K72) with the group. Raises CommitFailedError."""
+        """Store positions (or the given offsets: the *next* record to read, K72) with the group.
+
+        Raises CommitFailedError.
+        """
         wanted = self._client.commits.positions() if offsets is None else {
             self._owned(tp): offset for tp, offset in offsets.items()}
         await self._app.step("commit", lambda: self._commit(wanted))
