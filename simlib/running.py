@@ -17,6 +17,8 @@ from simlib.scenario.cautions import warnings
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.validation import check
 from simlib.units import SECOND
+from simlib.world.blame import innermost
+from simlib.world.event_loop import StepStopped, VirtualLoop
 from simlib.world.module_state import ModuleState
 from simlib.world.world import World
 
@@ -28,6 +30,13 @@ STEP_LIMIT = 20.0
 
 PROGRESS_AFTER = 1.0
 """Seconds of real time after which a run shows its progress."""
+
+
+LOOK_EVERY = 0.2
+"""Seconds of real time between two looks at a run."""
+
+PATIENCE = 2.0
+"""Seconds of real time an interrupted run has to end by itself."""
 
 
 class StepNeverReturned(RuntimeError):
@@ -45,7 +54,7 @@ def run(scenario: Scenario, *, wire: bool = False, progress: bool = True) -> Tra
     check(scenario)
     state = ModuleState([service.main for service in scenario.services])
     job = _Job(scenario, wire)
-    job.run_here_or_in_a_thread(progress)
+    job.run_in_a_thread(progress)
     state.refuse_changes()
     return Trace(job.world.trace_data(_version(), warnings(scenario)))
 
@@ -69,7 +78,7 @@ class _Job:
         self.now = 0
         self.finished = threading.Event()
 
-    def run_here_or_in_a_thread(self, progress: bool) -> None:
+    def run_in_a_thread(self, progress: bool) -> None:
         thread = threading.Thread(target=self._body, name="simlib", daemon=True)
         thread.start()
         try:
@@ -102,33 +111,46 @@ class _Job:
             return
         with _bar(self.scenario, progress) as bar:
             last_calls, silent = -1, 0.0
-            while not self.finished.wait(0.2):
+            while not self.finished.wait(LOOK_EVERY):
                 bar.update(max(0.0, self.now / SECOND - bar.n))
-                silent = 0.0 if self.calls != last_calls else silent + 0.2
+                silent = 0.0 if self.calls != last_calls else silent + LOOK_EVERY
                 last_calls = self.calls
                 if silent > STEP_LIMIT:
                     self._stop_endless_step(thread)
             bar.update(max(0.0, self.now / SECOND - bar.n))
 
     def _end_gently(self, thread: threading.Thread) -> None:
-        """Interrupted: let the step that runs now finish; stop it if it does not."""
-        if not self.finished.wait(2.0):
-            self._stop_endless_step(thread)
+        """Interrupted: let the step that runs now finish; if it does not, stop it. What there is is kept."""
+        if self.finished.wait(PATIENCE):
+            return
+        _stop(thread, self.finished)
+        if isinstance(self.error, StepStopped):
+            self.error = None
+            self.world.stop()
 
     def _stop_endless_step(self, thread: threading.Thread) -> None:
         where = _where(thread)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-        self.finished.wait(2.0)
+        _stop(thread, self.finished)
+        self.finished.set()
         self.error = StepNeverReturned(f"a step has not returned for {STEP_LIMIT:g} s of real time: {where}. "
-                                       "Await something in every loop, and use app.sleep instead of time.sleep.")
+                                       "Await something in every loop.")
+
+
+def _stop(thread: threading.Thread, finished: threading.Event) -> None:
+    """Raise an exception in the code that runs there; several times, should it catch everything."""
+    for _ in range(10):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(StepStopped))
+        if finished.wait(0.2):
+            return
 
 
 def _where(thread: threading.Thread) -> str:
-    """The innermost line of code that is not ours."""
+    """Which process is at which line."""
     frame = sys._current_frames().get(thread.ident or 0)
-    stack = traceback.extract_stack(frame) if frame is not None else []
-    theirs = [one for one in stack if "simlib" not in one.filename.replace("\\", "/").split("/")]
-    return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else "unknown place"
+    stack = list(traceback.walk_stack(frame))
+    loops = [each.f_locals["self"] for each, _ in stack if isinstance(each.f_locals.get("self"), VirtualLoop)]
+    line = innermost(traceback.StackSummary.extract(reversed(stack))) or "in the simulation itself"
+    return f"{loops[0].process.name}, {line}" if loops else line
 
 
 class _NoBar:

@@ -13,9 +13,14 @@ from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
 from simlib.services.program import Program
+from simlib.world.blame import innermost
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.network import Network
 from simlib.world.process import Process
+
+
+class NotCopied(TypeError):
+    """A service's code refers to something that cannot be pickled: an open file, a lock, a database connection."""
 
 
 class ServiceProcess(Process):
@@ -87,9 +92,17 @@ class ServiceProcess(Process):
             self.recorder.event("exception", self, detail=told)
         self.world.note_exception(self.name, told, self._complaints[told])
 
+
+def packed(service: Service) -> bytes:
+    """A service's code and all it refers to, to be copied for each life. Raises NotCopied."""
+    try:
+        return bytes(cloudpickle.dumps(service.main))
+    except Exception as error:  # whatever the user's objects raise when they are pickled
+        raise NotCopied(f"Service({service.name!r}): its main uses something that cannot be copied into a new process "
+                        f"({error}). Make it inside main.") from error
+
+
 def _told(error: BaseException) -> str:
-    """The user's own lines of the traceback and the error, in one text."""
-    lines = [f"{frame.name}, line {frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-             if "simlib" not in frame.filename.replace("\\", "/").split("/")]
-    where = f" (in {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {error}{where}"
+    """The error and the user's own line it came from, in one text."""
+    line = innermost(traceback.extract_tb(error.__traceback__))
+    return f"{type(error).__name__}: {error}" + (f" (in {line})" if line else "")

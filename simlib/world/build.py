@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
 from simlib.kafka.broker import Broker, Replica
 from simlib.kafka.cluster import INTERNAL_TOPIC, Cluster
 from simlib.kafka.controller_process import Controller, Metadata
@@ -16,7 +14,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.services.process import ServiceProcess
+from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
 if TYPE_CHECKING:
@@ -117,7 +115,7 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
 
 
 def _services(world: World, cluster: Cluster, lanes: Lanes) -> list[ServiceProcess]:
-    return [ServiceProcess(service, cloudpickle.dumps(service.main), world, cluster, world.network, lanes,
+    return [ServiceProcess(service, packed(service), world, cluster, world.network, lanes,
                            *world.identity(name))
             for service in world.scenario.services for name in service.members]
 

@@ -14,9 +14,9 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
-from simlib.units import MS, SECOND
+from simlib.units import SECOND
 from simlib.world.process import Process
 from simlib.world.refusals import InsideLoop, guard
 
@@ -50,9 +50,9 @@ class VirtualLoop(InsideLoop):
         self._busy_until = process.clock.now
         self._instant = process.clock.now
         self._rounds = 0
-        self._last: Any = None
         self._sleeps: dict[events.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._failed: list[ref[asyncio.Task[Any]]] = []
         self._generators: WeakSet[Any] = WeakSet()
 
     # -- time
@@ -151,7 +151,6 @@ class VirtualLoop(InsideLoop):
     def _run(self, handle: events.Handle) -> None:
         if handle.cancelled():
             return
-        self._last = handle
         try:
             handle._run()
         except StepStopped:
@@ -170,11 +169,11 @@ class VirtualLoop(InsideLoop):
         self._rounds += 1
         if self._rounds > TOO_BUSY:
             raise EndlessLoop(f"{self.process.name} never lets time pass: {TOO_BUSY:,} rounds at {now / SECOND:g} s, "
-                              f"last in {self._where()}. Await something that takes time (app.sleep, a record).")
+                              f"now in {self._where()}. Await something that takes time (app.sleep, a record).")
 
     def _where(self) -> str:
-        """The line where the task that ran last waits."""
-        task = getattr(self._last._callback, "__self__", None)
+        """The line where the task that would run next waits."""
+        task = getattr(self._ready[0]._callback, "__self__", None)  # type: ignore[attr-defined]
         for frame in task.get_stack(limit=1) if isinstance(task, asyncio.Task) else ():
             return f"{frame.f_code.co_name}, line {frame.f_lineno}"
         return "a callback"
@@ -188,6 +187,7 @@ class VirtualLoop(InsideLoop):
 
     def abandon(self) -> None:
         """The process is dead: nothing of it may ever run again, not even by being collected."""
+        self._report_failures()
         for one in (*self._tasks, *self._generators):
             keep_for_ever(one)
         forget(self)
@@ -211,15 +211,14 @@ class VirtualLoop(InsideLoop):
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
         if not task.cancelled() and task._log_traceback:
-            self.process.after(MS, self._look_at_failure, task)
+            self._failed.append(ref(task))
 
-    def _look_at_failure(self, task: asyncio.Task[Any]) -> None:
-        """A task failed a moment ago: if nobody has asked for its outcome by now, write the failure down.
-
-        (asyncio complains when the task is collected: at a moment that differs from run to run.)
-        """
-        if task._log_traceback:
-            self._on_exception({"exception": task.exception()})
+    def _report_failures(self) -> None:
+        """Tasks that failed, and nobody has asked them for their outcome."""
+        for failed in self._failed:
+            task = failed()
+            if task is not None and task._log_traceback:
+                self._on_exception({"exception": task.exception()})
 
     # -- the rest of the vocabulary
 
@@ -236,7 +235,8 @@ class VirtualLoop(InsideLoop):
         self.call_exception_handler(context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        if self.alive and not context.get("message", "").endswith("was never retrieved"):
+        """A callback failed, or a failed task was collected that nobody had asked (elsewhere that would be by chance)."""
+        if events._get_running_loop() is self and self.alive:
             self._on_exception(context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from asyncio import events
 from collections.abc import Callable
 from functools import cache
@@ -34,7 +35,7 @@ AUDITED = {
     "subprocess.Popen": PROCESSES, "os.system": PROCESSES, "os.posix_spawn": PROCESSES, "os.fork": PROCESSES,
     "os.exec": PROCESSES, "time.sleep": SLEEPING,
 }
-"""The interpreter's audit events (PEP 578) of the same things done without an event loop."""
+"""The interpreter's audit events (PEP 578) of the same things done without an event loop; time.sleep's is of 3.13."""
 
 
 class LeavesTheWorld(RuntimeError):
@@ -68,6 +69,19 @@ def guard() -> None:
     An audit hook cannot be taken away again, so there is one for the whole interpreter.
     """
     sys.addaudithook(_look_at)
+    if sys.version_info < (3, 12):
+        _guard_threads()
+
+
+def _guard_threads() -> None:
+    """Python 3.11 does not audit the start of a thread."""
+    start = threading.Thread.start
+
+    def guarded(self: threading.Thread) -> None:
+        _look_at("_thread.start_new_thread", ())
+        start(self)
+
+    threading.Thread.start = guarded  # type: ignore[method-assign]
 
 
 def _look_at(event: str, args: tuple[Any, ...]) -> None:

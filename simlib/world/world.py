@@ -123,7 +123,8 @@ class World:
         recorder = self.recorder
         tables = recorder.tables()
         tables["log_end"] = final_logs(self.cluster)
-        told = [f"{process}: {what} ({count} times)" for (process, what), count in self.exceptions.items() if count > 1]
+        told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
+                for (process, what), count in self.exceptions.items()]
         meta: dict[str, Any] = {
             "ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
             "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],

@@ -1,0 +1,25 @@
+"""Which line of the user's code was it?"""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from traceback import FrameSummary
+
+OURS = str(Path(__file__).parents[1])
+PYTHONS = sysconfig.get_paths()["stdlib"]
+
+
+def innermost(stack: Iterable[FrameSummary]) -> str:
+    """The innermost line that is neither ours nor Python's own, as "charge, line 12"; "" if there is none."""
+    theirs = [frame for frame in stack if not _is_under(frame.filename, OURS) and not _is_python_s(frame.filename)]
+    return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else ""
+
+
+def _is_python_s(file: str) -> bool:
+    return file.startswith("<frozen") or _is_under(file, PYTHONS) and "site-packages" not in file
+
+
+def _is_under(file: str, folder: str) -> bool:
+    return Path(folder) in Path(file).parents
