@@ -29,7 +29,7 @@ def mark_outages(axes: Any, trace: Trace) -> None:
             axes.axvline(one.end, color=style.CRASH, linewidth=0.9, linestyle=(0, (1, 2)), zorder=3)
         axes.axvspan(one.start, one.end, color=style.CRASH, alpha=0.07, linewidth=0, zorder=0.5)
     for start, text in _labels(found, run_end(trace)):
-        axes.text(start, 1.02, f"\u2715 {text}", transform=axes.get_xaxis_transform(), color=style.CRASH,
+        axes.text(start, 1.02, text, transform=axes.get_xaxis_transform(), color=style.CRASH,
                   size=style.SMALL_SIZE, ha="right" if start > 0.85 * run_end(trace) else "left", va="bottom")
 
 
@@ -42,8 +42,13 @@ def _labels(found: list[Outage], until: float) -> list[tuple[float, str]]:
         else:
             clusters.append([one])
     if len(clusters) > MOST_NAMED:
-        return [(clusters[0][0].start, f"{len(found)} times a process went down")]
-    return [(cluster[0].start, _names(cluster)) for cluster in clusters]
+        return [(clusters[0][0].start, f"\u2715 {len(found)} faults")]
+    return [(cluster[0].start, f"{_sign(cluster)} {_names(cluster)}") for cluster in clusters]
+
+
+def _sign(cluster: list[Outage]) -> str:
+    """A cross for what broke, two bars for what only stood still."""
+    return "\u2016" if all(one.kind == "paused" for one in cluster) else "\u2715"
 
 
 def _names(cluster: list[Outage]) -> str:
