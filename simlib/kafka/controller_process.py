@@ -176,6 +176,8 @@ class Controller(Process):
             if new.leader < 0:
                 self.recorder.event("leaderless", tp=tp)
             else:
-                self.recorder.event("elected", brokers[new.leader], tp=tp, a=new.epoch)
+                unclean = old is not None and new.leader not in old.isr
+                self.recorder.event("elected", brokers[new.leader], tp=tp, a=new.epoch,
+                                    detail="unclean" if unclean else "")
         if old is not None and old.isr != new.isr:
             self.recorder.event("isr", tp=tp, a=len(new.isr), detail=" ".join(brokers[n].name for n in new.isr))

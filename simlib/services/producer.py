@@ -64,6 +64,7 @@ class ServiceProducer:
         self._ready: asyncio.Future[None] = app.future()
         self.client = ProducerClient(process, process.name, process.world.scenario.client, settings, process.cluster,
                                      process.network, process.lanes, on_result=self._result, number=number)
+        process.world.producers[process.name] = {"acks": settings.acks}
         self.client.start(lambda: self._ready.set_result(None))
 
     async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,

@@ -43,6 +43,8 @@ class World:
         self.processes: dict[str, Process] = {}
         self.warnings: list[str] = []
         self.exceptions: dict[tuple[str, str], int] = {}
+        self.producers: dict[str, dict[str, Any]] = {}
+        """What services' own producers asked for: acks decides what they were promised."""
         self.ended: str | None = None
         self.ends_when_quiet = bool(scenario.services or scenario.inputs)
         self.cluster, self.lanes = build(self)
@@ -128,6 +130,7 @@ class World:
         meta: dict[str, Any] = {
             "ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
             "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],
+            "producers": self.producers,
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }
         if self.network.wire is not None:
