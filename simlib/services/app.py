@@ -44,9 +44,13 @@ class App:
         return self._process.clock.now / SECOND
 
     def producer(self, **config: Any) -> ServiceProducer:
-        """A Kafka producer; settings have kafka-python's names and defaults. Raises ConfigError."""
+        """A Kafka producer; settings have kafka-python's names and defaults. Raises ConfigError.
+
+        `key_serializer` turns keys into bytes that are neither str nor bytes.
+        """
+        key_serializer = config.pop("key_serializer", None)
         settings = resolve_producer(self._process.world.scenario.client, config)
-        producer = ServiceProducer(self, self._process, settings, len(self._producers))
+        producer = ServiceProducer(self, self._process, settings, len(self._producers), key_serializer)
         self._producers.append(producer)
         return producer
 

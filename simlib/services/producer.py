@@ -53,8 +53,10 @@ def encode_value(value: Any) -> str:
 class ServiceProducer:
     """`app.producer()`."""
 
-    def __init__(self, app: App, process: ServiceProcess, settings: Any, number: int) -> None:
+    def __init__(self, app: App, process: ServiceProcess, settings: Any, number: int,
+                 key_serializer: Callable[[Any], bytes] | None = None) -> None:
         self._app = app
+        self._key_serializer = key_serializer
         self._process = process
         self._closed = False
         self._draws = Stream(process.world.scenario.seed, process.name, "partition")
@@ -103,7 +105,8 @@ class ServiceProducer:
     async def _send(self, topic: str, value: Any, key: Any, headers: Any,
                     partition: int | None) -> asyncio.Future[RecordMetadata]:
         self._check(topic)
-        text, raw_key = encode_value(value), encode_key(key)
+        text, raw_key = encode_value(value), encode_key(key, self._key_serializer)
+        key = key if self._key_serializer is None else raw_key
         if not self._ready.done():
             await asyncio.shield(self._ready)
         size = len(text.encode("utf-8")) + len(raw_key or b"")
