@@ -87,6 +87,7 @@ class Broker(Process):
                 self._become(tp, state)
         for led in self.leads.values():
             led.leader.eligible = image.alive
+            self._advance(led)  # a replica that was fenced no longer holds the high watermark back (K47)
             self.in_sync.let_all_join(led)
         self.fetchers.follow(image)
 
