@@ -208,13 +208,6 @@ class Broker(Process):
             self.consumers.look_again(led)
         self.followers.high_watermark_moved(led)
 
-    def min_isr_changed(self, tp: int, min_isr: int) -> None:
-        """min.insync.replicas of a topic is another one now: what waited for more replicas may be committed."""
-        led = self.leads.get(tp)
-        if led is not None:
-            led.leader.min_isr = min(min_isr, 1 + len(led.leader.followers))
-            self._advance(led)
-
 
 HANDLERS = {"produce": Broker.on_produce, "fetch": Broker.on_fetch, "replica_fetch": Broker.on_replica_fetch,
             "metadata": Broker.on_metadata, "find_coordinator": Broker.on_metadata,

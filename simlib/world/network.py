@@ -177,7 +177,8 @@ class Network:
         """`target` answers again: what is still parked there waits without a limit, as before."""
         for requester in sorted(self._open, key=lambda one: one.rank):
             for exchange in self._open[requester]:
-                parked = exchange.target is target and exchange.kind in PARKED_KINDS and not exchange.lost
+                in_this_life = exchange.target is target and exchange.server_life == target.incarnation
+                parked = in_this_life and exchange.kind in PARKED_KINDS and not exchange.lost
                 if parked and source in (None, requester):
                     exchange.deadline = NEVER
 
