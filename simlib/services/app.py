@@ -114,6 +114,10 @@ class App:
                                 EFFECT_TIMEOUT)
         return answer
 
+    def limit_poll(self, limit: asyncio.Timeout, seconds: float) -> None:
+        """End a poll after so long."""
+        self._loop.limit_poll(limit, seconds)
+
     # -- the end
 
     def died(self) -> None:

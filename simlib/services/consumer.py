@@ -67,20 +67,27 @@ class ServiceConsumer:
 
     async def getone(self) -> ConsumerRecord:
         """The next record, however long it takes to come."""
+        self._finish_records_in_hand()
+        while not self._in_hand:
+            await self._poll(None, not self._one_by_one)
         record: ConsumerRecord = await self._app.step("receive", self._next)
         return record
 
     async def getmany(self, *, timeout_ms: float = 0, max_records: int | None = None
                       ) -> dict[TopicPartition, list[ConsumerRecord]]:
         """What one poll brings, by partition; waits up to `timeout_ms` for the first record."""
-        found: dict[TopicPartition, list[ConsumerRecord]] = await self._app.step(
-            "receive", lambda: self._many(timeout_ms, max_records))
+        self._finish_records_in_hand()
+        if not self._in_hand:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as limit:
+                    self._app.limit_poll(limit, timeout_ms / 1000)
+                    await self._poll(max_records, True)
+        found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        if self._in_hand:  # an empty poll is no step
+            found = await self._app.step("receive", self._many)
         return found
 
     async def _next(self) -> ConsumerRecord:
-        self._finish_records_in_hand()
-        while not self._in_hand:
-            await self._poll(None, not self._one_by_one)
         run = self._in_hand.popleft()
         if run.count > 1:
             self._in_hand.appendleft(Run(run.tp, run.lane, run.start + 1, run.count - 1, run.offset + 1))
@@ -88,12 +95,7 @@ class ServiceConsumer:
         cursor.position = run.offset + 1 if self._one_by_one else cursor.taken  # before anybody has seen it (K77, K78)
         return self._hand_over(run, 0)
 
-    async def _many(self, timeout_ms: float, max_records: int | None) -> dict[TopicPartition, list[ConsumerRecord]]:
-        self._finish_records_in_hand()
-        if not self._in_hand:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_ms / 1000):
-                    await self._poll(max_records, True)
+    async def _many(self) -> dict[TopicPartition, list[ConsumerRecord]]:
         runs, self._in_hand = self._in_hand, deque()
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for run in runs:

@@ -50,6 +50,7 @@ class VirtualLoop(InsideLoop):
         self._busy_until = process.clock.now
         self._instant = process.clock.now
         self._rounds = 0
+        self._polling = False
         self._sleeps: dict[events.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._failed: list[ref[asyncio.Task[Any]]] = []
@@ -76,11 +77,17 @@ class VirtualLoop(InsideLoop):
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> events.TimerHandle:
         timer = events.TimerHandle(when, callback, args, self, context)
         at = round(when * SECOND)
-        if at - self.process.clock.now > LONG_SLEEP:
+        if at - self.process.clock.now > LONG_SLEEP and not self._polling:
             self._sleeps[timer] = None
             self.process.busy(1)
         self.process.at(at, self._timer_fires, timer)
         return timer
+
+    def limit_poll(self, limit: asyncio.Timeout, seconds: float) -> None:
+        """End a poll after so long. A run does not wait for that: another poll will follow."""
+        self._polling = True
+        limit.reschedule(self.time() + seconds)
+        self._polling = False
 
     def _timer_fires(self, timer: events.TimerHandle) -> None:
         self._woke_up(timer)
@@ -235,7 +242,7 @@ class VirtualLoop(InsideLoop):
         self.call_exception_handler(context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A callback failed, or a failed task was collected that nobody had asked (elsewhere that would be by chance)."""
+        """A callback failed, or a failed task that nobody had asked was collected (by chance, when outside a step)."""
         if events._get_running_loop() is self and self.alive:
             self._on_exception(context)
 

@@ -91,7 +91,8 @@ async def stop_the_loop(app):
     (to_thread, "threads and executors"), (executor, "threads and executors"), (thread, "threads and executors"),
     (connection, "sockets"), (server, "sockets"), (plain_socket, "sockets"), (name_lookup, "sockets"),
     (subprocess_by_asyncio, "subprocesses"), (shell_by_asyncio, "subprocesses"), (subprocess_run, "subprocesses"),
-    (system, "subprocesses"), pytest.param(sleep_for_real, "await app.sleep", marks=AUDITS_SLEEP), (signal_handler, "signals"),
+    (system, "subprocesses"), pytest.param(sleep_for_real, "await app.sleep", marks=AUDITS_SLEEP),
+    (signal_handler, "signals"),
     (stop_the_loop, "runs a service's event loop"),
 ])
 def test_refused_by_name(attempt, words):
