@@ -53,8 +53,8 @@ def pins(uv: Path, requirements: str, platform: str, patch: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         wanted, resolved = Path(scratch) / "in.txt", Path(scratch) / "out.txt"
         wanted.write_text(requirements, encoding="utf-8")
-        _must(uv, "pip", "compile", "--quiet", wanted, "--output-file", resolved, "--no-deps", "--generate-hashes",
-              "--no-header", "--only-binary", ":all:", "--python-version", patch,
+        _must(uv, "pip", "compile", "--quiet", "--python", sys.executable, wanted, "--output-file", resolved,
+              "--no-deps", "--generate-hashes", "--no-header", "--only-binary", ":all:", "--python-version", patch,
               "--python-platform", PLATFORMS[platform][0])
         return resolved.read_text(encoding="utf-8")
 
@@ -64,9 +64,10 @@ def _download(uv: Path, requirements: str, platform: str, patch: str, folder: Pa
     with tempfile.TemporaryDirectory() as scratch:
         wanted = Path(scratch) / "pins.txt"
         wanted.write_text(pins(uv, requirements, platform, patch), encoding="utf-8")
-        _must(uv, "tool", "run", "--python", sys.executable, "--from", "pip>=25,<27", "pip", "download", "--quiet",
-              "--no-deps", "--only-binary", ":all:", "--require-hashes", "--implementation", "cp",
-              "--python-version", patch, *tags, "--dest", folder, "--requirement", wanted)
+        _must(uv, "run", "--quiet", "--no-project", "--python", sys.executable, "--with", "pip>=25,<27",
+              "python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
+              "--require-hashes", "--implementation", "cp", "--python-version", patch, *tags,
+              "--dest", folder, "--requirement", wanted)
 
 
 def _export(uv: Path, more: list[str]) -> str:
@@ -85,5 +86,5 @@ def _own_line(folder: Path) -> str:
 
 
 def _must(uv: Path, *arguments: str | Path) -> None:
-    if run([uv, *arguments], cwd=ROOT, **cache_for(uv)) != 0:
+    if run([uv, *arguments], cwd=ROOT, UV_PYTHON=sys.executable, **cache_for(uv)) != 0:
         raise Problem(_FAILED)

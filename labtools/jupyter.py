@@ -90,7 +90,7 @@ def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
                f"--ServerApp.open_browser={browser}", f"--ServerApp.root_dir={folder.parent}",
                f"--FileContentsManager.preferred_dir={folder}", f"--LabApp.default_url={page}",
                "--LabApp.extension_manager=readonly", "--JupyterApp.answer_yes=True",
-               "--ServerApp.log_level=WARN", "--LabApp.log_level=WARN"]
+               "--ServerApp.log_level=ERROR", "--LabApp.log_level=ERROR"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     return [str(venv_python()), "-m", "jupyterlab", *options]
