@@ -47,7 +47,7 @@ class ConsumerFetches:
                 entries = led.leader.log.read(offset, led.leader.high_watermark, max_bytes)
                 if entries:
                     rows.append((tp, "", entries, led.leader.high_watermark))
-                    size += sum([entry.batch.size for entry in entries])
+                    size += sum([entry.batch.size or 1 for entry in entries])  # even an empty record has a header
         return rows, size
 
     def look_again(self, led: Led) -> None:

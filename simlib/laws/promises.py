@@ -30,11 +30,13 @@ class Promises:
         return resolve_producer(client, declared.get(producer, {})).acks
 
     def min_insync_replicas(self, topic: str) -> int:
-        """The topic's own setting, else the brokers', else Kafka's 1."""
+        """The topic's own setting, else the brokers', else Kafka's 1; never more than the topic has replicas."""
         scenario = self.trace.scenario
         if scenario is None:
             return 1
-        return resolve_topic(scenario.topic(topic).config, resolve_broker(scenario.broker_config)).min_insync_replicas
+        declared = scenario.topic(topic)
+        wanted = resolve_topic(declared.config, resolve_broker(scenario.broker_config)).min_insync_replicas
+        return min(wanted, declared.replication_factor)
 
     def failed_condition(self, message: int) -> str:
         """Why Kafka never promised to keep this acknowledged message; "" if it did (rows of raw `messages`)."""

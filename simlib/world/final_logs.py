@@ -13,7 +13,7 @@ COLUMNS = ("tp", "lane", "start", "count", "base_offset")
 
 
 def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
-    """Rows of `log_end`: the batches of each partition's leader (or of its last one, if it has none now)."""
+    """Rows of `log_end`: the batches of each partition's leader, or of the replica that would lead next."""
     rows = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
             for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
     table = np.array(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
@@ -21,9 +21,9 @@ def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
 
 
 def _log(cluster: Cluster, tp: int) -> Log:
-    """The log that counts: the leader's; without a leader, the furthest one of the replicas that were in sync last."""
+    """The log that counts: the leader's; if nobody leads just now, the furthest one of the replicas in sync."""
     state: Any = cluster.active_controller().metadata.state.partitions[tp]
-    if state.leader >= 0:
+    if state.leader >= 0 and tp in cluster.brokers[state.leader].leads:
         return cluster.brokers[state.leader].replicas[tp].log
     logs = [cluster.brokers[replica].replicas[tp].log for replica in state.isr]
     return max(logs, key=lambda log: (log.last_epoch, log.end))
