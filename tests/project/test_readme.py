@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fresh import bare_environment, base_python, run_in, unpack
 
+from docs import first_picture
 from labtools.installer import find_uv
 from labtools.layout import program
 
@@ -42,14 +43,13 @@ def test_every_command_is_run_somewhere() -> None:
     assert all((ROOT / place).is_file() for place in RUN_BY.values())
 
 
-def test_the_code_runs_and_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(compile(block, "README.md", "exec"), names)
-    trace = names["trace"]
-    assert len(trace.duplicates) > 0
-    assert not trace.duplicates["time"].lt(30).any(), "no duplicate before the crash"
+def test_the_code_runs_and_gives_the_line_under_the_picture() -> None:
+    trace = first_picture.run_readme(README)["trace"]
+    assert first_picture.CAPTION.search(README).group() == trace.plot.timeline().description, "docs/first_picture.py"
+    own = trace.deliveries.query("partition == 1 and time > 30").time
+    others = trace.deliveries.query("partition != 1").time
+    assert int(own.min()) == int(trace.duplicates.time.min()) == 74
+    assert others[others.between(64, 74)].empty and len(trace.duplicates) >= 24
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
