@@ -23,15 +23,28 @@ _COMMANDS = """commands:
 
 def main() -> int:
     never_fail_to_print()
-    options = _parser().parse_args()
+    options = _read_command_line()
     try:
         return _carry_out(options)
     except Problem as problem:
         say(f"\n{problem}")
         return 1
+    except OSError as error:
+        say(f"\nThis computer refused: {error}\nIs the folder {ROOT} yours to write in, and is there space left?")
+        return 1
     except KeyboardInterrupt:
         say("\nStopped.")
         return 130
+
+
+def _read_command_line() -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args()
+    if options.argument and options.command not in ("lesson", "bundle"):
+        parser.error(f"{options.command} takes nothing after it, but was given {options.argument!r}")
+    if options.wheels and options.command not in ("start", "lesson"):
+        parser.error(f"--wheels installs the course for a learner; {options.command} needs a network")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,12 +1,14 @@
 """The course as a learner gets it: `lab.py` in its own process, JupyterLab in a real browser."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from learner import Course, press_ctrl_c, start_course
 
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
+              "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync"]
 
@@ -14,6 +16,8 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium or Chrome."""
+    if os.name == "nt":
+        pytest.skip("cannot run on this system: Windows has no Ctrl-C that one process can send another")
     for name in _CHROMIUMS:
         if found := shutil.which(name):
             return found

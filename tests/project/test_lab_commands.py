@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labtools import bundle, checks, environment, installer, jupyter, lessons
+from labtools import bundle, checks, cli, environment, installer, jupyter, lessons
 from labtools.console import Problem, child_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +39,23 @@ def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
     done = lab("tset")
     assert done.returncode == 2
     assert "tset" in done.stderr and "test" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("quick", "05"), ("test", "--wheels", "somewhere"), ("lesson", "00", "01")])
+def test_what_a_command_would_not_use_is_refused(arguments: tuple) -> None:
+    done = lab(*arguments)
+    assert done.returncode == 2
+    assert arguments[-1] in done.stderr or "--wheels" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def refuse(part: str) -> None:
+        raise PermissionError(13, "Permission denied", ".venv")
+
+    monkeypatch.setattr(cli, "set_up", refuse)
+    monkeypatch.setattr(sys, "argv", ["lab.py"])
+    assert cli.main() == 1
+    assert "Permission denied" in capsys.readouterr().out
 
 
 def test_a_folder_without_wheels_is_refused(tmp_path: Path) -> None:
