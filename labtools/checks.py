@@ -1,15 +1,13 @@
 """`lab.py test`, `quick` and `soak`: every check, one after the other, and what came of each."""
 
 import time
-from pathlib import Path
 
 from labtools.console import run, say
-from labtools.layout import NOTEBOOKS, ROOT, VENV, program, venv_python
+from labtools.layout import ROOT, VENV, program, venv_python
 
 # Which tests, and how many random examples each (the profiles are in tests/conftest.py).
 _MARKED = {"test": ("not soak", "test"), "quick": ("not soak and not browser and not slow", "quick"),
            "soak": ("soak", "soak")}
-_NBVAL = ["--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
 
 
 def check(selection: str) -> int:
@@ -30,7 +28,7 @@ def _timed(name: str, command: list) -> tuple[str, int, float]:
 def _steps(selection: str) -> list[tuple[str, list]]:
     if selection == "soak":
         return [("many random scenarios", _pytest(*_MARKED[selection]))]
-    return [*_static(), ("tests", _pytest(*_MARKED[selection])), *_notebooks()]
+    return [*_static(), ("tests", _pytest(*_MARKED[selection]))]
 
 
 def _static() -> list[tuple[str, list]]:
@@ -39,16 +37,5 @@ def _static() -> list[tuple[str, list]]:
             ("imports go one way (import-linter)", [program(VENV, "lint-imports")])]
 
 
-def _notebooks() -> list[tuple[str, list]]:
-    """Solutions must give the outputs they show; untouched lessons must run without an error."""
-    solutions = NOTEBOOKS / "solutions"
-    return [("solution notebooks, compared", _nbval("--nbval", solutions)),
-            ("untouched notebooks, run", [*_nbval("--nbval-lax", NOTEBOOKS), f"--ignore={solutions}"])]
-
-
 def _pytest(marked: str, profile: str) -> list:
     return [venv_python(), "-m", "pytest", "-m", marked, f"--hypothesis-profile={profile}"]
-
-
-def _nbval(mode: str, folder: Path) -> list:
-    return [venv_python(), "-m", "pytest", mode, *_NBVAL, folder]
