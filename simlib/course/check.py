@@ -1,14 +1,16 @@
 """`check` answers with the run that shows it; `hint` and `solution` help when asked."""
 
-from dis import get_instructions
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from textwrap import fill
-from types import CodeType, FunctionType
 from typing import Any
 
 from simlib.course.exercise import Exercise, Verdict
 from simlib.course.exercises import find
-from simlib.course.own_error import own_error
+from simlib.course.own_error import Folded, his_mistake
 from simlib.course.session import strict
+from simlib.course.unwritten import what_is_left, what_is_missing
 
 COLUMNS = 88            # what fits into a notebook's output without a scroll bar
 
@@ -19,40 +21,26 @@ class Refused(Exception):
 
 def check(id: str, *answers: Any, **blanks: Any) -> None:
     """Judge an answer: one sentence, and for a no the rows and the picture of the run that shows it."""
-    exercise = _found(id)
-    if exercise is None:
-        return
-    verdict = _verdict(exercise, answers, blanks)
-    print(folded(verdict.text))
-    if not verdict.good and strict():
-        raise Refused(f"{id}: {verdict.text}")
-    for shown in (verdict.table, verdict.picture):
-        _show(shown)
+    with _owning_up(id):
+        if exercise := _found(id):
+            _say(exercise, _verdict(exercise, answers, blanks))
 
 
 def hint(id: str, number: int = 1) -> None:
     """Print the first hint; the second, nearer to the answer, with `hint(id, 2)`."""
-    exercise = _found(id)
-    if exercise is None:
-        return
     which = 1 if number <= 1 else 2
-    print(folded(f"Hint {which} of 2: {exercise.hints[which - 1]}"))
-    if which == 1:
-        print(f'One more: hint("{id}", 2)')
+    with _owning_up(id):
+        if exercise := _found(id):
+            print(folded(f"Hint {which} of 2: {exercise.hints[which - 1]}"))
+            if which == 1:
+                print(f'One more: hint("{id}", 2)')
 
 
 def solution(id: str) -> None:
     """Print one good answer and what it costs."""
-    exercise = _found(id)
-    if exercise is not None:
-        print(f"{exercise.solution.strip()}\n\n{folded(exercise.remark)}")
-
-
-def unwritten(answer: Any) -> bool:
-    """True for `...` and for a function that has nothing in its body yet."""
-    if isinstance(answer, FunctionType):
-        return _is_blank(answer.__code__)
-    return answer is ...
+    with _owning_up(id):
+        if exercise := _found(id):
+            print(f"{exercise.solution.strip()}\n\n{folded(exercise.remark)}")
 
 
 def folded(text: str) -> str:
@@ -66,25 +54,65 @@ def judged(exercise: Exercise, answers: tuple[Any, ...], blanks: dict[str, Any])
     try:
         return exercise.judge(*answers, **blanks)
     except Exception as error:
-        if strict():
+        told = his_mistake(error)
+        if strict() or told is None:
             raise
-        return Verdict(False, f"{exercise.id}: {own_error(error)}")
+        return Verdict(False, f"{exercise.id}: {told}")
+
+
+def _say(exercise: Exercise, verdict: Verdict) -> None:
+    print(folded(verdict.text))
+    if not verdict.good and strict():
+        raise Refused(f"{exercise.id}: {verdict.text}")
+    for shown in (verdict.table, verdict.picture):
+        _show(shown)
 
 
 def _verdict(exercise: Exercise, answers: tuple[Any, ...], blanks: dict[str, Any]) -> Verdict:
     if exercise.judge is None:
         words = f'{exercise.id}: write it in words, then compare with solution("{exercise.id}").'
         return Verdict(True, words)
-    missing = [f"write {_name(answer)}" for answer in answers if unwritten(answer)]
-    missing += [f"fill in {name}" for name, value in blanks.items() if unwritten(value)]
-    if missing or not (answers or blanks):
-        what = " and ".join(missing) or f"write your answer: {exercise.call}"
-        return Verdict(False, f"{exercise.id}: nothing here yet - {what}, then run this cell again.")
-    return judged(exercise, answers, blanks)
+    return _not_yet(exercise, answers, blanks) or judged(exercise, answers, blanks)
 
 
-def _name(answer: Any) -> str:
-    return getattr(answer, "__name__", "your answer")
+def _not_yet(exercise: Exercise, answers: tuple[Any, ...], blanks: dict[str, Any]) -> Verdict | None:
+    """What stands between this call and a judgement, if anything does."""
+    if not (answers or blanks):
+        return _again(exercise, f"nothing here yet - write your answer: {exercise.call}")
+    if missing := what_is_missing(answers, blanks):
+        return _again(exercise, f"nothing here yet - {' and '.join(missing)}")
+    if left := what_is_left(answers, blanks):
+        return _again(exercise, f"not finished yet - {' and '.join(left)}: fill it in")
+    return _another_call(exercise, answers, blanks)
+
+
+def _another_call(exercise: Exercise, answers: tuple[Any, ...], blanks: dict[str, Any]) -> Verdict | None:
+    assert exercise.judge is not None
+    for answer in filter(inspect.iscoroutine, answers):
+        answer.close()
+        name = answer.__name__
+        return _again(exercise, f"give the function itself, {name}, not what a call of it gives, {name}(...)")
+    try:
+        inspect.signature(exercise.judge).bind(*answers, **blanks)
+    except TypeError as error:
+        return _again(exercise, f"this is not how the exercise asks ({error}). Write {exercise.call}")
+    return None
+
+
+def _again(exercise: Exercise, what: str) -> Verdict:
+    return Verdict(False, f"{exercise.id}: {what}, then run this cell again.")
+
+
+@contextmanager
+def _owning_up(id: str) -> Iterator[None]:
+    """What goes wrong in here is our mistake: say so in a sentence, with the rest folded away."""
+    try:
+        yield
+    except Exception as error:
+        if strict():
+            raise
+        print(folded(f"{id}: we could not do this. That is our mistake, not yours. Please report it."))
+        _show(Folded(error))
 
 
 def _found(id: str) -> Exercise | None:
@@ -103,18 +131,3 @@ def _show(shown: Any) -> None:
     from IPython.display import display
 
     display(shown)
-
-
-async def _blank_async() -> None: ...
-
-
-def _blank() -> None: ...
-
-
-def _steps(code: CodeType) -> list[tuple[str, Any]]:
-    return [(step.opname, step.argval) for step in get_instructions(code)]
-
-
-def _is_blank(code: CodeType) -> bool:
-    """Nothing but `...`, `pass` or words in its body."""
-    return _steps(code) in (_steps(_blank_async.__code__), _steps(_blank.__code__))

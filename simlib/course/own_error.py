@@ -1,25 +1,46 @@
-"""A learner's mistake, told as Python tells it, without the lines between his code and ours."""
+"""Whose mistake was it? A learner's is told as Python tells it, without our lines; ours is owned up to."""
 
 import linecache
 import traceback
+from html import escape
 from pathlib import Path
 
 OURS = Path(__file__).resolve().parents[1]
+COURSE = Path(__file__).resolve().parent
 
 
-def own_error(error: BaseException) -> str:
-    """What went wrong, in the learner's own lines; a message of ours where none of his lines took part."""
+def his_mistake(error: BaseException) -> str | None:
+    """What went wrong in the learner's own lines, or what was refused and why; None if the mistake is ours."""
     last = traceback.format_exception_only(error)[-1].strip()
     if isinstance(error, SyntaxError):
         return last
-    his = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_his(frame.filename)]
+    frames = traceback.extract_tb(error.__traceback__)
+    his = [frame for frame in frames if _is_his(frame.filename)]
     if his:
         return "your code stopped here:\n" + "".join(traceback.format_list(his)) + last
-    if isinstance(error, (ValueError, LookupError)):         # our own refusals are sentences
-        return str(error.args[0]) if error.args else last
-    if isinstance(error, TypeError) and "argument" in str(error):
-        return f"check was called in another way than the exercise asks for. {error}"
-    return f"this answer could not be judged, and that is our mistake: {last}. Please tell us."
+    return str(error) if _is_refusal(error, frames) else None
+
+
+class Folded:
+    """A traceback of ours, folded away: for the report, not for the reader."""
+
+    def __init__(self, error: BaseException):
+        self.last = traceback.format_exception_only(error)[-1].strip()
+        self.whole = "".join(traceback.format_exception(error))
+
+    def __repr__(self) -> str:
+        return f"(for the report: {self.last})"
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>Details for the report</summary><pre>{escape(self.whole)}</pre></details>"
+
+
+def _is_refusal(error: BaseException, frames: traceback.StackSummary) -> bool:
+    """The simulator says what it cannot run in sentences; a slip in the course itself is no refusal."""
+    if type(error).__module__.startswith("simlib."):
+        return True
+    where = Path(frames[-1].filename).resolve() if frames else Path()
+    return isinstance(error, ValueError) and OURS in where.parents and COURSE not in where.parents
 
 
 def _is_his(filename: str) -> bool:

@@ -1,12 +1,16 @@
 """`check`, `hint`, `solution`: what they say to an empty, a wrong, a broken and a good answer."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
+from simlib import Crash
 from simlib.course import check, hint, solution
-from simlib.course.check import Refused, unwritten
+from simlib.course.check import Refused
 from simlib.course.exercise import Exercise, Verdict
+from simlib.course.own_error import COURSE
+from simlib.course.unwritten import unwritten, what_is_left
 
 CHECK = sys.modules["simlib.course.check"]      # the name in the package is the function
 
@@ -92,7 +96,77 @@ def test_a_learners_mistake_is_shown_as_his(capsys):
 
 def test_the_wrong_call_is_explained(capsys):
     check("00-demo", lambda: 4, 5, 6)
-    assert "called in another way than the exercise asks for" in capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
+    assert "this is not how the exercise asks" in out and 'Write check("00-demo", two)' in out
+
+
+def test_a_function_that_was_called_by_mistake_is_told(capsys, recwarn):
+    async def two(app): ...
+
+    check("00-demo", two(None))
+    assert "give the function itself, two, not what a call of it gives" in capsys.readouterr().out
+    assert not recwarn.list
+
+
+async def half(app):
+    consumer = app.consumer("orders", group_id=...)
+    table = app.table[..., 0]
+    return consumer, table
+
+
+def test_a_half_typed_answer_says_which_line_is_missing(capsys):
+    check("00-demo", half)
+    out = " ".join(capsys.readouterr().out.split())
+    assert out == "00-demo: not finished yet - line 2 of half still has ...: fill it in, then run this cell again."
+    check("00-demo", limit=[1, ...])
+    assert "limit still has ...: fill it in" in capsys.readouterr().out
+
+
+def test_dots_are_found_where_nobody_keeps_the_text():
+    page = {}
+    exec("def typed(limit=...):\n    return [limit, ...]", page)
+    assert what_is_left((page["typed"],), {}) == ["line one of typed still has ..."]
+    assert what_is_left((lambda: 4,), {"limit": 4, "more": {"a": 1}}) == []
+
+
+@pytest.mark.parametrize("raised", [KeyError("x"), TypeError("bad argument"), ValueError("a slip"), OSError()])
+def test_a_mistake_of_ours_is_owned_up_to_without_a_traceback(monkeypatch, capsys, raised):
+    def slip(_answers, _blanks):
+        raise raised
+
+    shown = []
+    monkeypatch.setattr(CHECK, "judged", lambda _exercise, answers, blanks: slip(answers, blanks))
+    monkeypatch.setattr(CHECK, "_show", shown.append)
+    check("00-demo", lambda: 4)
+    out = capsys.readouterr().out
+    assert "our mistake, not yours. Please report it." in out and "Traceback" not in out
+    html = shown[0]._repr_html_()
+    assert html.startswith("<details><summary>") and "Traceback" in html and type(raised).__name__ in html
+    assert "Traceback" not in repr(shown[0])
+
+
+def test_a_judge_that_slips_is_our_mistake_and_a_refused_scenario_is_not(monkeypatch, capsys):
+    ours = FolderOfOurs(monkeypatch)
+    ours.judge("def judge(answer):\n    return {}['verdict']")
+    check("00-demo", 4)
+    assert "our mistake" in capsys.readouterr().out
+
+    refusal = "from simlib.scenario import ScenarioError"
+    ours.judge(f"{refusal}\ndef judge(answer):\n    raise ScenarioError(['no such process'])")
+    check("00-demo", 4)
+    assert capsys.readouterr().out.startswith("00-demo: this scenario cannot run: 1 problem\n  - no such process")
+
+
+class FolderOfOurs:
+    """Gives the demo exercise a judge that counts as a line of the course."""
+
+    def __init__(self, monkeypatch):
+        self.monkeypatch = monkeypatch
+
+    def judge(self, text: str) -> None:
+        page = {}
+        exec(compile(text, str(COURSE / "exercises" / "00.py"), "exec"), page)
+        self.monkeypatch.setattr(CHECK, "find", lambda _id: replace(DEMO, judge=page["judge"]))
 
 
 @pytest.mark.usefixtures("strict")
@@ -127,3 +201,7 @@ def test_an_unknown_exercise_names_those_there_are(capsys):
 def test_an_answer_in_words_is_compared_by_the_learner(capsys):
     check("00-mail")
     assert 'compare with solution("00-mail")' in capsys.readouterr().out
+
+
+def test_a_fault_with_a_gap_is_not_finished():
+    assert what_is_left((Crash("billing-0", at=...),), {}) == ["your answer still has ..."]
