@@ -1,0 +1,92 @@
+"""The lines of the table: what was promised, and what the measurements say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.rounds import Results
+
+
+@dataclass(frozen=True)
+class Line:
+    """One promise: a figure, its bound, and whether the bound is a least or a most."""
+
+    what: str
+    value: float
+    unit: str
+    bound: float | None = None
+    at_most: bool = False
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise is kept; None where nothing was promised."""
+        if self.bound is None:
+            return None
+        return self.value <= self.bound if self.at_most else self.value >= self.bound
+
+
+SPEED = "records/CPU s"
+SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
+
+
+def lines(results: Results, with_happysim: bool) -> list[Line]:
+    """All lines of the table."""
+    return [*_speed(results), *_peers(results, with_happysim), *_growth(results), *_size(results), *_feel(results)]
+
+
+def _speed(results: Results) -> list[Line]:
+    def rate(name: str) -> float:
+        return results.median(name, "rate")
+
+    return [
+        Line("DESIGN.md section 3, whole trace", rate("section 3"), SPEED, 4_000),
+        Line("... SimPy events a record", results.median("section 3", "events"), "events", 16, at_most=True),
+        Line("1,000 records/s, linger_ms=5", rate("1,000/s, linger 5"), SPEED, 8_000),
+        Line("1,000 records/s, linger_ms=0", rate("1,000/s, linger 0"), SPEED, 4_000),
+        Line("100,000 records/s, linger_ms=5", rate("100,000/s"), SPEED, 200_000),
+        Line("... SimPy events a record", results.median("100,000/s", "events"), "events", 0.5, at_most=True),
+        Line("100,000 records/s, linger_ms=0", rate("100,000/s, linger 0"), SPEED, 200_000),
+    ]
+
+
+def _peers(results: Results, with_happysim: bool) -> list[Line]:
+    simlib = "simlib, the peer's Python" if with_happysim else "1,000/s, linger 5"
+    found = [Line("plain SimPy, an event for each record and step, no Kafka", results.median("simpy", "rate"), SPEED),
+             Line("simlib with its whole Kafka : plain SimPy", results.ratio(simlib, "simpy", "rate"), "times")]
+    if with_happysim:
+        found = [Line("happysim 0.2.5, EventLog + ConsumerGroup", results.median("happysim", "rate"), SPEED),
+                 Line("simlib in the same Python, linger_ms=5", results.median(simlib, "rate"), SPEED),
+                 Line("simlib : happysim", results.ratio(simlib, "happysim", "rate"), "times", 2.5), *found]
+    return found
+
+
+def _growth(results: Results) -> list[Line]:
+    return [Line("cost per record, 1e6 : 1e5 records at 10,000/s", results.ratio("10,000/s, 1e5", LARGE, "rate"),
+                 "times", 1.25, at_most=True),
+            Line("cost per record, 1e6 : 1e4 records at 10,000/s", results.ratio(SMALL, LARGE, "rate"),
+                 "times", 1.25, at_most=True)]
+
+
+def _size(results: Results) -> list[Line]:
+    def kept(name: str) -> float:
+        return results.median(name, "bytes")
+
+    return [Line("columns kept, DESIGN.md section 3", kept("section 3"), "bytes/record", 150, at_most=True),
+            Line("columns kept, 1,000/s, linger_ms=0", kept("1,000/s, linger 0"), "bytes/record", 150, at_most=True),
+            Line("columns kept, 100,000/s", kept("100,000/s"), "bytes/record", 150, at_most=True),
+            Line("all a trace keeps alive (tracemalloc), 1,000/s, linger_ms=5", results.median("memory", "kept"),
+                 "bytes/record", 150, at_most=True),
+            Line("... and the most while it runs", results.median("memory", "most"), "bytes/record")]
+
+
+def _feel(results: Results) -> list[Line]:
+    def redraw(what: str) -> float:
+        return results.median("redraw", what)
+
+    return [Line("import simlib in a running kernel", results.median("imports", "bare"), "CPU ms", 200, at_most=True),
+            Line("... and the names a first cell imports", results.median("imports", "names"), "CPU ms", 200, at_most=True),
+            Line("... pandas, pyplot, ipywidgets, kafka among it", results.median("imports", "heavy"), "modules", 0,
+                 at_most=True),
+            Line("slider to redrawn picture, lesson 00", redraw("median"), "CPU ms", 100, at_most=True),
+            Line("... the slowest of twenty", redraw("slowest"), "CPU ms"),
+            Line("... the first one, which loads pandas and matplotlib", redraw("first"), "CPU ms")]

@@ -1,0 +1,126 @@
+"""One measurement in a process of its own: `python -m benchmarks.measure KIND [NAME ...]` prints JSON.
+
+Everything is CPU time of the whole process, so that other programs disturb as little as possible; the garbage of
+earlier measurements cannot weigh on later ones.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LONG_ENOUGH = 1.0
+"""CPU seconds after which a measurement is not repeated any more."""
+
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.comm")
+USED_FIRST = ("Scenario", "Topic", "Producer", "ConsumerGroup", "Crash", "replace", "run")
+
+
+def engine(name: str) -> dict[str, float]:
+    """Records a CPU second through `run`, a small run of the same kind before it; events and bytes for each record."""
+    from benchmarks.workloads import WORKLOADS
+    from simlib import replace, run
+
+    scenario = WORKLOADS[name]()
+    run(replace(scenario, "duration", min(1.0, scenario.duration / 2)) if not scenario.faults else scenario)
+    seconds: list[float] = []
+    while not seconds or (sum(seconds) < LONG_ENOUGH and len(seconds) < 5):
+        gc.collect()
+        begin = time.process_time()
+        trace = run(scenario, progress=False)
+        seconds.append(time.process_time() - begin)
+    records = len(trace.messages)
+    return {"records": records, "rate": records / statistics.median(seconds),
+            "events": trace.data.meta["counters"]["simpy_events"] / records, "bytes": trace.bytes_per_record()}
+
+
+def peer(name: str, rate: str, records: str, service_time: str) -> dict[str, float]:
+    """The same figure for another simulator, or for simlib in the other simulator's Python."""
+    if name == "simlib":
+        return engine("1,000/s, linger 5")
+    from importlib import import_module
+
+    measure = import_module(f"benchmarks.peers.{name}_pipeline").measure
+    measure(float(rate), 1_000, float(service_time))
+    done = measure(float(rate), int(records), float(service_time))
+    return {"records": done["records"], "rate": done["records"] / done["cpu"]}
+
+
+def memory() -> dict[str, float]:
+    """Bytes that a trace keeps alive for each record, keys and everything else counted, by Python's own book-keeping."""
+    import tracemalloc
+
+    from benchmarks.workloads import steady
+    from simlib import run
+
+    run(steady(1_000, 1_000, 5))
+    gc.collect()
+    tracemalloc.start()
+    trace = run(steady(1_000, 20_000, 5), progress=False)
+    gc.collect()
+    kept, most = tracemalloc.get_traced_memory()
+    records = len(trace.messages)
+    return {"records": records, "kept": kept / records, "most": most / records}
+
+
+def imports() -> dict[str, float]:
+    """CPU milliseconds of `import simlib`, and of the names a first cell imports, where a kernel's modules are loaded."""
+    from importlib import import_module
+
+    for module in KERNEL:
+        import_module(module)
+    before = set(sys.modules)
+    bare = _milliseconds(lambda: import_module("simlib"))
+    names = _milliseconds(lambda: [getattr(import_module("simlib"), name) for name in USED_FIRST])
+    heavy = {"pandas", "matplotlib.pyplot", "ipywidgets", "kafka"} & (set(sys.modules) - before)
+    return {"bare": bare, "names": bare + names, "heavy": len(heavy)}
+
+
+def redraw() -> dict[str, float]:
+    """CPU milliseconds from a moved slider to a redrawn picture, for lesson 00's shop and its slider."""
+    from simlib.views.rendering import render
+
+    shop = _lesson_00()
+
+    def move(seconds: float) -> float:
+        return _milliseconds(lambda: _check(render(shop, {"faults.0.restart_after": seconds}, lambda t: t.plot.lag())))
+
+    first = move(1)
+    later = [move(seconds) for seconds in range(2, 42, 2)]
+    return {"first": first, "median": statistics.median(later), "slowest": max(later)}
+
+
+def _check(shown: Any) -> None:
+    if shown.error or not shown.png:
+        raise RuntimeError(f"no picture: {shown.error}")
+
+
+def _lesson_00() -> Any:
+    from simlib.course.lesson_source import read_lesson
+
+    source = read_lesson(Path(__file__).resolve().parents[1] / "lessons" / "00_start_here.py")
+    (shop,) = [cell.text for cell in source.cells if cell.name == "ten-lines"]
+    names: dict[str, Any] = {}
+    exec("from simlib import *\nfrom simlib.data import orders\n" + shop, names)
+    return names["shop"]
+
+
+def _milliseconds(work: Callable[[], Any]) -> float:
+    begin = time.process_time()
+    work()
+    return (time.process_time() - begin) * 1000
+
+
+KINDS: dict[str, Callable[..., dict[str, float]]] = {
+    "engine": engine, "peer": peer, "memory": memory, "imports": imports, "redraw": redraw,
+}
+
+if __name__ == "__main__":
+    kind, *rest = sys.argv[1:]
+    print(json.dumps(KINDS[kind](*rest)))

@@ -1,0 +1,49 @@
+"""The scenarios that are measured: all with replication 3, acks=all, heartbeats, commits and the whole trace."""
+
+from __future__ import annotations
+
+from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic
+
+UTILISATION = 0.8
+"""How busy the three consumers are in the steady workloads, as in the pipelines they are compared with."""
+
+
+def section_3() -> Scenario:
+    """The scenario of DESIGN.md, section 3: sixty orders a second, and one of three consumers dies."""
+    return Scenario(
+        topics=[Topic("orders", partitions=3, replication_factor=3)],
+        producers=[Producer("shop", topic="orders", rate=60, keys=30, acks="all")],
+        groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=0.02,
+                              auto_commit_interval_ms=5_000)],
+        faults=[Crash("billing-1", at=30, restart_after=30)],
+        duration=90,
+        seed=7,
+    )
+
+
+def steady(rate: float, records: int, linger_ms: float) -> Scenario:
+    """`records` records at `rate` a second over three partitions, three consumers, nothing fails."""
+    return Scenario(
+        topics=[Topic("orders", partitions=3, replication_factor=3)],
+        producers=[Producer("shop", topic="orders", rate=rate, keys=3_000, linger_ms=linger_ms, acks="all")],
+        groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=service_time(rate))],
+        duration=records / rate,
+        seed=7,
+    )
+
+
+def service_time(rate: float) -> float:
+    """Seconds a record takes, so that three consumers are as busy as UTILISATION says."""
+    return UTILISATION * 3 / rate
+
+
+WORKLOADS = {
+    "section 3": section_3,
+    "1,000/s, linger 5": lambda: steady(1_000, 20_000, 5),
+    "1,000/s, linger 0": lambda: steady(1_000, 20_000, 0),
+    "100,000/s": lambda: steady(100_000, 1_000_000, 5),
+    "100,000/s, linger 0": lambda: steady(100_000, 1_000_000, 0),
+    "10,000/s, 1e4": lambda: steady(10_000, 10_000, 5),
+    "10,000/s, 1e5": lambda: steady(10_000, 100_000, 5),
+    "10,000/s, 1e6": lambda: steady(10_000, 1_000_000, 5),
+}
