@@ -6,6 +6,9 @@ from producer_scenarios import events, shop
 
 from simlib import run
 
+LEADER, FIRST, SECOND = "broker-0", "broker-1", "broker-2"
+"""The replicas of partition 0 in order of assignment."""
+
 
 def cluster(times, *, controllers=1, broker_config=None, **changes):
     """Run the producer tests' scenario on three brokers, with these controllers and broker settings."""

@@ -1,12 +1,11 @@
 """K58: controllers that die, are cut off or stand still, alone and in a quorum."""
 
 import pytest
-from producer_scenarios import events, log, outcomes, record, replicas
-from replication_scenarios import cluster, elections, in_sync
+from producer_scenarios import events, log, outcomes, record
+from replication_scenarios import FIRST, LEADER, cluster, elections, in_sync
 
 from simlib import Crash, NetworkCut, Pause, PowerLoss, Shutdown
 
-LEADER, FIRST, SECOND = replicas(3)
 OTHERS = ("controller-1", "controller-2")
 
 
