@@ -52,10 +52,11 @@ class Rebalance:
         self.consumer.commits.auto_commit(self._unless_abandoned(committed))
 
     def _give_up_and_join(self) -> None:
-        """An eager member gives up everything it has (K91), a cooperative one nothing yet (K92)."""
+        """An eager member gives up everything it has (K91), a cooperative one nothing yet: it reads on (K92)."""
         if not self.membership.cooperative:
             self.consumer.revoke(list(self.consumer.cursors))
         self._join()
+        self.consumer.deliver()
 
     # -- join
 
