@@ -11,7 +11,8 @@ from labtools.layout import COURSE, ROOT, venv_python
 
 _COMMANDS = """commands:
   (none)         set up, then open the course in JupyterLab at the first lesson
-  lesson NN      the same, at lesson NN
+  start NN       the same, at lesson NN
+  lesson NN      for authors: make this lesson's notebooks and look for everything the tests would find
   test           set up, then run every check
   quick          the checks that take seconds: no browser, no fresh installs, no soak
   soak           the laws over many more random scenarios
@@ -40,9 +41,9 @@ def main() -> int:
 def _read_command_line() -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args()
-    if options.argument and options.command not in ("lesson", "bundle"):
+    if options.argument and options.command not in ("start", "lesson", "bundle"):
         parser.error(f"{options.command} takes nothing after it, but was given {options.argument!r}")
-    if options.wheels and options.command not in ("start", "lesson"):
+    if options.wheels and options.command != "start":
         parser.error(f"--wheels installs the course for a learner; {options.command} needs a network")
     return options
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _carry_out(options: argparse.Namespace) -> int:
-    if options.command in ("start", "lesson"):
+    if options.command == "start":
         return _open(options)
     if options.command == "bundle":
         bundle(Path(options.argument or "bundle").resolve(), options.platform or list(PLATFORMS))
@@ -72,6 +73,8 @@ def _carry_out(options: argparse.Namespace) -> int:
     set_up("tests")
     if options.command in ("test", "quick", "soak"):
         return checks.check(options.command)
+    if options.command == "lesson":
+        return run([venv_python(), "-m", "simlib.course.proof", (options.argument or "00").zfill(2)], cwd=ROOT)
     module = {"bench": "benchmarks", "notebooks": "simlib.course.build"}[options.command]
     return run([venv_python(), "-m", module], cwd=ROOT)
 

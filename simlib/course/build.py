@@ -75,7 +75,7 @@ def _work(options: argparse.Namespace) -> int:
             wrong += bool(found)
             print(f"{name}: {'; '.join(found) or 'as it should be'}")
         else:
-            _write(book, path)
+            write(book, path)
             print(f"wrote {name}")
     if wrong:
         print("Run `python -m simlib.course.build` and look at what changed.", file=sys.stderr)
@@ -88,7 +88,8 @@ def _compare(book: Any, path: Path) -> list[str]:
     return differences(book, nbformat.read(path, as_version=4)) if path.exists() else ["is not there"]
 
 
-def _write(book: Any, path: Path) -> None:
+def write(book: Any, path: Path) -> None:
+    """Write a notebook, with the same bytes on every system."""
     import nbformat
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -41,8 +41,11 @@ def notebook(prefix: str, cells: list[Cell]) -> Any:
     return v4.new_notebook(cells=made, metadata={"kernelspec": dict(KERNEL), "language_info": {"name": "python"}})
 
 
-def execute(book: Any) -> None:
-    """Run a notebook in place, as a learner without guesses, in an empty folder; a refused answer is an error."""
+def execute(book: Any, **settings: str) -> None:
+    """Run a notebook in place, as a learner without guesses, in an empty folder; a refused answer is an error.
+
+    `settings` are environment variables that shall be otherwise.
+    """
     from nbclient import NotebookClient
 
     with tempfile.TemporaryDirectory() as empty:
@@ -52,9 +55,10 @@ def execute(book: Any) -> None:
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],
             resources={"metadata": {"path": empty}},
         )
-        client.execute(env=run_environment(Path(empty)))
+        client.execute(env=run_environment(Path(empty)) | settings)
 
 
 def _execute_lesson(lesson: LessonSource, book: Any) -> None:
@@ -75,6 +79,7 @@ def run_environment(empty: Path) -> dict[str, str]:
         "SIMLIB_COURSE_HOME": str(empty / "guesses"),
         "SIMLIB_COURSE_STRICT": "1",
         "IPYTHONDIR": str(empty / "ipython"),
+        "TQDM_DISABLE": "1",            # a slow machine would leave a bar in the outputs
     }
 
 
