@@ -200,17 +200,21 @@ class Broker(Process):
 
     def high_watermark_moved(self, led: Led) -> None:
         """More is committed: producers get their acks, consumers their records, followers the news."""
-        high_watermark = led.replica.high_watermark = led.leader.high_watermark
-        if led.tp != OFFSETS and not self._is_deposed(led):
+        high_watermark = led.leader.high_watermark
+        if led.tp != OFFSETS and not self._is_overtaken(led):
             self.recorder.watermark((self.clock.now, led.tp, high_watermark))
+        led.replica.high_watermark = high_watermark
         led.answer_up_to(high_watermark)
         if led.consumers:
             self.consumers.look_again(led)
         self.followers.high_watermark_moved(led)
 
-    def _is_deposed(self, led: Led) -> bool:
-        """It has not heard of its successor yet; it works on, but nobody counts its high watermark any more."""
-        return self.cluster.controllers[0].metadata.state.partitions[led.tp].epoch != led.leader.epoch
+    def _is_overtaken(self, led: Led) -> bool:
+        """A leader that has not heard of its successor yet, and whose high watermark the successor has passed."""
+        state = self.cluster.controllers[0].metadata.state.partitions[led.tp]
+        if state.epoch == led.leader.epoch or state.leader < 0:
+            return False
+        return self.cluster.brokers[state.leader].replicas[led.tp].high_watermark >= led.leader.high_watermark
 
 
 HANDLERS = {"produce": Broker.on_produce, "fetch": Broker.on_fetch, "replica_fetch": Broker.on_replica_fetch,
