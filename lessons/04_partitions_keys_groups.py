@@ -1,0 +1,601 @@
+# %% header [raw] tags=["header"]
+# minutes = 75
+# question = "Why is one consumer idle?"
+# needs = ["event, producer, consumer, commit, lag (lesson 00)", "async and await"]
+# cut = "04A is episodes 1 and 2. Short of time: the other language, the 12 equal customers, the last slider."
+# vote = "Before the fourth packer: hands up for 75, for 0, for something else. Ask one of each for a reason."
+#
+# [[episodes]]
+# question = "Why is one consumer idle?"
+# minutes = 20
+#
+# [[episodes]]
+# question = "Who chose this till?"
+# minutes = 20
+#
+# [[episodes]]
+# question = "One is killed: who steps in?"
+# minutes = 17
+#
+# [[episodes]]
+# question = "May I add a till?"
+# minutes = 18
+#
+# [[objectives]]
+# do = "choose how many partitions and consumers a load needs"
+# exercise = "04-packers"
+#
+# [[objectives]]
+# do = "say where a key goes, and deal with keys that crowd one partition"
+# exercise = "04-seats"
+#
+# [[objectives]]
+# do = "choose what a group does when a member dies"
+# exercise = "04-relief"
+#
+# [[objectives]]
+# do = "add a partition without mixing up anybody's orders"
+# exercise = "04-grow"
+#
+# [[objectives]]
+# do = "say why a consumer is idle while a queue grows"
+# exercise = "04-words"
+
+# %% opening [markdown]
+# # Why is one consumer idle?
+#
+# **Lesson 04** · 75 minutes, four episodes · you know what an event and a commit are (lesson 00)
+#
+# Saturday, 09:40, the first morning of the sale. Three packing programs, and the queue grows. At 09:45 somebody
+# starts a fourth. At 10:00 the queue is as long as it would have been, and the fourth has packed nothing at all.
+#
+# When you leave this page you can
+# 1. choose how many partitions and consumers a load needs;
+# 2. say where a key goes, and deal with keys that crowd one partition;
+# 3. choose what a group does when a member dies;
+# 4. add a partition without mixing up anybody's orders.
+#
+# <details><summary>Do you have what you need? Three lines and two questions.</summary>
+#
+# Producers write events, and the broker keeps them. Consumers come and fetch them. A commit says "done up to here",
+# and what is not ticked off yet is the lag.
+#
+# Does a broker push events to consumers? *No. Consumers ask.*<br>
+# What happens to an event that was read? *It stays. Only the group's tick moves on.*<br>
+# If both answers surprise you, do lesson 00 first: 20 minutes.
+# </details>
+
+# %% imports
+from collections import Counter
+from zlib import crc32
+
+from simlib import AddPartitions, ConsumerGroup, Crash, Producer, Scenario, Service, Topic, Zipf, replace, run, sliders
+from simlib.course import check, hint, predict, reveal, routes, solution, start
+from simlib.data import orders
+from simlib.kafka.partitioner import keyed_partition
+
+start("04")
+
+# %% tills [markdown]
+# ## 1 · Why is one consumer idle?
+#
+# The orders are a *topic*, cut into *partitions*: a supermarket with three tills, numbered from 0. Every order queues
+# at one till and keeps its place there.
+#
+# Three packers, `pack-0` to `pack-2`, are one *consumer group*: a shift of cashiers. Six orders come in each second.
+# A packer needs 0.6 seconds for one, so three pack five a second. A `ConsumerGroup` brings its own loop: ask for
+# orders, work, ask again.
+
+# %% shop
+shop = Scenario([Topic("orders", partitions=3)],
+                inputs={"orders": orders(300, rate=6)},      # 300 real orders, in 50 seconds
+                groups=[ConsumerGroup("pack", "orders", consumers=3,
+                                      service_time=0.6,      # seconds for one order
+                                      max_poll_records=1,    # one order at a time
+                                      auto_commit_interval_ms=1_000)],      # a tick every second
+                duration=75)
+
+# %% ask-fourth
+predict("fourth", "A fourth packer joins the three. How many of the 300 orders does it pack?")
+
+# %% fourth
+four = replace(shop, "groups.pack.consumers", 4)
+trace = run(four)
+packed = trace.deliveries.member.value_counts()[list(four.members_of("pack"))]
+reveal("fourth", packed["pack-3"])
+packed.to_frame("orders packed")
+
+# %% fourth-proof tags=["claim"]
+assert packed["pack-3"] == 0 and (packed[["pack-0", "pack-1", "pack-2"]] > 80).all()
+assert len(trace.records) == 300 and shop.groups[0].service_time == 0.6 and shop.topics[0].partitions == 3
+assert round(shop.inputs["orders"][-1]["at"]) == 50
+
+# %% it-looks-as-if-free [markdown]
+# > **It looks as if** the fourth is late, or broken: surely whoever is free takes the next order. Ask who was given
+# > what:
+
+# %% who-was-given
+trace.plot.assignment()
+
+# %% who-was-given-proof tags=["claim"]
+given = trace.control[trace.control.kind == "assigned"]
+assert list(given.process) == ["pack-0", "pack-1", "pack-2"] and list(given.partition) == [0, 1, 2]
+assert "pack-3" in set(trace.control[trace.control.kind == "joined"].process)
+
+# %% partitions-are-shared [markdown]
+# > Nobody hands out orders. When the group met, before the first order, it dealt out *partitions*, whole: one reader
+# > for each [K84]. Three tills: `pack-3` has none, and is not in the picture. A free packer cannot take an order from
+# > another's till. (At a *queue* it could: lesson 11.)
+#
+# Then how much do twelve packers help?
+
+# %% longest-wait
+def longest_wait(trace):              # seconds from "ordered" to "picked up", for the unluckiest order
+    orders_packed = trace.deliveries.merge(trace.records[["message", "created"]])
+    return float(round((orders_packed.time - orders_packed.created).max(), 1))
+
+
+longest_wait(trace)
+
+# %% ask-twelve
+predict("twelve", "Twelve packers instead of three: the longest wait ...", kind="choice",
+        choices=["stays as it is", "is about a quarter", "gets longer: they are in each other's way"])
+
+# %% twelve
+twelve = run(replace(shop, "groups.pack.consumers", 12))
+reveal("twelve", "stays as it is" if longest_wait(twelve) == longest_wait(trace) else "changes")
+sliders(shop, "groups.pack.consumers", show=lambda trace: (trace.plot.lag(), f"longest wait: {longest_wait(trace)} s"))
+
+# %% twelve-proof tags=["claim"]
+waits = {n: longest_wait(run(replace(shop, "groups.pack.consumers", n))) for n in (1, 2, 3, 4, 12)}
+assert waits[3] == waits[4] == waits[12] == longest_wait(trace) and waits[1] > waits[2] > waits[3]
+
+# %% second-group [markdown]
+# From 1 to 3 each packer helps. From 3 on the curve does not stir.
+#
+# ### A second shift
+#
+# The shop also sends a mail for each order. `mail` is another group with one fast consumer, and Kafka's usual
+# settings. Each mail is picked up one thousandth of a second after the order. Lag is what a group has not ticked off.
+
+# %% ask-mail
+predict("mail", "`mail` reads each order at once. What is the highest lag of its worst partition?")
+
+# %% mail
+mail = ConsumerGroup("mail", "orders", service_time=0.001)
+both = run(replace(four, "groups", [*four.groups, mail]))
+lag = both.lag[both.lag.group == "mail"]
+reveal("mail", lag.lag.max())
+both.plot.lag("mail")
+
+# %% mail-proof tags=["claim"]
+mailed = both.deliveries[both.deliveries.group == "mail"].merge(both.records[["message", "created"]])
+assert len(mailed) == 300 and (mailed.time - mailed.created).max() < 0.0015 and lag.lag.max() > 10
+alone = trace.deliveries[["time", "member", "message"]].astype(str).reset_index(drop=True)
+with_mail = both.deliveries[both.deliveries.group == "pack"][["time", "member", "message"]].astype(str)
+assert alone.equals(with_mail.reset_index(drop=True))
+ticks = both.commits[both.commits.group == "mail"].groupby("partition").time.diff().dropna()
+assert (ticks > 4.9).all() and mail.auto_commit_interval_ms is None
+
+# %% it-looks-as-if-behind [markdown]
+# > **It looks as if** `mail` falls behind and catches up in leaps. It was never behind. Lag is counted from the last
+# > *commit*, not from what was read [K99], and by itself a consumer commits every five seconds [K75]. A lag that
+# > falls back to 0 is a rhythm. A lag that only rises is a queue.
+#
+# `mail` got all 300 orders though `pack` had taken them too: a second group gets everything again, with ticks of its
+# own. `pack` does not notice it [K85].
+#
+# ### Exercise 1 - eight minutes
+#
+# Nobody shall wait longer than 10 seconds. There is money for four packers. Choose both numbers. Stuck?
+# `hint("04-packers")`. Had enough? `solution("04-packers")`.
+
+# %% exercise-packers tags=["exercise"]
+partitions = ...
+packers = ...
+
+
+check("04-packers", partitions=partitions, packers=packers)
+
+# %% exercise-packers-proof tags=["claim"]
+after_the_start = lag[lag.time > 0]
+assert (after_the_start.groupby("partition").lag.min() == 0).all()
+morning = replace(shop, {"topics.orders.partitions": 4, "groups.pack.consumers": 4})
+assert longest_wait(run(morning)) == 4.6
+
+# %% evening [markdown]
+# A good place to stop.
+#
+# ## 2 · Who chose this till?
+#
+# With four tills and four packers the morning goes well: nobody waits longer than 4.6 seconds. For the evening the
+# shop invites its 30 best customers. Again 300 real orders, again six a second, this time evenly spaced.
+
+# %% guests
+guests = [customer for customer, _ in Counter(row["key"] for row in orders()).most_common(30)]
+visits = [row for row in orders() if row["key"] in guests][:300]
+evening = [row | {"at": i / 6} for i, row in enumerate(visits)]
+tonight_by_guest = Counter(row["key"] for row in evening)
+tonight_by_guest.most_common(4)
+
+# %% guests-proof tags=["claim"]
+assert len(guests) == 30 and len(evening) == 300 and {row["key"] for row in evening} == set(guests)
+
+# %% ask-evening
+predict("evening", "Four tills, four packers, as many orders as in the morning. The longest wait, in seconds?")
+
+# %% run-evening
+tonight = replace(shop, {"inputs.orders": evening, "topics.orders.partitions": 4, "groups.pack.consumers": 4})
+trace = run(tonight)
+reveal("evening", longest_wait(trace))
+trace.plot.timeline()
+
+# %% run-evening-proof tags=["claim"]
+assert longest_wait(trace) == 18.3
+queued = trace.records.partition.value_counts()
+assert queued[3] == 107 and queued[2] == 55
+busy = {n: trace.deliveries[trace.deliveries.partition == n].done.max() for n in (2, 3)}
+idle = trace.deliveries[trace.deliveries.partition == 2].time.diff().max()
+assert idle > 2 * 0.6
+
+# %% it-looks-as-if-balanced [markdown]
+# 18.3 seconds, four times the morning's wait. 107 orders queue at till 3, and 55 at till 2, whose packer has gaps.
+#
+# > **It looks as if** Kafka sends an order to the shortest queue, and had bad luck. Kafka does not look at queues.
+# > The *key* decides, here the customer. The producer turns its bytes into a number and divides: the rest is the
+# > partition [K39].
+
+# %% hashed
+[(guest, sent, keyed_partition(guest.encode(), 4)) for guest, sent in tonight_by_guest.most_common(6)]
+
+# %% hashed-proof tags=["claim"]
+best_six = [keyed_partition(guest.encode(), 4) for guest, _ in tonight_by_guest.most_common(6)]
+assert tonight_by_guest.most_common(1)[0] == ("19339", 55) and best_six.count(3) == 3
+a_dozen = run(replace(tonight, {"topics.orders.partitions": 12, "groups.pack.consumers": 12}))
+assert longest_wait(a_dozen) == 14.2 and a_dozen.summary().backlog == 0
+slow = a_dozen.deliveries.merge(a_dozen.records[["message", "created"]])
+assert keyed_partition(b"19339", 12) == slow.partition[(slow.time - slow.created).idxmax()]
+placed = trace.records.groupby("key", observed=True).partition
+assert (placed.nunique() == 1).all()
+assert all(keyed_partition(guest.encode(), 4) == till for guest, till in placed.first().items())
+assert round(100 * Counter(row["key"] for row in evening)["19339"] / 300) == 18
+assert Counter(row["key"] for row in evening)["19339"] == 55
+
+# %% hot-key [markdown]
+# Customer, orders, till. Three of the six best meet at till 3, by chance. And customer 19339 alone sends 55 of the 300
+# orders. Such a *hot key* cannot be cut in two: with twelve tills and twelve packers the longest wait is still 14.2
+# seconds, at the till of 19339. (`simlib/kafka/murmur2.py` is Kafka's own function, line by line.)
+#
+# So why not deal out the orders evenly? Take the order's own number as the key:
+
+# %% by-order
+by_order = [row | {"key": row["value"]["order_id"]} for row in evening]
+dealt = run(replace(tonight, "inputs.orders", by_order))
+longest_wait(dealt)
+
+# %% by-order-proof tags=["claim"]
+assert longest_wait(dealt) == 4.6 == longest_wait(run(morning))
+
+# %% what-it-costs [markdown]
+# 4.6 seconds again. What did it cost? Which orders were packed after a later order of the same customer?
+
+# %% overtaken
+def overtaken(trace):
+    packed = trace.deliveries.merge(trace.records[["message", "created", "value"]])
+    customer = packed["value"].str["customer"]
+    return packed[packed.created < packed.groupby(customer).created.cummax()]
+
+
+len(overtaken(dealt)), len(overtaken(trace))
+
+# %% overtaken-proof tags=["claim"]
+assert len(overtaken(dealt)) > 40 and len(overtaken(trace)) == 0
+
+# %% order-per-key [markdown]
+# With the customer as key: none. Kafka keeps order within a partition, and nowhere else [K100]. "Order the CD",
+# "change the address", "cancel it": what must stay in order needs one key.
+#
+# ### Another language, another till
+#
+# A colleague's program writes orders too. It is built on librdkafka, the C library under many Kafka clients. Same
+# topic, same customer, same key.
+
+# %% ask-language
+predict("language", "Of the 30 guests, how many queue at the same till in both programs?")
+
+# %% language
+ours = {guest: keyed_partition(guest.encode(), 4) for guest in guests}
+theirs = {guest: crc32(guest.encode()) % 4 for guest in guests}
+reveal("language", sum(ours[guest] == theirs[guest] for guest in guests))
+
+# %% language-proof tags=["claim"]
+assert sum(ours[guest] == theirs[guest] for guest in guests) < 15
+two_programs = """
+async def both(app):
+    python, other = app.producer(), app.producer(partitioner="consistent_random")
+    for guest in guests:
+        await python.send_and_wait("orders", {}, key=guest)
+        await other.send_and_wait("orders", {}, key=guest)
+"""
+exec(two_programs)
+written = run(Scenario([Topic("orders", partitions=4)], services=[Service("both", both)])).records
+at_first = written[written.message.str.split(":").str[1].astype(int) % 2 == 0].set_index("key").partition
+assert len(written) == 60 and set(written.partition) <= {0, 1, 2, 3}
+assert all({ours[guest], theirs[guest]} == set(written[written.key == guest].partition) for guest in guests)
+
+# %% zipf [markdown]
+# Java and Python agree [K39]; librdkafka hashes in another way unless told otherwise [K45a]. "Same key, same
+# partition" holds for one number of partitions and one hash.
+#
+# ### Is it only the best customer?
+#
+# Take 12 customers who all buy equally often, drawn at random: 300 orders, four tills. (`Zipf(0.0)` means equally
+# often. With `Zipf(1.0)` the second buys half as often as the first, the third a third as often, and so on.)
+
+# %% ask-zipf
+predict("zipf", "All 12 buy equally often. How many orders go to the fullest of four tills? (75 would be fair.)")
+
+# %% run-zipf
+fair = Producer("website", "orders", rate=6, keys=12, key_distribution=Zipf(0.0), stop=50)
+crowd = replace(tonight, {"inputs": {}, "producers": [fair]})
+reveal("zipf", run(crowd).records.partition.value_counts().max())
+sliders(crowd, "producers.website.key_distribution.s", "producers.website.keys", show=lambda trace: trace.plot.lag())
+
+# %% run-zipf-proof tags=["claim"]
+crowds = {s: run(replace(crowd, "producers.website.key_distribution.s", s)).records for s in (0.0, 3.0)}
+fullest = {s: records.partition.value_counts().max() for s, records in crowds.items()}
+many = run(replace(crowd, "producers.website.keys", 1_000)).records
+assert fullest[3.0] > fullest[0.0] > many.partition.value_counts().max() < 75 * 1.15
+evenly = run(crowd).records
+assert len(evenly) == 300 and evenly.key.nunique() == 12 and evenly.partition.value_counts().max() > 75 * 1.3
+
+# %% exercise-seats-text [markdown]
+# Few keys are never spread evenly; move the exponent, and a few large ones spread still less. Move the number of keys
+# to a thousand: chance evens out.
+#
+# ### Exercise 2 - ten minutes
+#
+# A producer may name the partition itself. Give each guest a till, so that nobody waits longer than 15 seconds.
+
+# %% exercise-seats tags=["exercise"]
+def seats(visits):      # {"19339": 55, "07592": 27, ...}: how many orders each guest will send
+    ...                 # return {"19339": 0, ...}: the guest's till, 0 to 3
+
+
+check("04-seats", seats)
+
+# %% standing-by [markdown]
+# A good place to stop.
+#
+# ## 3 · One is killed: who steps in?
+#
+# The idle packer is good for something after all: it stands by. Three tills again. This time the packers fetch what
+# they can get, up to 500 orders, as Kafka's settings have it. Whoever is silent for 10 seconds is given up. `pack-1`
+# is killed at second 15.
+
+# %% killed
+spare = ConsumerGroup("pack", "orders", consumers=4, service_time=0.6, session_timeout_ms=10_000)
+killed = replace(shop, {"groups": [spare], "faults": [Crash("pack-1", at=15)]})
+
+# %% ask-steps-in
+predict("steps in", "`pack-3` stands by. Which partition does it get?", kind="choice",
+        choices=["orders-1, the dead one's", "orders-2, which pack-2 had", "none: pack-0 takes over"])
+
+# %% steps-in
+trace = run(killed)
+got = trace.control.query("kind == 'assigned' and process == 'pack-3'").partition.item()
+reveal("steps in", {1: "orders-1, the dead one's", 2: "orders-2, which pack-2 had"}[got])
+trace.plot.assignment()
+
+# %% steps-in-proof tags=["claim"]
+def default_of(setting):
+    from simlib.scenario.settings import resolve_consumer
+
+    return getattr(resolve_consumer("kafka-python", {}), setting)
+
+
+assert default_of("max_poll_records") == 500
+assert got == 2 and killed.groups[0].session_timeout_ms == 10_000
+after = trace.control[trace.control.time > 15]
+assert list(after[after.kind == "evicted"].process) == ["pack-1"]
+moves = after[after.kind == "assigned"].set_index("process").partition.to_dict()
+assert moves == {"pack-0": 0, "pack-2": 1, "pack-3": 2}
+first_till = trace.deliveries[(trace.deliveries.partition == 0) & (trace.deliveries.time > 15)]
+assert 6 < (first_till.time - first_till.done.shift()).max() < 6.5
+assert trace.deliveries[trace.deliveries.member == "pack-0"].partition.eq(0).all()
+
+# %% it-looks-as-if-relief [markdown]
+# > **It looks as if** the relief steps into the dead one's place, and the others go on. But `pack-3` got a till whose
+# > owner was well, and `pack-0`, whom all this did not concern, stood still for six seconds. Who gave up what, and
+# > when?
+
+# %% gave-up
+moves = trace.control[(trace.control.time > 15) & trace.control.kind.isin(["evicted", "revoked", "assigned"])]
+moves[["time", "process", "kind", "partition"]].round(1)
+
+# %% gave-up-proof tags=["claim"]
+revoked = moves[moves.kind == "revoked"]
+assert list(revoked.process) == ["pack-0", "pack-2"] and list(revoked.partition) == [0, 2]
+assert 6 < revoked.time.iloc[1] - revoked.time.iloc[0] < 6.5
+assert moves[moves.kind == "assigned"].time.min() - revoked.time.max() < 0.01
+
+# %% eager [markdown]
+# > This is a *rebalance*, of the eager kind: everybody gives up everything, and when the last has done so, all is
+# > dealt out anew [K91]. `pack-0` gave up at its next poll. Then it waited for `pack-2`, who had fetched many orders
+# > and did not poll before it had packed them all.
+#
+# There is another kind. One setting, the same kill:
+
+# %% ask-give-up
+predict("give up", 'partition_assignment_strategy="cooperative-sticky": how many living packers give up their till?')
+
+# %% cooperative
+calm = replace(killed, "groups.pack.partition_assignment_strategy", "cooperative-sticky")
+trace = run(calm)
+reveal("give up", len(trace.control.query("kind == 'revoked' and time > 15").process.unique()))
+trace.plot.assignment()
+
+# %% cooperative-proof tags=["claim"]
+after = trace.control[trace.control.time > 15]
+assert not (after.kind == "revoked").any()
+assert after[after.kind == "assigned"][["process", "partition"]].values.tolist() == [["pack-3", 1]]
+assert default_of("session_timeout_ms") == 1000 * 45
+for partition in (0, 2):
+    others = trace.deliveries[(trace.deliveries.partition == partition) & (trace.deliveries.time > 15)]
+    assert others.time.diff().max() < 2
+eager_time = moves[moves.kind == "assigned"].time.min()
+assert abs(after[after.kind == "assigned"].time.item() - eager_time) < 0.01 and 17 < eager_time - 15 < 18
+
+# %% cooperative-kind [markdown]
+# Nobody gave up anything, nobody stood still: only what must move changes hands [K92]. But the dead one's till waited
+# as long as before, 17 seconds. And 10 seconds of patience were our choice. Left alone, Kafka waits for 45.
+
+# %% ask-silence
+predict("silence", "With session_timeout_ms=45_000: for how many seconds does nobody pack orders of orders-1?")
+
+# %% silence
+def standstill(trace):
+    return round(trace.deliveries[trace.deliveries.partition == 1].time.diff().max())
+
+
+reveal("silence", standstill(run(replace(calm, "groups.pack.session_timeout_ms", 45_000))))
+sliders(calm, "groups.pack.session_timeout_ms", "faults.0.at",
+        show=lambda trace: (trace.plot.assignment(), f"orders-1 stands still for {standstill(trace)} s"))
+
+# %% silence-proof tags=["claim"]
+still = {ms: standstill(run(replace(calm, "groups.pack.session_timeout_ms", ms))) for ms in (6_000, 10_000, 45_000)}
+assert still[6_000] < still[10_000] < still[45_000] and 42 <= still[45_000] <= 50
+
+# %% exercise-relief-text [markdown]
+# The wait has two parts: the silence, which you choose [K86], and the slowest member's poll. Move both sliders.
+#
+# ### Exercise 3 - seven minutes
+#
+# Kafka's defaults again. Choose settings so that the dead one's till is read again within 20 seconds, and nobody else
+# gives up his.
+
+# %% exercise-relief tags=["exercise"]
+relief = ...     # {"a_setting": its_value, ...}: settings of the group `pack`
+
+
+check("04-relief", relief)
+
+# %% website [markdown]
+# A good place to stop.
+#
+# ## 4 · May I add a till?
+#
+# The evening sale once more, with three tills and four packers. In the middle of it, at second 20, somebody adds the
+# till for the fourth. Orders now come from a program, because whoever sends must notice the new till. `app` is the
+# program's link to the world: Kafka and the clock.
+
+# %% website-code tags=["service"]
+async def website(app):
+    producer = app.producer(metadata_max_age_ms=1_000)      # looks for new partitions every second
+    for order in evening:
+        await app.sleep(order["at"] - app.now)
+        await producer.send("orders", order["value"], key=order["key"])
+
+
+noticing = {"groups.pack.metadata_max_age_ms": 1_000,       # so do the packers
+            "groups.pack.auto_offset_reset": "earliest"}    # a new till is read from its first order
+grow = replace(four, {"inputs": {}, "services": [Service("website", website)], **noticing,
+                      "faults": [AddPartitions("orders", at=20, to=4)]})
+
+# %% ask-stay
+predict("stay", "Three tills become four. How many of the 30 guests stay at the till they had?")
+
+# %% stay
+stay = [guest for guest in guests if keyed_partition(guest.encode(), 3) == keyed_partition(guest.encode(), 4)]
+reveal("stay", len(stay))
+
+# %% stay-proof tags=["claim"]
+everybody = {row["key"] for row in orders()}
+stays = sum(keyed_partition(key.encode(), 3) == keyed_partition(key.encode(), 4) for key in everybody)
+assert len(everybody) > 20_000 and round(100 * stays / len(everybody)) == 25 and len(stay) < 8
+
+# %% it-looks-as-if-few-move [markdown]
+# > **It looks as if** a quarter would have to move, to fill the new till. But what is left over from a division by 4
+# > has little to do with a division by 3. Of all customers in the log 25 % stay [K46a].
+#
+# Is that bad? They queue elsewhere, that is all:
+
+# %% grown
+trace = run(grow)
+late = overtaken(trace)
+rows = trace.deliveries[trace.deliveries.key == late.key.iloc[0]].merge(trace.records[["message", "created"]])
+rows[["key", "created", "time", "partition", "member"]].round(1).query("17 < created < 22")
+
+# %% grown-proof tags=["claim"]
+assert len(late) > 0 and not overtaken(run(replace(grow, "faults", []))).size
+shown = rows[(rows.created > 17) & (rows.created < 22)]
+assert shown.partition.nunique() == 2 and not shown.created.is_monotonic_increasing and len(shown) <= 12
+assert set(trace.control[(trace.control.kind == "assigned") & (trace.control.time > 20)].process) == set(
+    grow.members_of("pack"))
+
+# %% key-moved [markdown]
+# Read it from top to bottom, as it was packed. An order sent to the new, empty till is picked up while an older one
+# of the same customer still waits at the old till. If the younger one says "cancel", it is handled first. Kafka kept
+# its promise: each *partition* is in order [K100]. The key moved.
+#
+# ### Exercise 4 - ten minutes
+#
+# Four steps: `add` the till, `close` the website, wait until the tills are `empty`, `open` the website. Each is done
+# once. In which order does nobody's order get overtaken?
+
+# %% exercise-grow tags=["exercise"]
+plan = ...     # the four steps in your order: ["add", "close", "empty", "open"]
+
+
+check("04-grow", plan)
+
+# %% close [markdown]
+# ## What you take with you
+#
+# | | use it when | do not |
+# |---|---|---|
+# | **a key** | things must stay in order: a customer's orders | a handful of keys carry most of the load |
+# | **more consumers** | there are partitions for them, or one shall stand by | each partition has its reader |
+# | **more partitions** | before the topic fills, or while it is empty | order matters and records still wait |
+# | **cooperative rebalances** | members come and go | somebody in the group knows only the eager kind |
+#
+# **Five lines to keep**
+# 1. A group shares out partitions, not records. More consumers than partitions are idle.
+# 2. The key decides, not the queue. Order holds within a partition.
+# 3. Another hash, or another number of partitions, and the same key is elsewhere.
+# 4. A second group gets everything again, and has a lag of its own, counted from its commits.
+# 5. When a member dies the group waits for its silence to end, then for its slowest member.
+#
+# **Self-test**
+#
+# <details><summary>Two groups of three consumers read a topic of three partitions. Who is idle?</summary>
+# Nobody. Each group deals out all three partitions among its own [K85].</details>
+# <details><summary>Six tills, four packers: is that better than three tills, three packers?</summary>
+# Hardly. Two packers mind two tills each, and their queues decide.</details>
+# <details><summary>Each packer is restarted in turn, for five seconds, to install a new version. What spares you the
+# rebalances?</summary>
+# A <code>group_instance_id</code> for each (<code>static_membership=True</code>): whoever is back within his session
+# gets his
+# partitions again, and nobody else notices [K98].</details>
+# <details><summary>Your lag graph is a saw. Do you need more consumers?</summary>
+# Look at the lower tips. If they stay down, it is the rhythm of the commits [K99].</details>
+#
+# **Last exercise.** Answer the question at the top in three sentences. Ours is in `solution("04-words")`.
+#
+# **Read on:** Kafka on [consumer groups](https://kafka.apache.org/documentation/#intro_consumers); [why rebalances
+# became
+# cooperative](https://cwiki.apache.org/confluence/display/KAFKA/KIP-429%3A+Kafka+Consumer+Incremental+Rebalance+Protocol);
+# librdkafka's [settings](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md), `partitioner`
+# among them.
+#
+# A good place to stop. Next:
+
+# %% self-test-proof tags=["claim"]
+six_tills = run(replace(four, "topics.orders.partitions", 6))
+assert abs(longest_wait(six_tills) - longest_wait(run(shop))) < 2
+static = replace(killed, {"groups.pack.static_membership": True, "faults": [Crash("pack-1", at=15, restart_after=5)]})
+quiet = run(static).control
+assert not quiet[quiet.time > 15].kind.isin(["rebalancing", "revoked"]).any()
+
+# %% routes
+routes()
