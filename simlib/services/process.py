@@ -96,7 +96,9 @@ class ServiceProcess(Process):
 def packed(service: Service) -> bytes:
     """A service's code and all it refers to, to be copied for each life. Raises NotCopied."""
     try:
-        return bytes(cloudpickle.dumps(service.main))
+        code = bytes(cloudpickle.dumps(service.main))
+        cloudpickle.loads(code)
+        return code
     except Exception as error:  # whatever the user's objects raise when they are pickled
         raise NotCopied(f"Service({service.name!r}): its main uses something that cannot be copied into a new process "
                         f"({error}). Make it inside main.") from error

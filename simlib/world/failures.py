@@ -69,8 +69,9 @@ class Failures:
 
     def shut_down(self, process: Any, restart_after: float | None) -> bool:
         """A clean end: the process does what it does on SIGTERM, then it is gone."""
-        if not process.alive:
+        if not process.alive or process.shutting_down:
             return False
+        process.shutting_down = True
         life = process.incarnation
         process.busy(1)
 

@@ -29,6 +29,7 @@ class Process:
         self.aims: list[Any] = []
         self.paused_since = 0
         self.paused_until = 0
+        self.shutting_down = False
         self.awaited_start = 0
         """Which planned start counts: a later death cancels the one before."""
         self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
@@ -71,7 +72,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL: nothing of it runs any more."""
         self.alive = False
-        self.paused = False
+        self.paused = self.shutting_down = False
         self.paused_until = 0
         self._held_back.clear()
         self.on_kill(self.clock.now)

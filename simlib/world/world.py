@@ -66,6 +66,7 @@ class World:
 
     def run(self, watch: Callable[[World], None] | None = None) -> None:
         """Let time pass until the end. `watch(world)` is called every thousand calls, to show progress or to stop."""
+        self.recorder.mark(0)  # the time without a mark counts from the start
         self.outside.start()
         self.faults.schedule()
         end = nanoseconds(self.scenario.duration)

@@ -1,0 +1,105 @@
+"""The laws over random scenarios: whatever is built, however it is set, whatever befalls it.
+
+200 scenarios here, thousands in `lab.py soak`. A failure shows its scenario as code: paste it, run it.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from raw_checks import problems, unclean
+from strategies import calm_scenarios, scenarios
+
+from simlib import laws, run
+from simlib.scenario import AddPartitions
+
+ALWAYS = (laws.conservation, laws.order_per_partition, laws.no_acked_write_lost, laws.commit_never_ahead_of_delivery)
+AFTERWARDS = 500.0
+"""Seconds after the last record in which everybody can catch up: sessions end, metadata is refreshed (every 300 s)."""
+
+random_scenarios = settings(max_examples=200, derandomize=True, deadline=None, database=None,
+                            suppress_health_check=[HealthCheck.too_slow])
+fewer = settings(random_scenarios, max_examples=80)
+many = settings(random_scenarios, max_examples=3_000, derandomize=False, print_blob=True)
+
+
+def judged(trace, law):
+    verdict = law(trace)
+    event(f"{verdict.law} {verdict.word}")
+    assert not verdict.broken, verdict
+    return verdict
+
+
+def keeps_order(scenario):
+    """Kafka keeps a producer's order unless it may overtake itself (K25) or a key moves to a new partition (K46a)."""
+    alone = all(producer.enable_idempotence is not False or producer.max_in_flight_requests_per_connection == 1
+                or producer.retries == 0 for producer in scenario.producers)
+    return alone and not any(isinstance(fault, AddPartitions) for fault in scenario.faults)
+
+
+def check_laws(scenario):
+    trace = run(scenario, progress=False)
+    for law in ALWAYS:
+        judged(trace, law)
+    if keeps_order(scenario):
+        judged(trace, laws.order_per_key)
+    assert problems(trace) == []
+    summary = trace.summary()
+    assert summary.produced == summary.in_log + summary.lost + summary.pending, repr(summary)
+    assert summary.ended == "duration" and repr(summary)
+    for view in (trace.events, trace.lag, trace.duplicates, trace.lost, trace.passed_over):
+        assert list(view.columns)
+
+
+def can_finish_its_polls(scenario):
+    """A member that works longer on a poll than max_poll_interval_ms is thrown out again and again: it may never end."""
+    return all(group.max_poll_interval_ms != 2_000 for group in scenario.groups)
+
+
+def check_liveness(scenario):
+    """Everything in the log has been handed to every group when the producers have long been silent."""
+    producers = tuple(replace(producer, stop=scenario.duration) for producer in scenario.producers)
+    trace = run(replace(scenario, producers=producers, duration=scenario.duration + AFTERWARDS), progress=False)
+    summary = trace.summary()
+    if unclean(trace) or not can_finish_its_polls(scenario):
+        event("not judged")  # what is lost after it was committed is never handed over
+        return
+    assert summary.pending == 0, repr(summary)
+    assert {name: group.backlog for name, group in summary.groups.items()} == dict.fromkeys(summary.groups, 0)
+
+
+@random_scenarios
+@given(scenarios())
+def test_every_law_holds(scenario):
+    check_laws(scenario)
+
+
+@fewer
+@given(scenarios())
+def test_everything_is_handed_over_in_the_end(scenario):
+    check_liveness(scenario)
+
+
+@fewer
+@given(calm_scenarios())
+def test_without_a_fault_nothing_is_lost_and_nothing_comes_twice(scenario):
+    trace = run(scenario, progress=False)
+    summary = trace.summary()
+    assert summary.lost == 0, repr(trace.lost)
+    assert set(trace.records.copies) <= {0, 1}
+    if can_finish_its_polls(scenario):
+        assert summary.duplicates == 0, repr(trace.duplicates)
+
+
+@pytest.mark.soak
+@many
+@given(scenarios(most_faults=6))
+def test_every_law_holds_in_thousands(scenario):
+    check_laws(scenario)
+
+
+@pytest.mark.soak
+@many
+@given(scenarios())
+def test_everything_is_handed_over_in_the_end_in_thousands(scenario):
+    check_liveness(scenario)
