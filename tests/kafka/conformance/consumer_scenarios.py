@@ -15,11 +15,12 @@ def orders(main, times, *, partitions=1, instances=1, restart_after=1.0, service
                     inputs={"orders": rows}, services=[billing, *services], **settings)
 
 
-def load(*groups, rate=10, stop=90, partitions=3, topics=("orders",), **more):
+def load(*groups, rate=10, stop=90, partitions=3, topics=("orders",), producer=None, **more):
     """A steady load on 30 keys for every topic, read by declared groups. One broker unless said otherwise."""
     settings = {"brokers": 1, "duration": 120, **more}
     return Scenario(topics=[Topic(name, partitions, replication_factor=settings["brokers"]) for name in topics],
-                    producers=[Producer(f"shop-{name}", name, rate=rate, keys=30, stop=stop) for name in topics],
+                    producers=[Producer(f"shop-{name}", name, rate=rate, keys=30, stop=stop, **(producer or {}))
+                               for name in topics],
                     groups=groups, **settings)
 
 
