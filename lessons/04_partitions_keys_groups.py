@@ -262,9 +262,9 @@ assert round(100 * Counter(row["key"] for row in evening)["19339"] / 300) == 18
 assert Counter(row["key"] for row in evening)["19339"] == 55
 
 # %% hot-key [markdown]
-# Customer, orders, till. Three of the six best meet at till 3, by chance. And customer 19339 alone sends 55 of the 300
-# orders. Such a *hot key* cannot be cut in two: with twelve tills and twelve packers the longest wait is still 14.2
-# seconds, at the till of 19339. (`simlib/kafka/murmur2.py` is Kafka's own function, line by line.)
+# Customer, orders, till. Three of the six best meet at till 3, by chance. And customer 19339 alone sends 55 of the
+# 300 orders. Such a *hot key* cannot be cut in two: with twelve tills and twelve packers the longest wait is still
+# 14.2 seconds, at the till of 19339. (`simlib/kafka/murmur2.py` is Kafka's own function, line by line.)
 #
 # So why not deal out the orders evenly? Take the order's own number as the key:
 
@@ -339,7 +339,7 @@ predict("zipf", "All 12 buy equally often. How many orders go to the fullest of 
 fair = Producer("website", "orders", rate=6, keys=12, key_distribution=Zipf(0.0), stop=50)
 crowd = replace(tonight, {"inputs": {}, "producers": [fair]})
 reveal("zipf", run(crowd).records.partition.value_counts().max())
-sliders(crowd, "producers.website.key_distribution.s", "producers.website.keys", show=lambda trace: trace.plot.lag())
+sliders(crowd, "producers.website.key_distribution.s", show=lambda trace: trace.plot.lag())
 
 # %% run-zipf-proof tags=["claim"]
 crowds = {s: run(replace(crowd, "producers.website.key_distribution.s", s)).records for s in (0.0, 3.0)}
@@ -350,8 +350,8 @@ evenly = run(crowd).records
 assert len(evenly) == 300 and evenly.key.nunique() == 12 and evenly.partition.value_counts().max() > 75 * 1.3
 
 # %% exercise-seats-text [markdown]
-# Few keys are never spread evenly; move the exponent, and a few large ones spread still less. Move the number of keys
-# to a thousand: chance evens out.
+# Few keys never spread evenly. Move the exponent: when some buy more than others, it gets worse. With a thousand
+# customers who buy alike, chance would even it out.
 #
 # ### Exercise 2 - ten minutes
 #
