@@ -83,10 +83,12 @@ def _feel(results: Results) -> list[Line]:
     def redraw(what: str) -> float:
         return results.median("redraw", what)
 
-    return [Line("import simlib in a running kernel", results.median("imports", "bare"), "CPU ms", 200, at_most=True),
-            Line("... and the names a first cell imports", results.median("imports", "names"), "CPU ms", 200, at_most=True),
-            Line("... pandas, pyplot, ipywidgets, kafka among it", results.median("imports", "heavy"), "modules", 0,
-                 at_most=True),
+    def imports(what: str) -> float:
+        return results.median("imports", what)
+
+    return [Line("import simlib in a running kernel", imports("bare"), "CPU ms", 200, at_most=True),
+            Line("... and the names a first cell imports", imports("names"), "CPU ms", 200, at_most=True),
+            Line("... pandas, pyplot, ipywidgets, kafka among it", imports("heavy"), "modules", 0, at_most=True),
             Line("slider to redrawn picture, lesson 00", redraw("median"), "CPU ms", 100, at_most=True),
             Line("... the slowest of twenty", redraw("slowest"), "CPU ms"),
             Line("... the first one, which loads pandas and matplotlib", redraw("first"), "CPU ms")]

@@ -53,7 +53,7 @@ def peer(name: str, rate: str, records: str, service_time: str) -> dict[str, flo
 
 
 def memory() -> dict[str, float]:
-    """Bytes that a trace keeps alive for each record, keys and everything else counted, by Python's own book-keeping."""
+    """Bytes a trace keeps alive for each record, keys and all, by the book-keeping of Python itself."""
     import tracemalloc
 
     from benchmarks.workloads import steady
@@ -70,7 +70,7 @@ def memory() -> dict[str, float]:
 
 
 def imports() -> dict[str, float]:
-    """CPU milliseconds of `import simlib`, and of the names a first cell imports, where a kernel's modules are loaded."""
+    """CPU milliseconds of `import simlib`, and of what a first cell imports, where a kernel is loaded already."""
     from importlib import import_module
 
     for module in KERNEL:
@@ -106,7 +106,7 @@ def _lesson_00() -> Any:
 
     source = read_lesson(Path(__file__).resolve().parents[1] / "lessons" / "00_start_here.py")
     (shop,) = [cell.text for cell in source.cells if cell.name == "ten-lines"]
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "__main__"}  # as in a notebook
     exec("from simlib import *\nfrom simlib.data import orders\n" + shop, names)
     return names["shop"]
 

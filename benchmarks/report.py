@@ -13,10 +13,11 @@ VERDICTS = {True: "yes", False: "NO", None: ""}
 
 ABOUT = """# How fast
 
-Written by `python lab.py bench`. CPU time of one process, each measurement in a process of its own, {rounds} interleaved
-rounds, medians; a ratio is the median of the ratios within a round. Absolute figures move with the machine and with what
-else it does; the ratios are the result. Every run has replication 3, acks=all, heartbeats, commits and the whole trace;
-consumers are {busy:.0%} busy. How the peers are built is said at the top of `benchmarks/peers/*.py`: they do far less.
+Written by `python lab.py bench`. CPU time of one process, each measurement in a process of its own, {rounds}
+interleaved rounds, medians; a ratio is the median of the ratios within a round. Absolute figures move with the machine
+and with what else it does; the ratios are the result. Every run has replication 3, acks=all, heartbeats, commits and
+the whole trace; consumers are {busy:.0%} busy. How the peers are built is said at the top of `benchmarks/peers/*.py`:
+they do far less.
 {note}
 """
 
@@ -28,7 +29,8 @@ def as_table(lines: list[Line]) -> list[str]:
         sign = "" if line.bound is None else f"{'at most' if line.at_most else 'at least'} {_number(line.bound)}"
         rows.append((line.what, _number(line.value), line.unit, sign, VERDICTS[line.kept]))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    return ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in padded]
 
 
 def write(lines: list[Line], machine: dict[str, str], rounds: int, busy: float, note: str) -> None:

@@ -1,4 +1,4 @@
-"""An environment for the peers, apart from the project's own: happysim needs Python 3.13 and is no dependency of ours."""
+"""An environment for the peers, apart from the project's own: happysim needs Python 3.13, and we do not need it."""
 
 from __future__ import annotations
 
