@@ -52,7 +52,7 @@ def check_laws(scenario):
 
 
 def can_finish_its_polls(scenario):
-    """A member that works longer on a poll than max_poll_interval_ms is thrown out again and again: it may never end."""
+    """Who works longer on a poll than max_poll_interval_ms is thrown out again and again, and may never end."""
     return all(group.max_poll_interval_ms != 2_000 for group in scenario.groups)
 
 

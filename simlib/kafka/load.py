@@ -61,9 +61,9 @@ class LoadProducer(Process):
         self.client.start(lambda: self._lay_out(self.plan))
 
     def on_kill(self, now: int) -> None:
-        """Records that were laid out for later are never created."""
+        """Records that were laid out for later are never created (nor one due now: a fault comes first)."""
         for sender in self.client.senders.values():
-            sender.lane.forget_after(now, sender.next)
+            sender.lane.forget_after(now - 1, sender.next)
         self.client.died()
 
     def on_end(self, now: int) -> None:
@@ -88,12 +88,14 @@ class LoadProducer(Process):
 
     def change(self, producer: Producer) -> None:
         """The declared load changes (rate, keys): from now on, record numbers go on."""
+        self.producer = producer
+        if self.incarnation < 0:
+            return  # it has not begun
         now = self.clock.now
         for sender in self.client.senders.values():
-            sender.lane.forget_after(now, sender.next)
+            sender.lane.forget_after(now - 1, sender.next)
         self.number = max([int(s.lane.number[-1]) + 1 for s in self.client.senders.values() if len(s.lane.number)],
                           default=0)
-        self.producer = producer
         self._rest = np.empty(0, np.int64)
         self.blocks = arrival_blocks(producer, self.arrivals, self.until, now / SECOND, self.number)
         self.plan += 1

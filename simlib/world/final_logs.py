@@ -25,5 +25,6 @@ def _log(cluster: Cluster, tp: int) -> Log:
     state: Any = cluster.active_controller().metadata.state.partitions[tp]
     if state.leader >= 0 and tp in cluster.brokers[state.leader].leads:
         return cluster.brokers[state.leader].replicas[tp].log
-    logs = [cluster.brokers[replica].replicas[tp].log for replica in state.isr]
-    return max(logs, key=lambda log: (log.last_epoch, log.end))
+    replicas = [cluster.brokers[number].replicas.get(tp) for number in state.isr]  # none where nobody has told it yet
+    return max([replica.log for replica in replicas if replica], key=lambda log: (log.last_epoch, log.end),
+               default=Log())

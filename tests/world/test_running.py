@@ -161,7 +161,8 @@ def test_a_step_that_never_returns_is_stopped_and_named(monkeypatch, main, lines
     monkeypatch.setattr(running, "STEP_LIMIT", 0.5)
     first = main.__code__.co_firstlineno
     places = "|".join(str(first + line) for line in lines)
-    with pytest.raises(StepNeverReturned, match=rf"not returned for 0.5 s.*clock-0, {main.__name__}, line ({places})\."):
+    where = rf"clock-0, {main.__name__}, line ({places})\."
+    with pytest.raises(StepNeverReturned, match=f"not returned for 0.5 s.*{where}"):
         run(service(main))
     assert [thread for thread in threading.enumerate() if thread.name == "simlib"] == []
 
