@@ -161,7 +161,7 @@ def _who_overtook(trace: Any, late: Any) -> Any:
     rows = trace.deliveries[trace.deliveries.key == late.key].merge(trace.records[["message", "created"]])
     near = rows.index[rows.message == late.message][0]
     shown = rows.loc[max(0, near - 2): near, ["created", "time", "partition", "member", "key"]]
-    return shown.rename(columns={"created": "ordered", "time": "packed"}).round(1).set_index("key")
+    return shown.rename(columns={"created": "ordered", "time": "picked up"}).round(1).set_index("key")
 
 
 def _plan(*steps: str) -> str:
