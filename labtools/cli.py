@@ -6,12 +6,14 @@ from pathlib import Path
 from labtools import checks, jupyter, lessons
 from labtools.bundle import PLATFORMS, bundle
 from labtools.console import Problem, never_fail_to_print, run, say
+from labtools.doctor import doctor
 from labtools.environment import set_up, set_up_from
 from labtools.layout import COURSE, ROOT, venv_python
 
 _COMMANDS = """commands:
   (none)         set up, then open the course in JupyterLab at the first lesson
   start NN       the same, at lesson NN
+  doctor         look whether the course will run on this computer, and say it in words
   lesson NN      for authors: make this lesson's notebooks and look for everything the tests would find
   test           set up, then run every check
   quick          the checks that take seconds: no browser, no fresh installs, no soak
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="start", metavar="command",
-                        choices=["start", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle"])
+                        choices=["start", "doctor", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle"])
     parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
     parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 def _carry_out(options: argparse.Namespace) -> int:
     if options.command == "start":
         return _open(options)
+    if options.command == "doctor":
+        return doctor(options.course.resolve(), options.port)
     if options.command == "bundle":
         bundle(Path(options.argument or "bundle").resolve(), options.platform or list(PLATFORMS))
         return 0

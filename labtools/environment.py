@@ -29,6 +29,11 @@ def set_up(part: str = "course") -> None:
     _install(uv, [command], part)
 
 
+def is_set_up() -> bool:
+    """Whether everything the lessons need has been installed."""
+    return _is_done("course")
+
+
 def set_up_from(wheels: Path) -> None:
     """Install the course from a folder that `lab.py bundle` wrote, without any network."""
     wanted = requirements_file(wheels)
