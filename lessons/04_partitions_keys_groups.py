@@ -195,8 +195,8 @@ assert (ticks > 4.9).all() and mail.auto_commit_interval_ms is None
 #
 # ### Exercise 1 - eight minutes
 #
-# Nobody shall wait longer than 10 seconds. There is money for four packers. Choose both numbers. Stuck?
-# `hint("04-packers")`. Had enough? `solution("04-packers")`.
+# The same morning. Nobody shall wait longer than 10 seconds, and there is money for four packers. Choose both
+# numbers. Stuck? `hint("04-packers")`. Had enough? `solution("04-packers")`.
 
 # %% exercise-packers tags=["exercise"]
 partitions = ...
@@ -331,8 +331,8 @@ assert len(written) == 60 and set(written.partition) <= {0, 1, 2, 3}
 assert all({ours[guest], theirs[guest]} == set(written[written.key == guest].partition) for guest in guests)
 
 # %% zipf [markdown]
-# Java and Python agree [K39]; librdkafka hashes in another way unless told otherwise [K45a]. "Same key, same
-# partition" holds for one number of partitions and one hash.
+# Java and Python agree [K39]; librdkafka hashes in another way, unless its setting `partitioner` says otherwise
+# [K45a]. "Same key, same partition" holds for one number of partitions and one hash.
 #
 # ### Is it only the best customer?
 #
@@ -431,8 +431,8 @@ assert moves[moves.kind == "assigned"].time.min() - revoked.time.max() < 0.01
 
 # %% eager [markdown]
 # > This is a *rebalance*, of the eager kind: everybody gives up everything, and when the last has done so, all is
-# > dealt out anew [K91]. `pack-0` gave up at its next poll. Then it waited for `pack-2`, who had fetched many orders
-# > and did not poll before it had packed them all.
+# > dealt out anew [K91], the first till to the first name: `pack-0`, `pack-2`, `pack-3`. That `pack-2` was well does
+# > not count. And `pack-0`, who gave up first, waited for `pack-2`, who polls only when all it has fetched is packed.
 #
 # There is another kind, called cooperative. One setting, the same kill:
 
@@ -459,7 +459,7 @@ assert abs(after[after.kind == "assigned"].time.item() - eager_time) < 0.01 and 
 
 # %% cooperative-kind [markdown]
 # Nobody gave up anything, nobody stood still: only what must move changes hands [K92]. But the dead one's till waited
-# as long as before, 17 seconds. And 10 seconds of patience were our choice. Left alone, Kafka waits for 45.
+# as long as before, 17 seconds. And 10 seconds of patience were our choice. Left alone, Kafka waits for 45 [K86].
 
 # %% ask-silence
 predict("silence", "45 seconds of patience: how long is nobody at orders-1, in seconds?")
@@ -553,9 +553,9 @@ assert set(trace.control[(trace.control.kind == "assigned") & (trace.control.tim
     grow.members_of("pack"))
 
 # %% key-moved [markdown]
-# Look at the last row: ordered first, picked up last. It waited at the old till, while later orders of the same
-# customer went to the new, empty one. If one of those says "cancel", it is handled first. Kafka kept its promise:
-# each **partition** is in order [K100]. The key moved.
+# Look at the last row: ordered before the two above it, picked up after them. It waited at the old till, while later
+# orders of the same customer went to the new, empty one. If one of those says "cancel", it is handled first. Kafka
+# kept its promise: each **partition** is in order [K100]. The key moved.
 #
 # ### Exercise 4 - ten minutes
 #
@@ -594,18 +594,17 @@ check("04-grow", plan)
 # <details><summary>Each packer is restarted in turn, for five seconds, to install a new version. What spares you the
 # rebalances?</summary>
 # A <code>group_instance_id</code> for each (<code>static_membership=True</code>): whoever is back within his session
-# gets his
-# partitions again, and nobody else notices [K98].</details>
+# gets his partitions again, and nobody else notices [K98].</details>
 # <details><summary>Your lag graph is a saw. Do you need more consumers?</summary>
 # Look at the lower tips. If they stay down, it is the rhythm of the commits [K99].</details>
 #
 # **Last exercise.** Answer the question at the top in three sentences. Ours is in `solution("04-words")`.
 #
-# **Read on:** Kafka on [consumer groups](https://kafka.apache.org/documentation/#intro_consumers);
-# [why rebalances became
+# **Read on:** Kafka on [consumer groups](https://kafka.apache.org/documentation/#intro_consumers); [why rebalances
+# became
 # cooperative](https://cwiki.apache.org/confluence/display/KAFKA/KIP-429%3A+Kafka+Consumer+Incremental+Rebalance+Protocol);
-# librdkafka's [settings](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md), `partitioner` among
-# them.
+# librdkafka's [settings](https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md), `partitioner`
+# among them.
 #
 # A good place to stop. Next:
 
