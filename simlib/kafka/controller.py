@@ -5,6 +5,7 @@ Brokers are numbers 0, 1, ...; partitions are the numbers of the run's partition
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from simlib.kafka.partition_leader import PartitionState
@@ -54,9 +55,9 @@ class ControllerState:
 
     # -- elections
 
-    def _elect(self, partitions: object) -> dict[int, PartitionState]:
+    def _elect(self, partitions: Iterable[int]) -> dict[int, PartitionState]:
         changed = {}
-        for partition in sorted(partitions):  # type: ignore[call-overload]
+        for partition in sorted(partitions):
             state = self.partitions[partition]
             leader = self._choose(partition, state, state.isr)
             if leader != state.leader:

@@ -5,6 +5,7 @@ With several controllers one is active; when it dies, another takes over (`quoru
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from simlib.kafka.cluster import Cluster, Image
@@ -66,7 +67,7 @@ class Controller(Process):
         self.metadata.term += 1
         if self.metadata.term > 1:
             self.recorder.event("note", self, detail="is the active controller now")
-        self._sessions = {broker.number: Alarm(self, lambda n=broker.number: self._expired(n))  # type: ignore[misc]
+        self._sessions = {broker.number: Alarm(self, partial(self._expired, broker.number))
                           for broker in self.cluster.brokers}
         for number in sorted(self.metadata.state.alive):
             self._extend(number)
