@@ -1,4 +1,4 @@
-"""Write the notebooks from the lesson sources: `python -m simlib.course.build [NN] [--check]`."""
+"""Write notebooks and teacher's guide from the lesson sources: `python -m simlib.course.build [NN] [--check]`."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from simlib.course.counts import complaints
 from simlib.course.glossary import glossary
 from simlib.course.lesson_source import LessonError, find_lessons, read_lesson
 from simlib.course.notebook import learners, solved
+from simlib.course.teachers_guide import teachers_guide
 
 IMAGES = ("image/png", "image/jpeg")
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build(root: Path, number: str | None = None) -> dict[Path, Any]:
-    """The notebooks of one lesson, or of all and the glossary, by path."""
+    """The notebooks of one lesson, or of all with glossary and teacher's guide, by path."""
     made: dict[Path, Any] = {}
     for path in find_lessons(root / "lessons", number):
         lesson = read_lesson(path)
@@ -32,13 +33,21 @@ def build(root: Path, number: str | None = None) -> dict[Path, Any]:
             raise LessonError(f"{path.name}: " + "; ".join(too_large))
         made[root / "notebooks" / f"{lesson.stem}.ipynb"] = learners(lesson)
         made[root / "notebooks" / "solutions" / f"{lesson.stem}.ipynb"] = solved(lesson)
-    if number is None:
-        made[root / "notebooks" / "glossary.ipynb"] = glossary(root / "lessons" / "glossary.md")
-    return made
+    return made if number else made | around(root)
+
+
+def around(root: Path) -> dict[Path, Any]:
+    """What belongs to all lessons, by path: the glossary's notebook and the teacher's guide, a text."""
+    lessons = root / "lessons"
+    guide = teachers_guide(lessons / "teaching.md", map(read_lesson, find_lessons(lessons)))
+    glossary_book = glossary(lessons / "glossary.md")
+    return {root / "notebooks" / "glossary.ipynb": glossary_book, root / "docs" / "teacher-guide.md": guide}
 
 
 def differences(made: Any, there: Any) -> list[str]:
     """What differs between two notebooks in cells, ids, metadata and text outputs; image bytes do not count."""
+    if isinstance(made, str):
+        return [] if made == there else ["text"]
     if len(made.cells) != len(there.cells):
         return [f"{len(made.cells)} cells against {len(there.cells)}"]
     found = [] if made.metadata == there.metadata else ["metadata"]
@@ -83,18 +92,23 @@ def _work(options: argparse.Namespace) -> int:
 
 
 def _compare(book: Any, path: Path) -> list[str]:
+    return differences(book, read(path, book)) if path.exists() else ["is not there"]
+
+
+def read(path: Path, like: Any) -> Any:
+    """What is there: a text if `like` is one, else a notebook."""
     import nbformat
 
-    return differences(book, nbformat.read(path, as_version=4)) if path.exists() else ["is not there"]
+    return path.read_text(encoding="utf-8") if isinstance(like, str) else nbformat.read(path, as_version=4)
 
 
 def write(book: Any, path: Path) -> None:
-    """Write a notebook, with the same bytes on every system."""
+    """Write a notebook or a text, with the same bytes on every system."""
     import nbformat
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        nbformat.write(book, file)
+        file.write(book) if isinstance(book, str) else nbformat.write(book, file)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simlib.course.answering import answer_troubles
-from simlib.course.build import build, write
+from simlib.course.build import around, build, write
 from simlib.course.exercises import of_lesson
 from simlib.course.lesson_source import LessonError, LessonSource, find_lessons, read_lesson
 from simlib.course.notebook import execute, learners
@@ -63,7 +63,7 @@ def _exercises(lesson: LessonSource) -> list[str]:
 
 def _notebooks(lesson: LessonSource, root: Path) -> list[str]:
     try:
-        made = build(root, lesson.number)
+        made = build(root, lesson.number) | around(root)
     except LessonError as trouble:
         return [str(trouble)]
     for path, book in made.items():
