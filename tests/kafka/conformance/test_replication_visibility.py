@@ -33,6 +33,16 @@ def test_offsets_below_the_high_watermark_are_read_while_those_above_wait():
     assert [seen(trace, number) > 55 for number in (2, 3)] == [True, True]
 
 
+@pytest.mark.statement("K46", "peer-T7")
+def test_asking_again_and_again_does_not_get_it_either():
+    """With fetch_min_bytes out of reach a fetch is answered after 0.5 s with what may be read, and sent anew."""
+    groups = [ConsumerGroup("billing", "orders", fetch_min_bytes=100_000, fetch_max_wait_ms=500)]
+    trace = cluster([1, 20], acks=1, groups=groups, broker_config={"replica_lag_time_max_ms": 500_000},
+                    faults=[NetworkCut(LEADER, (FIRST, SECOND), at=10, duration=40)])
+    assert 1 < seen(trace, 0) < 1.6
+    assert 50 < seen(trace, 1) < 52
+
+
 @pytest.mark.statement("K06")
 @pytest.mark.parametrize(("min_isr", "visible_at"), [(1, 20), (2, 40)])
 def test_below_min_isr_a_record_is_stored_and_not_visible(min_isr, visible_at):
