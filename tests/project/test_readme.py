@@ -22,6 +22,7 @@ RUN_BY = {
     "python lab.py test": ".github/workflows/tests.yml",
     "python lab.py bundle wheels": "tests/project/test_fresh_install.py",
     "python lab.py --wheels wheels": "tests/project/test_fresh_install.py",
+    "python lab.py doctor": "tests/project/test_doctor.py",
     "python lab.py --help": "tests/project/test_lab_commands.py",
     "make lab": "tests/project/test_lab_commands.py",
     "make test": "tests/project/test_lab_commands.py",
