@@ -1,10 +1,23 @@
 """K57: leaders that do not know that they are leaders no more. Each test is a run."""
 
-import pytest
-from producer_scenarios import log, record
-from replication_scenarios import FIRST, LEADER, SECOND, cluster, elections, in_sync, returned, seen, truncations
+from dataclasses import replace
 
-from simlib import ConsumerGroup, NetworkCut, Pause
+import pytest
+from producer_scenarios import log, record, shop
+from replication_scenarios import (
+    FIRST,
+    LEADER,
+    SECOND,
+    cluster,
+    elections,
+    high_watermarks,
+    in_sync,
+    returned,
+    seen,
+    truncations,
+)
+
+from simlib import ConsumerGroup, NetworkCut, Pause, Producer, run
 
 BILLING = [ConsumerGroup("billing", "orders")]
 
@@ -58,3 +71,12 @@ def test_a_leader_that_stood_still_goes_on_as_leader_until_it_hears_of_its_succe
     assert record(trace, 1).acked > 45
     assert truncations(trace) == [(LEADER, 1)]
     assert returned(trace, LEADER) > 45
+
+
+@pytest.mark.statement("K46", "K57")
+def test_what_a_deposed_leader_still_hears_moves_no_high_watermark_of_the_partition():
+    """A follower's word that record 1 is copied reaches it in its sleep; when it wakes, its successor is far ahead."""
+    late = Producer("late", "orders", rate=2, start=32)
+    scenario = shop([1, 20], brokers=3, faults=[Pause(LEADER, at=20.0012, duration=25)], groups=BILLING)
+    marks = [mark for _, mark in high_watermarks(run(replace(scenario, producers=(*scenario.producers, late))))]
+    assert marks == sorted(marks) and marks[-1] > 40
