@@ -68,6 +68,7 @@
 
 # %% imports
 from collections import Counter
+from itertools import pairwise
 from zlib import crc32
 
 from simlib import AddPartitions, ConsumerGroup, Crash, Producer, Scenario, Service, Topic, Zipf, replace, run, sliders
@@ -466,7 +467,8 @@ predict("silence", "45 seconds of patience: how long is nobody at orders-1, in s
 
 # %% silence
 def standstill(trace):                # in seconds: the longest gap at orders-1
-    return round(trace.deliveries[trace.deliveries.partition == 1].time.diff().max())
+    times = trace.deliveries[trace.deliveries.partition == 1].time
+    return round(max(end - start for start, end in pairwise([0, *times, trace.ended_at])))
 
 
 def who_and_how_long(trace):

@@ -5,10 +5,10 @@ from typing import Any
 from simlib import AddPartitions, Crash, Scenario, ScenarioError, Service, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.tills import PICKY, evening, no, overtaken, sale
-from simlib.course.trace_words import turns
 from simlib.data import orders
 
 STANDSTILL, KILLS = 20, (15, 25)
+MOVES = ("crashed", "evicted", "revoked", "assigned")
 
 
 def judge_relief(settings: Any) -> Verdict:
@@ -39,7 +39,7 @@ def _stood_still(trace: Any, at: float) -> Verdict | None:
     if taken - at <= STANDSTILL:
         return None
     how_long = f"for {taken - at:.0f} seconds" if taken == taken else "to the end"
-    return no("04-relief", f"Killed at {at} s: orders-1 stands still {how_long}. {_why_so_long(trace)}", turns(trace),
+    return no("04-relief", f"Killed at {at} s: orders-1 stands still {how_long}. {_why_so_long(trace)}", _moves(trace),
                trace.plot.assignment())
 
 
@@ -63,7 +63,14 @@ def _moved(trace: Any, at: float) -> Verdict | None:
         text += " They got the same ones back. Sticky is not cooperative: everybody lets go first [K91]."
     else:
         text += " Then all tills were dealt out anew [K91]."
-    return no("04-relief", text, turns(trace), trace.plot.assignment())
+    return no("04-relief", text, _moves(trace), trace.plot.assignment())
+
+
+def _moves(trace: Any) -> Any:
+    """Who died, who was given up, who gave back and who got which partition."""
+    control = trace.control[(trace.control.time > 0) & trace.control.kind.isin(MOVES)]
+    table = control[["time", "process", "kind", "partition"]].round(1).set_index("time")
+    return table.assign(partition=table.partition.astype("string").fillna(""))
 
 
 def _same_tills(trace: Any) -> bool:
@@ -109,7 +116,7 @@ RELIEF = Exercise(
 # --- one till more ----------------------------------------------------------------------------------------------------
 
 STEPS = {"close": 2.0, "empty": 20.0, "add": 4.0, "open": 2.0}      # how long each takes, in seconds
-BEGIN = 20.0
+BEGIN, END = 20.0, 110.0
 NEVER_OPENED = 10_000.0
 
 
@@ -141,8 +148,9 @@ def growing(plan: list[str]) -> Scenario:
             if closed <= app.now < opened:
                 await app.sleep(opened - app.now)
             await producer.send("orders", order["value"], key=order["key"])
+        await app.sleep(END)            # a website does not end because nobody orders
 
-    shop = sale((), 3, 4, duration=150, metadata_max_age_ms=1_000, auto_offset_reset="earliest", **PICKY)
+    shop = sale((), 3, 4, duration=END, metadata_max_age_ms=1_000, auto_offset_reset="earliest", **PICKY)
     changes = {"services": [Service("website", website)], "faults": [AddPartitions("orders", at=starts["add"], to=4)]}
     return replace(shop, {"inputs": {}, **changes})
 
