@@ -56,7 +56,9 @@ def run(scenario: Scenario, *, wire: bool = False, progress: bool = True) -> Tra
     job = _Job(scenario, wire)
     job.run_in_a_thread(progress)
     state.refuse_changes()
-    return Trace(job.world.trace_data(_version(), warnings(scenario)))
+    world = job.world
+    del job.world  # the traceback of a service's exception may hold the job
+    return Trace(world.trace_data(_version(), warnings(scenario)))
 
 
 def _version() -> str:

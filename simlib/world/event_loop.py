@@ -13,8 +13,9 @@ import sys
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-from weakref import WeakSet, ref
+from weakref import WeakSet
 
 from simlib.units import SECOND
 from simlib.world.process import Process
@@ -53,7 +54,6 @@ class VirtualLoop(InsideLoop):
         self._polling = False
         self._sleeps: dict[events.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
-        self._failed: list[ref[asyncio.Task[Any]]] = []
         self._generators: WeakSet[Any] = WeakSet()
 
     # -- time
@@ -194,8 +194,7 @@ class VirtualLoop(InsideLoop):
 
     def abandon(self) -> None:
         """The process is dead: nothing of it may ever run again, not even by being collected."""
-        self._report_failures()
-        for one in (*self._tasks, *self._generators):
+        for one in (*self.unfinished(), *self._generators):
             keep_for_ever(one)
         forget(self)
 
@@ -218,14 +217,13 @@ class VirtualLoop(InsideLoop):
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
         if not task.cancelled() and task._log_traceback:
-            self._failed.append(ref(task))
-
-    def _report_failures(self) -> None:
-        """Tasks that failed, and nobody has asked them for their outcome."""
-        for failed in self._failed:
-            task = failed()
-            if task is not None and task._log_traceback:
+            let_go(task._exception)
+            if not self._awaited(task):
                 self._on_exception({"exception": task.exception()})
+
+    def _awaited(self, task: asyncio.Task[Any]) -> bool:
+        """Is anybody about to be told that this task is done?"""
+        return any(handle._args and handle._args[0] is task for handle in self._ready)
 
     # -- the rest of the vocabulary
 
@@ -242,14 +240,23 @@ class VirtualLoop(InsideLoop):
         self.call_exception_handler(context)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A callback failed, or a failed task that nobody had asked was collected (by chance, when outside a step)."""
-        if events._get_running_loop() is self and self.alive:
+        """A callback failed. What the garbage collector complains about comes by chance, and is known already."""
+        if self.alive and not context.get("message", "").endswith("was never retrieved"):
             self._on_exception(context)
 
 
 def keep_for_ever(thing: Any) -> None:
     """Never collect it: collecting a suspended coroutine would run its `finally` blocks."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def let_go(error: BaseException | None) -> None:
+    """Clear the frames below a failed task: its traceback holds them (since Python 3.12), and they hold the run."""
+    below = error.__traceback__.tb_frame.f_back if error is not None and error.__traceback__ is not None else None
+    while below is not None:
+        with suppress(RuntimeError):  # it still runs
+            below.clear()
+        below = below.f_back
 
 
 def forget(thing: Any) -> None:

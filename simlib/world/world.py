@@ -77,17 +77,21 @@ class World:
             self._let_time_pass(watch)
         finally:  # also when a service spoiled the run: nothing of it may run any more
             self._power_cut()
+            del self  # the traceback of a service's exception may hold this frame
 
     def _let_time_pass(self, watch: Callable[[World], None] | None) -> None:
         step = self.clock.step
         countdown = 1_000
-        while self.ended is None:
-            step()
-            countdown -= 1
-            if countdown == 0:
-                countdown = 1_000
-                if watch is not None:
-                    watch(self)
+        try:
+            while self.ended is None:
+                step()
+                countdown -= 1
+                if countdown == 0:
+                    countdown = 1_000
+                    if watch is not None:
+                        watch(self)
+        finally:
+            del self, step, watch  # as above
 
     def _end(self, why: str) -> None:
         self.ended = self.ended or why

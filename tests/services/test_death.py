@@ -7,9 +7,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from small_services import alone, done, from_a_notebook, run_alone
+from small_services import alone, control, done, from_a_notebook, run_alone
 
-from simlib import Crash, Pause, Shutdown, run
+from simlib import Crash, LoseReply, Pause, Shutdown, run
 from simlib.world.world import World
 
 LAST_WORDS = """
@@ -163,8 +163,60 @@ def test_a_run_is_not_kept_alive_by_its_dead_processes():
     scenario = alone(main, orders=3, faults=[Crash("billing-0", after="charge", nth=2, restart_after=1)], duration=60)
     for _ in range(3):
         run(scenario)
+    assert worlds() == []
+
+
+def worlds():
     gc.collect()
-    assert [thing for thing in gc.get_objects() if type(thing) is World] == []
+    return [thing for thing in gc.get_objects() if type(thing) is World]
+
+
+async def its_own(app):
+    raise LookupError("no such order")
+
+
+async def of_a_task(app):
+    import asyncio
+
+    await asyncio.gather(its_own(app), app.sleep(1))
+
+
+async def of_a_timeout(app):
+    import asyncio
+
+    async with asyncio.timeout(1):
+        await app.sleep(2)
+
+
+async def of_an_effect(app):
+    await app.effect("lost", 1)
+
+
+@pytest.mark.parametrize("fail", [its_own, of_a_task, of_a_timeout, of_an_effect])
+@pytest.mark.parametrize("how", [{"at": 60}, {"after": "failed"}, {"before": "failed"}], ids=str)
+def test_nor_by_one_that_died_while_it_handled_an_exception(how, fail):
+    async def main(app):
+        try:
+            await fail(app)
+        except Exception as error:
+            kept = error
+            await app.effect("failed", str(kept))
+            await app.sleep(100)
+
+    trace = run_alone(main, faults=[LoseReply("billing-0", "effect", nth=1 if fail is of_an_effect else 100),
+                                    Crash("billing-0", **how)], restart_after=None)
+    assert len(control(trace, "crashed")) == 1
+    del trace
+    assert worlds() == []
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_nor_by_one_that_left_by_sys_exit(code):
+    async def main(app):
+        raise SystemExit(code)
+
+    run_alone(main, restart_after=None)
+    assert worlds() == []
 
 
 # -- memory
