@@ -45,6 +45,10 @@ class Coordination:
     def handle(self, exchange: Exchange) -> None:
         self._perform(self.coordinator.handle(self.broker.clock.now, exchange, exchange.payload))
 
+    def settled(self) -> bool:
+        """Nothing is going on in the groups kept here, and nothing will by itself."""
+        return self.led is None or self.coordinator.settled(self.broker.clock.now)
+
     def _deadline(self) -> None:
         self._perform(self.coordinator.expire(self.broker.clock.now))
 
@@ -73,6 +77,7 @@ class Coordination:
 
     def _note(self, note: Any) -> None:
         recorder = self.broker.recorder
+        recorder.mark(self.broker.clock.now, False)
         actor = self.broker.cluster.process(note.member) if note.member else None
         recorder.event(note.kind, actor, group=recorder.code("groups", note.group), a=note.a, b=note.b,
                        detail=note.detail)

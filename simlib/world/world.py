@@ -101,18 +101,23 @@ class World:
         self.ended = self.ended or "interrupted"
 
     def _look_around(self) -> None:
-        """Quiet: nothing under way, and no mark for five seconds. Stuck: under way, but nothing new for ten minutes."""
+        """Quiet: nothing under way, no mark for five seconds, no group that waits for a member.
+
+        Stuck: something is under way, but there was nothing new for ten minutes.
+        """
         now = self.clock.now
         recorder = self.recorder
         if self.clock.pending > 0:
             if now - recorder.last_progress >= STUCK_AFTER:
                 self._end("stuck")
             next_look = now + SECOND
-        elif now - recorder.last_mark >= QUIET_AFTER:
+        elif now - recorder.last_mark < QUIET_AFTER:
+            next_look = recorder.last_mark + QUIET_AFTER
+        elif all(broker.coordination.settled() for broker in self.cluster.brokers if broker.alive):
             self._end("quiet")
             return
         else:
-            next_look = recorder.last_mark + QUIET_AFTER
+            next_look = now + SECOND
         self.clock.at(next_look, LAST, self._look_around)
 
     def _power_cut(self) -> None:

@@ -29,6 +29,10 @@ from simlib.kafka.groups.messages import (
 from simlib.kafka.groups.records import GroupStored, MemberIdsReserved, OffsetsCommitted, Record
 from simlib.kafka.groups.timers import Timers
 from simlib.kafka.groups.turn import CoordinatorSettings, Turn
+from simlib.units import MS, SECOND
+
+SILENT = 5 * SECOND
+"""Longer than between two heartbeats, with the usual settings."""
 
 _RESPONSES: dict[type, Any] = {
     JoinGroup: JoinGroupResponse,
@@ -119,6 +123,18 @@ class GroupCoordinator:
             what, name, member_id = key
             _expire(turn, self.groups[name], what, member_id)
         return turn.effects
+
+    def settled(self, now: int) -> bool:
+        """No rebalance is under way, and no member is silent: one that is will be missed when its session ends."""
+        return all(group.state in (State.EMPTY, State.STABLE) and not self._misses_somebody(group, now)
+                   for group in self.groups.values())
+
+    def _misses_somebody(self, group: Group, now: int) -> bool:
+        for member in group.members.values():
+            ends = self._timers.when(("session", group.name, member.member_id))
+            if ends is not None and ends - now < member.session_timeout_ms * MS - SILENT:
+                return True
+        return False
 
     def _turn(self, now: int) -> Turn:
         return Turn(now, self._settings, self._timers)

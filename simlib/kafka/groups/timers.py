@@ -25,6 +25,10 @@ class Timers:
     def cancel(self, key: Key) -> None:
         self._deadline.pop(key, None)
 
+    def when(self, key: Key) -> int | None:
+        """The deadline of `key`, None if it has none."""
+        return self._deadline.get(key)
+
     def next(self) -> int | None:
         """The earliest deadline."""
         self._drop_stale()

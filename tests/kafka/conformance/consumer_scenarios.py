@@ -6,9 +6,9 @@ FROM_START = {"group_id": "billing", "auto_offset_reset": "earliest"}
 BY_HAND = {**FROM_START, "enable_auto_commit": False}
 
 
-def orders(main, times, *, partitions=1, instances=1, restart_after=1.0, services=(), **more):
+def orders(main, times, *, keys=1, partitions=1, instances=1, restart_after=1.0, services=(), **more):
     """The instances of `billing` run `main`; order n is written at times[n]. One broker unless said otherwise."""
-    rows = [{"key": "00001", "value": number, "at": at} for number, at in enumerate(times)]
+    rows = [{"key": f"{number % keys:05}", "value": number, "at": at} for number, at in enumerate(times)]
     settings = {"brokers": 1, "duration": 300, **more}
     billing = Service("billing", main, instances=instances, restart_after=restart_after)
     return Scenario(topics=[Topic("orders", partitions, replication_factor=settings["brokers"])],

@@ -196,3 +196,19 @@ def test_without_the_delay_each_newcomer_is_a_rebalance():
 
     trace = run(orders(main, [20.0], instances=3, partitions=3, broker_config={"group_initial_rebalance_delay_ms": 0}))
     assert list(of(trace, "generation").b)[0] == 1 and list(of(trace, "generation").b)[-1] == 3
+
+
+@pytest.mark.statement("K86", "K91")
+def test_a_run_is_not_over_before_a_dead_member_is_missed():
+    """`billing-1` dies again while it waits to be let in: its second session begins only when the first has ended."""
+
+    async def main(app):
+        consumer = app.consumer("orders", **FROM_START)
+        async for order in consumer:
+            await app.effect("charge", order.value)
+
+    faults = [Crash("billing-1", at=11, restart_after=14), Crash("billing-1", at=44, restart_after=4)]
+    trace = run(orders(main, [n / 5 for n in range(250)], keys=10, instances=2, partitions=2,
+                       faults=faults))
+    assert trace.ended == "quiet" and set(effects(trace, "charge")) == set(range(250))
+    assert trace.ended_at > of(trace, "evicted").time.max()
