@@ -17,6 +17,7 @@ from simlib.kafka.work import WorkTimes
 from simlib.scenario.settings import ConsumerSettings
 from simlib.scenario.topology import ConsumerGroup
 from simlib.units import NEVER
+from simlib.world.faults import dies
 from simlib.world.network import Network
 from simlib.world.process import Process
 
@@ -45,8 +46,9 @@ class Member(Process):
     def on_start(self, now: int) -> None:
         self.runs = []
         self.stopping = False
-        self.client = ConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster, self.network,
-                                     self._give_up)
+        self.client = ConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster,
+                                     self.network, self._give_up)
+        self.client.dies_at_commit = lambda when: dies(self, when, "commit")
         self.client.metadata.refresh(self._poll)
 
     def on_kill(self, now: int) -> None:

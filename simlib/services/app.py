@@ -14,6 +14,7 @@ from simlib.services.consumer import ServiceConsumer
 from simlib.services.producer import ServiceProducer
 from simlib.units import SECOND
 from simlib.world.event_loop import VirtualLoop, forget
+from simlib.world.faults import dies
 
 if TYPE_CHECKING:
     from simlib.services.process import ServiceProcess
@@ -99,8 +100,7 @@ class App:
         return result
 
     def _dies(self, when: str, kind: str) -> bool:
-        process = self._process
-        return bool(process.aims) and process.world.dies(process, when, kind)
+        return bool(self._process.aims) and dies(self._process, when, kind)
 
     def future(self) -> asyncio.Future[Any]:
         """Something to wait for."""

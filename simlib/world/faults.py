@@ -64,6 +64,14 @@ class Aim:
         self.world.failures.crash(member, self.fault.restart_after)
 
 
+def dies(process: Process, when: str, step: str) -> bool:
+    """Is the process to die before or after this step? If so it is dead when this returns."""
+    reached = [aim for aim in process.aims if aim.takes(when, step)]
+    for aim in reached:
+        aim.world.failures.crash(process, aim.fault.restart_after)
+    return bool(reached)
+
+
 class Loss:
     """Requests or replies that get lost: the nth of a kind, or a share of them (a named draw for each)."""
 

@@ -149,13 +149,6 @@ class World:
 
     # -- what services need
 
-    def dies(self, process: Any, when: str, step: str) -> bool:
-        """Does the process die at this step? If so it is dead when this returns."""
-        reached = [aim for aim in process.aims if aim.takes(when, step)]
-        for aim in reached:
-            self.failures.crash(process, aim.fault.restart_after)
-        return bool(reached)
-
     def consumes(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
         """A service made a consumer: warn when it would silently skip its inputs."""
         process.settings = settings  # type: ignore[attr-defined]

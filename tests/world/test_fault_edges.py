@@ -177,9 +177,29 @@ def test_a_pause_shifts_the_hand_over_at_which_a_member_dies():
     assert len(group(Pause("billing-0", at=1.5, duration=3), crash).deliveries) == 4
 
 
-def test_a_member_that_commits_never_reaches_a_commit_it_does_not_make():
+def test_a_hand_over_that_never_comes_is_a_fault_that_did_not_fire():
     fault = Crash("billing-0", before="receive", nth=11)
     assert unfired(group(fault)) == [repr(fault)]
+
+
+@pytest.mark.parametrize("when, stored, again", [("before", 2, 2), ("after", 3, 0)])
+def test_a_member_dies_at_its_nth_commit(when, stored, again):
+    """It commits each poll of two records by itself; without the third commit that poll comes again."""
+    crash = Crash("billing-0", **{when: "commit"}, nth=3, restart_after=1)
+    trace = group(crash, enable_auto_commit=False, max_poll_records=2, session_timeout_ms=6_000, service_time=0.1)
+    ((_, death),) = story(trace, "crashed")
+    assert unfired(trace) == [] and trace.commits.offset.iloc[-1] == 10
+    assert (trace.commits.time <= death).sum() == stored and len(trace.duplicates) == again
+
+
+@pytest.mark.parametrize("when, commits", [("before", 0), ("after", 1)])
+def test_an_auto_commit_counts_too(when, commits):
+    """One record takes a second; the first auto-commit comes with a poll after five seconds."""
+    crash = Crash("billing-0", **{when: "commit"}, restart_after=40)
+    trace = group(crash, enable_auto_commit=True, auto_commit_interval_ms=5_000, max_poll_records=1, duration=20)
+    (death,) = trace.control[trace.control.kind == "crashed"].time
+    assert len(trace.commits) == commits and unfired(trace) == []
+    assert (trace.deliveries.time <= death).all()
 
 
 # -- links

@@ -40,6 +40,7 @@ class ConsumerClient:
         self.on_error = on_error
         self.on_assigned: Callable[[list[int]], None] = _nobody_listens
         self.on_revoked: Callable[[list[int]], None] = _nobody_listens
+        self.dies_at_commit: Callable[[str], bool] = _lives_on
         self.metadata = Metadata(process, cluster, network, settings)
         self.cursors: dict[int, Cursor] = {}
         self.drain_order: dict[int, None] = {}
@@ -64,7 +65,8 @@ class ConsumerClient:
         self.waiting = on_records
         self.membership.polled()
         self.commits.auto_commit_if_due()
-        self.deliver()
+        if self.process.alive:
+            self.deliver()
 
     def stop_waiting(self) -> None:
         """The poll is over without records."""
@@ -129,6 +131,11 @@ class ConsumerClient:
         """Commit if auto-commit is on (K77), leave the group (K87)."""
         self.waiting = None
         self.membership.leave(then)
+
+
+def _lives_on(when: str) -> bool:
+    """No crash is aimed at a commit."""
+    return False
 
 
 def _nobody_listens(tps: list[int]) -> None:

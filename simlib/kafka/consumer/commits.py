@@ -44,8 +44,8 @@ class Commits:
         now = consumer.process.clock.env._now
         if now >= self.due:
             self.due = now + self.interval
-            if consumer.membership.may_deliver() and self._something_new():
-                self._send(self.positions(), _ignore, True, self._postpone)
+            if consumer.membership.may_deliver() and self._something_new() and not consumer.dies_at_commit("before"):
+                self._send(self.positions(), self._auto_committed, True, self._postpone)
         elif self._something_new():
             self.alarm.set(self.due)
 
@@ -57,6 +57,11 @@ class Commits:
 
     def _something_new(self) -> bool:
         return any([cursor.position != cursor.committed for cursor in self.consumer.cursors.values()])
+
+    def _auto_committed(self, error: str | None) -> None:
+        """An auto-commit that was refused is written down already; the next one says more."""
+        if error is None:
+            self.consumer.dies_at_commit("after")
 
     def _postpone(self) -> None:
         """An auto-commit that got lost is not sent again - the next one says more -, but the next one comes early."""
@@ -79,15 +84,18 @@ class Commits:
 
         A lost coordinator is looked for until it is found: that is no error.
         """
-        process = self.consumer.process
+        consumer, process = self.consumer, self.consumer.process
         if not offsets:
             then(None)
+            return
+        if consumer.dies_at_commit("before"):
             return
         process.busy(1)
 
         def settled(error: str | None) -> None:
             process.busy(-1)
-            then(error)
+            if error is not None or not consumer.dies_at_commit("after"):
+                then(error)
 
         def attempt() -> None:
             self._send(offsets, settled, auto, again)
@@ -142,7 +150,3 @@ class Commits:
             membership.rejoin()
         else:
             membership.fenced(error)
-
-
-def _ignore(error: str | None) -> None:
-    """An auto-commit that was refused is written down; the member has to join again anyway."""
