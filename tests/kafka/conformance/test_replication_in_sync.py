@@ -51,6 +51,14 @@ def test_its_age_is_counted_from_when_it_was_last_caught_up_not_from_the_record(
     assert 500 < removed(trace, SECOND) <= 515.01
 
 
+@pytest.mark.statement("K44")
+def test_a_follower_that_dies_was_caught_up_until_then():
+    """Idle for 100 s, dead a second before the record. The controller would miss it only after 200 s."""
+    trace = cluster([1, 101], acks=1, duration=160, broker_config={"broker_session_timeout_ms": 200_000},
+                    faults=[Crash(SECOND, at=100)])
+    assert 130 <= removed(trace, SECOND) <= 145.01
+
+
 @pytest.mark.statement("K45")
 def test_cut_off_with_nothing_to_copy_it_stays():
     trace = cluster([1], duration=400, faults=[NetworkCut(LEADER, SECOND, at=10, duration=380)])
