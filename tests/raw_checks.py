@@ -87,16 +87,20 @@ def high_watermarks_rise(trace):
 
 
 def committed_records_stay(trace):
-    """No replica that follows a clean leader discards what a high watermark had passed."""
+    """What a high watermark has passed is there at the end, and what was handed over at an offset stays at it."""
     if unclean(trace):
         return
-    marks = defaultdict(list)
-    for time, tp, mark in column(trace, "watermarks", "time", "tp", "high_watermark"):
-        marks[tp].append((time, mark))
-    for time, tp, to in column(trace, "truncations", "time", "tp", "to_offset"):
-        passed = max((mark for when, mark in marks[tp] if when < time), default=0)
-        if to < passed:
-            yield f"{trace.data.code_table('tps')[tp]} truncated to {to}, the high watermark was {passed}"
+    tps, last, ends = trace.data.code_table("tps"), {}, defaultdict(int)
+    for tp, lane, start, count, base in column(trace, "log_end", "tp", "lane", "start", "count", "base_offset"):
+        last.update({(tp, base + i): (lane, start + i) for i in range(count)})
+        ends[tp] = max(ends[tp], base + count)
+    for tp, mark in column(trace, "watermarks", "tp", "high_watermark"):
+        if mark > ends[tp]:
+            yield f"{tps[tp]} ends at {ends[tp]}, its high watermark was {mark}"
+    for tp, lane, start, count, base in column(trace, "deliveries", "tp", "lane", "start", "count", "base_offset"):
+        for i in range(count):
+            if last.get((tp, base + i)) != (lane, start + i):
+                yield f"{tps[tp]} offset {base + i} was handed over as another record than is there at the end"
 
 
 def acknowledged_offsets_are_true(trace):

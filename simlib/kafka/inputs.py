@@ -11,7 +11,7 @@ from simlib.kafka.producer.client import Lanes, ProducerClient
 from simlib.scenario.draws import Stream
 from simlib.scenario.settings import ProducerSettings
 from simlib.services.producer import encode_key, encode_value
-from simlib.units import nanoseconds
+from simlib.units import millis, nanoseconds
 from simlib.world.network import Network
 from simlib.world.process import Process
 
@@ -60,7 +60,7 @@ class InputsProducer(Process):
         for sender in self.client.senders.values():
             sender.pump()
         last = self.rows[-1][0] if self.rows else now
-        self.at(max(last, now), self.busy, -1)
+        self.at(max(last, now) + millis(self.settings.linger_ms), self.busy, -1)
 
     def _add(self, number: int, at: int, topic: str, row: Mapping[str, Any]) -> None:
         text, raw_key = encode_value(row["value"]), encode_key(row.get("key"))

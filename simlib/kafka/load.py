@@ -119,10 +119,11 @@ class LoadProducer(Process):
         if len(self._rest):
             self.at(int(self._rest[0]) - 1, self._lay_out, plan)
         else:
-            self.at(int(created[-1]) if len(created) else now, self._ran_dry, plan)
+            last = int(created[-1]) if len(created) else now
+            self.at(last + millis(self.settings.linger_ms), self._ran_dry, plan)
 
     def _ran_dry(self, plan: int) -> None:
-        """The last record has been created: the run need not wait for this producer any more."""
+        """The last record has been created and has lingered: the run need not wait for this producer any more."""
         if plan == self.plan:
             self._produce(False)
 

@@ -130,6 +130,7 @@ class ServiceProducer:
         ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause))
         future = self._waiting[sender.lane.code, ordinal] = self._app.future()
         future.add_done_callback(_look_at_exception)
+        self._process.busy(1)  # until it is answered
         sender.pump()
         return future
 
@@ -178,7 +179,10 @@ class ServiceProducer:
         """A batch is answered: so are the futures of its records."""
         for i in range(batch.count):
             future = self._waiting.pop((lane.code, batch.start + i), None)
-            if future is None or future.done():
+            if future is None:
+                continue
+            self._process.busy(-1)
+            if future.done():
                 continue
             if outcome in (ACKED, ACKED_UNKNOWN):
                 offset = base + i if base >= 0 else -1

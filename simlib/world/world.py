@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 from simlib.scenario.scenario import Scenario
@@ -13,6 +14,7 @@ from simlib.units import SECOND, nanoseconds
 from simlib.world.build import build
 from simlib.world.changes import Changes
 from simlib.world.clock import LAST, Clock
+from simlib.world.event_loop import EndlessLoop
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
 from simlib.world.final_logs import final_logs
@@ -22,6 +24,9 @@ from simlib.world.process import Process
 
 GATHERING = 10 * SECOND
 """Brokers and declared groups start this long before time 0."""
+
+TOO_MANY = 100_000
+"""More events than this at one instant: time does not pass any more."""
 
 QUIET_AFTER = 5 * SECOND
 STUCK_AFTER = 600 * SECOND
@@ -46,6 +51,7 @@ class World:
         self.producers: dict[str, dict[str, Any]] = {}
         """What services' own producers asked for: acks decides what they were promised."""
         self.ended: str | None = None
+        self._instant, self._same_instant = 0, 0
         self.ends_when_quiet = bool(scenario.services or scenario.inputs)
         self.cluster, self.lanes = build(self)
         self.failures = Failures(self)
@@ -81,17 +87,26 @@ class World:
 
     def _let_time_pass(self, watch: Callable[[World], None] | None) -> None:
         step = self.clock.step
-        countdown = 1_000
         try:
             while self.ended is None:
-                step()
-                countdown -= 1
-                if countdown == 0:
-                    countdown = 1_000
-                    if watch is not None:
-                        watch(self)
+                for _ in repeat(None, 1_000):
+                    step()
+                    if self.ended is not None:
+                        break
+                self._check_that_time_passes()
+                if watch is not None:
+                    watch(self)
         finally:
             del self, step, watch  # as above
+
+    def _check_that_time_passes(self) -> None:
+        """Called after every thousand events at most."""
+        now = self.clock.now
+        self._same_instant = self._same_instant + 1 if now == self._instant else 0
+        self._instant = now
+        if self._same_instant >= TOO_MANY // 1_000:
+            raise EndlessLoop(f"time does not pass: more than {TOO_MANY:,} events at {now / SECOND:g} s. "
+                              "A latency of 0 with a back-off of 0 ms can do that.")
 
     def _end(self, why: str) -> None:
         self.ended = self.ended or why
