@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 LONG_ENOUGH = 1.0
@@ -83,32 +83,16 @@ def imports() -> dict[str, float]:
 
 
 def redraw() -> dict[str, float]:
-    """CPU milliseconds from a moved slider to a redrawn picture, for lesson 00's shop and its slider."""
-    from simlib.views.rendering import render
+    """CPU milliseconds from a moved slider to a redrawn picture: medians for each slider of each lesson."""
+    from benchmarks.lesson_sliders import moves
 
-    shop = _lesson_00()
-
-    def move(seconds: float) -> float:
-        return _milliseconds(lambda: _check(render(shop, {"faults.0.restart_after": seconds}, lambda t: t.plot.lag())))
-
-    first = move(1)
-    later = [move(seconds) for seconds in range(2, 42, 2)]
-    return {"first": first, "median": statistics.median(later), "slowest": max(later)}
-
-
-def _check(shown: Any) -> None:
-    if shown.error or not shown.png:
-        raise RuntimeError(f"no picture: {shown.error}")
-
-
-def _lesson_00() -> Any:
-    from simlib.course.lesson_source import read_lesson
-
-    source = read_lesson(Path(__file__).resolve().parents[1] / "lessons" / "00_start_here.py")
-    (shop,) = [cell.text for cell in source.cells if cell.name == "ten-lines"]
-    names: dict[str, Any] = {"__name__": "__main__"}  # as in a notebook
-    exec("from simlib import *\nfrom simlib.data import orders\n" + shop, names)
-    return names["shop"]
+    medians, slowest = [], 0.0
+    for move, values in moves():
+        move(values[0])
+        costs = [_milliseconds(partial(move, value)) for value in values]
+        medians.append(statistics.median(costs))
+        slowest = max(slowest, *costs)
+    return {"lesson 00": medians[0], "worst": max(medians), "slowest": slowest, "sliders": len(medians)}
 
 
 def _milliseconds(work: Callable[[], Any]) -> float:
