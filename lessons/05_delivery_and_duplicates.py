@@ -120,7 +120,7 @@ shop = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=10)},
                 faults=[Crash("billing-0", after="charge", nth=118, restart_after=40)])
 trace = run(shop)
 reveal("twice", twice(trace))
-trace.plot.sequence()
+trace.plot.sequence(records=3)
 
 # %% first-run-proof tags=["claim"]
 assert len(trace.records) == 200 and twice(trace) == 1 and trace.effects.key.nunique() == 200
@@ -133,7 +133,7 @@ assert shop.faults[0].nth == 118 and shop.faults[0].restart_after == 40
 # > knows about billing:
 
 # %% one-number
-trace.commits[["time", "group", "offset"]].iloc[115:119].round(2)
+trace.commits[["time", "group", "offset"]].iloc[115:119].round(2).set_index("time")
 
 # %% one-number-proof tags=["claim"]
 assert trace.commits.offset.iloc[115:119].tolist() == [116, 117, 118, 119]
@@ -142,8 +142,8 @@ assert trace.effects.message[trace.effects.occurrence > 1].tolist() == ["inputs:
 
 # %% one-number-text [markdown]
 # > Nothing was sent again: consumers ask. Kafka has no list of who got what. It has one number for your group in
-# > each partition: the *offset* to read next [K72]. It stood at 117, and offsets count from 0: that is the 118th
-# > order. The new `billing-0` asked where it had been, and began there [K74].
+# > each partition, the *offset* to read next [K72]. 117 orders were done, so it stood at 117. The new `billing-0` asked
+# > where it had been, and began there: with the 118th [K74].
 #
 # ## Move one line
 #
@@ -178,16 +178,17 @@ reveal("first", "every order is charged once" if outcome(trace) == "each once" e
 assert outcome(trace) == "each once" and len(trace.effects) == 200
 
 # %% was-that-a-cure [markdown]
-# Is that a cure? We aimed; a power cut does not. Kill both loops before and after every step of the third order:
+# Is that a cure? We aimed; accidents do not. Kill both loops before and after every step of the third order:
 
 # %% moments
 six = replace(shop, "inputs.orders", orders(6))
+print(f"{'killed':15} {'charge, commit':15} commit, charge")
 for step in ("receive", "charge", "commit"):
     for when in ("before", "after"):
         kill = Crash("billing-0", nth=3, restart_after=40, **{when: step})
         one = run(replace(six, "faults", [kill]))
         other = run(replace(one.scenario, "services.billing.main", billing_first))
-        print(f"{when:6} {step:8} charge, commit: {outcome(one):10} commit, charge: {outcome(other)}")
+        print(f"{when:6} {step:8} {outcome(one):15} {outcome(other)}")
 
 # %% moments-proof tags=["claim"]
 def told(main, **when):
@@ -236,8 +237,10 @@ twins = replace(shop, "services.billing.instances", 2)
 frozen = replace(twins, "faults", [Pause("billing-0", at=10, duration=60)])
 trace = run(frozen)
 reveal("frozen", twice(trace))
-told = trace.control.kind.isin(["paused", "evicted", "resumed", "commit_failed"])
-trace.control[told][["time", "process", "kind", "detail"]].round(3)
+charge = "charge " + trace.effects.key[trace.effects.occurrence > 1].iloc[0]
+events, kinds = trace.events, ["paused", "evicted", "resumed", "commit_failed"]
+story = events[events.kind.isin(kinds) | (events.detail == charge)]
+story[["time", "process", "kind", "detail"]].round(4).set_index("time")
 
 # %% frozen-proof tags=["claim"]
 assert twice(trace) == 1 and frozen.faults[0].at == 10
@@ -246,10 +249,11 @@ again = trace.effects[trace.effects.key == trace.effects.key[trace.effects.occur
 assert again.process.tolist() == ["billing-1", "billing-0"]
 refused = trace.control.time[trace.control.kind == "commit_failed"].iloc[0]
 assert again.time.iloc[1] < refused
+assert len(story) == 6 and story.kind.tolist()[-2:] == ["effect", "commit_failed"]
 
 # %% frozen-text [markdown]
 # > **It looks as if** Kafka protects you: each partition has one owner, and the frozen one's commit was refused. True
-# > [K97]. But look at the order of things: charge, then commit. The bank had paid before anybody asked Kafka.
+# > [K97]. But read the last two lines: charge, then commit. The bank had paid before anybody asked Kafka.
 #
 # A program that goes on after it was given up is a *zombie*. Not every freeze makes one.
 
@@ -296,8 +300,8 @@ assert twice(trace) == 42 == 118 - 76 and trace.commits.offset.iloc[0] == 76 and
 assert trace.commits.auto.all() and len(trace.commits) == 2
 
 # %% auto-text [markdown]
-# > **It looks as if** auto-commit ticks each order. It commits every five seconds, inside the next poll, what earlier
-# > polls handed over [K75]. One commit was out, at 76; 118 were charged; 42 repeat.
+# > **It looks as if** auto-commit ticks each order. A consumer fetches several at once: a *poll*. Every five seconds
+# > the next poll commits what earlier polls handed over [K75]. One commit was out, at 76; 118 were charged; 42 repeat.
 # >
 # > **It looks as if** auto-commit loses orders. Not in this loop: what it commits is done. All 200 were charged.
 #
@@ -336,7 +340,7 @@ assert len(quick.duplicates) <= 5 < len(run(steady).duplicates) < len(slow.dupli
 # says 125.
 
 # %% guess-backlog
-predict("backlog", "And the runs, on average?")
+predict("backlog", "Ten kills, ten seconds in a row: how many orders repeat on average?")
 
 # %% backlog
 monday = Scenario([Topic("orders")], producers=[Producer("shop", topic="orders", rate=2000, stop=1)],
@@ -356,7 +360,8 @@ assert max(repeats) > 400 and 500 * 0.02 == 10
 #
 # ## The polite end
 #
-# Good code closes what it opens. Five hundred orders wait; number 382 has no amount, and the code stops there.
+# Good code closes what it opens. Five hundred orders wait; number 382 has no amount, and the code stops there. It
+# closes, is started again, and goes on. Two clients run it: kafka-python, and Kafka's own for Java.
 
 # %% polite tags=["service"]
 async def billing_polite(app):
@@ -369,7 +374,7 @@ async def billing_polite(app):
 
 
 # %% guess-polite
-predict("polite", "It closes properly, is started again and goes on. How many of the 500 are never charged?")
+predict("polite", "With Java's client: how many of the 500 orders are never charged?")
 
 # %% run-polite
 waiting = [{"key": order["key"], "value": order["value"]} for order in orders(500)]
@@ -541,10 +546,11 @@ assert (trace.records.acked - trace.records.created).max() < 9
 
 # %% all-text [markdown]
 # > **It looks as if** `acks="all"` means three copies. It means all that keep up, and a dead follower is taken off that
-# > list, the *in-sync replicas* or ISR [K03]. Here all were one. It said yes 400 times, and then it lost power.
+# > list, the *in-sync replicas* or ISR [K03]. Here all were one. It said yes 400 times, and then it lost power: gone is
+# > what the machine had not yet written to its disk [K59].
 #
-# How many must be in sync is a setting of the topic: `min_insync_replicas`. Count the orders that got a yes, and those
-# that billing could read, before the power went. Watch the second line:
+# How many must be in sync is a setting of the topic, `min_insync_replicas`: below, "needed". Who got a yes before the
+# power went, and what could billing read by then? Watch the second line:
 
 # %% needed
 for acks in (1, "all"):
@@ -552,7 +558,7 @@ for acks in (1, "all"):
         trial = replace(night, "topics.orders.config.min_insync_replicas", needed)
         trace = run(replace(trial, "producers.checkout.acks", acks))
         yes, read = (trace.records.acked < 41).sum(), (trace.deliveries.time < 41).sum()
-        print(f"acks={acks!r:6} needed={needed}  yes {yes}, read {read}, gone later {len(trace.lost)}")
+        print(f"acks={acks!r:6} needed: {needed}   yes: {yes}  read: {read}  then gone: {len(trace.lost)}")
 
 # %% needed-proof tags=["claim"]
 def counts(acks, needed, faults=night.faults):
@@ -617,7 +623,8 @@ check("05-safe", acks=acks, copies=copies, needed=needed)
 # ### Break it: four minutes
 #
 # Now against yourself. The safest settings, 40 seconds of orders, **one** fault of your choice that makes Kafka forget
-# what it said yes to. You have met `Crash`, `Pause`, `SlowLink`, `LoseRequest` and `PowerLoss`.
+# what it said yes to. You have met `Crash`, `Pause`, `SlowLink`, `LoseRequest` and `PowerLoss`; there is
+# `NetworkCut(a, b, at, duration)`, too.
 
 # %% exercise-break tags=["exercise"]
 fault = ...
