@@ -55,6 +55,7 @@ def execute(book: Any, **settings: str) -> None:
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
+            coalesce_streams=True,          # how prints are cut into messages depends on the machine's load
             extra_arguments=["--IPKernelApp.log_level=40"],
             resources={"metadata": {"path": empty}},
         )
