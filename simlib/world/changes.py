@@ -24,8 +24,8 @@ class Changes:
     def add_partitions(self, topic: str, to: int) -> None:
         """A topic grows; clients find out at their next metadata refresh (K46a, K81)."""
         controller = self.cluster.active_controller()
-        if not controller.alive:
-            self.recorder.event("note", detail=f"{topic} could not grow to {to} partitions: no controller is alive")
+        if not controller.alive or not controller.can_decide():
+            self.recorder.event("note", detail=f"{topic} could not grow to {to} partitions: no controller can decide")
             return
         for number in range(len(self.cluster.partitions_of[topic]), to):
             tp = self.cluster.add_partition(topic)

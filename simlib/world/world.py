@@ -26,7 +26,7 @@ GATHERING = 10 * SECOND
 """Brokers and declared groups start this long before time 0."""
 
 TOO_MANY = 100_000
-"""More events than this at one instant: time does not pass any more."""
+"""More events than this at one instant: time does not pass. A service that does it alone is found first, and named."""
 
 QUIET_AFTER = 5 * SECOND
 STUCK_AFTER = 600 * SECOND

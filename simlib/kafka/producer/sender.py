@@ -232,7 +232,7 @@ class Sender:
         self.expiry.set(None if oldest is None else oldest.created + self.delivery_timeout)
 
     def expire(self) -> None:
-        """delivery_timeout_ms is over for the oldest record: whatever became of it, the caller is told it failed (K10)."""
+        """delivery_timeout_ms is over for the oldest record: its caller is told that it failed, true or not (K10)."""
         now = self.client.process.clock.now
         oldest = self._oldest()
         if oldest is None:
