@@ -21,8 +21,8 @@ from simlib.units import SECOND
 from simlib.world.process import Process
 from simlib.world.refusals import InsideLoop, guard
 
-TOO_BUSY = 50_000
-"""More rounds than this at one instant: a loop that never waits (found well before the world's limit of events)."""
+TOO_BUSY = 100_000
+"""More rounds than this at one instant: a service that never waits."""
 
 LONG_SLEEP = 5 * SECOND
 """A longer sleep is something a run waits for; a shorter one is a loop's heartbeat."""

@@ -25,7 +25,7 @@ from simlib.world.process import Process
 GATHERING = 10 * SECOND
 """Brokers and declared groups start this long before time 0."""
 
-TOO_MANY = 100_000
+TOO_MANY = 1_000_000
 """More events than this at one instant: time does not pass. A service that does it alone is found first, and named."""
 
 QUIET_AFTER = 5 * SECOND
