@@ -1,6 +1,8 @@
 """Give an exercise an answer as a learner would: by running its cell."""
 
 import linecache
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import simlib
@@ -18,7 +20,8 @@ def answered(exercise: Exercise, code: str) -> Verdict:
     def ask(_id: str, *answers: Any, **blanks: Any) -> None:
         verdicts.append(judged(exercise, answers, blanks))
 
-    run_cell(exercise.cell(code), ask)
+    with redirect_stdout(StringIO()):           # what an answer prints is nobody's verdict
+        run_cell(exercise.cell(code), ask)
     return verdicts[0]
 
 

@@ -1,6 +1,7 @@
 """Turn a lesson source into notebooks: the learner's, and the executed one with answers."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,19 @@ def _execute_lesson(lesson: LessonSource, book: Any) -> None:
     try:
         execute(book)
     except CellExecutionError as stopped:
-        raise LessonError(f"{lesson.stem} stops: {stopped}") from stopped
+        raise LessonError(f"{lesson.stem} {where_it_stops(book)}") from stopped
+
+
+def where_it_stops(book: Any) -> str:
+    """The first error of a run notebook in two lines: the cell, the line of it, what was raised."""
+    for cell in book.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback))
+                line = re.search(r"^-+> *\d+ *(.*)$", trace, flags=re.MULTILINE)
+                what = f"{output.ename}: {output.evalue}".strip().removesuffix(":")
+                return f"stops in cell {cell.id}, at  {line[1] if line else '?'}\n{what}"
+    return "does not stop"
 
 
 def run_environment(empty: Path) -> dict[str, str]:

@@ -6,18 +6,18 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from simlib.course.answering import answer_troubles
 from simlib.course.build import around, build, write
 from simlib.course.exercises import of_lesson
 from simlib.course.lesson_source import LessonError, LessonSource, find_lessons, read_lesson
-from simlib.course.notebook import execute, learners
+from simlib.course.notebook import execute, learners, where_it_stops
 from simlib.course.proofreading import read_through
-
-Step = tuple[str, Callable[[], list[str]]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,32 +29,33 @@ def main(arguments: list[str] | None = None) -> int:
     except LessonError as trouble:
         print(trouble, file=sys.stderr)
         return 2
-    wrong = sum(_carried_out(step) for step in _steps(lesson, options.root))
+    wrong = sum(_told(name, troubles) for name, troubles in _looked(lesson, options.root))
     print(f"\nLesson {lesson.number}: {_verdict(wrong)} {time.perf_counter() - begun:.0f} seconds.")
     return 1 if wrong else 0
 
 
-def _steps(lesson: LessonSource, root: Path) -> Iterator[Step]:
-    try:
-        found = read_through(lesson, root / "lessons")
-    except (LessonError, LookupError) as trouble:
-        found = {"the lesson can be read": [str(trouble.args[0])]}
-    for name, troubles in found.items():
-        yield name, troubles.copy
-    yield "exercises: reference passes, wrong answers are refused", lambda: _exercises(lesson)
-    yield "notebooks made anew; solution and claims hold", lambda: _notebooks(lesson, root)
-    yield "the untouched lesson runs", lambda: _untouched(lesson)
+def _looked(lesson: LessonSource, root: Path) -> Iterator[tuple[str, list[str]]]:
+    """What was looked at, and what was found; kernels run beside what this process does."""
+    with ThreadPoolExecutor(2) as kernels:
+        made, untouched = kernels.submit(_notebooks, lesson, root), kernels.submit(_untouched, lesson)
+        yield from _read(lesson, root / "lessons").items()
+        yield "exercises: the reference passes, wrong answers are refused", _exercises(lesson)
+        yield "notebooks made anew; the solution and its claims hold", made.result()
+        yield "the untouched lesson runs", untouched.result()
 
 
-def _carried_out(step: Step) -> bool:
-    name, look = step
-    begun = time.perf_counter()
-    troubles = look()
-    took = time.perf_counter() - begun
-    print(f"{'FAIL' if troubles else 'ok  '} {name}{f' ({took:.0f} s)' if took >= 1 else ''}", flush=True)
+def _told(what: str, troubles: list[str]) -> bool:
+    print(f"{'FAIL' if troubles else 'ok  '} {what}", flush=True)
     for trouble in troubles:
-        print(f"       {trouble}")
+        print(indent(trouble, " " * 7))
     return bool(troubles)
+
+
+def _read(lesson: LessonSource, lessons: Path) -> dict[str, list[str]]:
+    try:
+        return read_through(lesson, lessons)
+    except (LessonError, LookupError) as trouble:
+        return {"the lesson can be read": [str(trouble.args[0])]}
 
 
 def _exercises(lesson: LessonSource) -> list[str]:
@@ -75,9 +76,13 @@ def _untouched(lesson: LessonSource) -> list[str]:
     from nbclient.exceptions import CellExecutionError
 
     try:
-        execute(learners(lesson), SIMLIB_COURSE_STRICT="")
-    except (LessonError, CellExecutionError) as trouble:
+        book = learners(lesson)
+    except LessonError as trouble:
         return [str(trouble)]
+    try:
+        execute(book, SIMLIB_COURSE_STRICT="")
+    except CellExecutionError:
+        return [f"it {where_it_stops(book)}"]
     return []
 
 

@@ -102,7 +102,8 @@ def test_a_false_claim_and_a_cell_that_stops_are_told(copy, capfd, monkeypatch):
     spoilt(copy, "assert len(trace.records) == 200", "assert len(trace.records) == 201")
     assert proof.main(["00", "--root", str(copy)]) == 1
     out = capfd.readouterr().out
-    assert "FAIL notebooks made anew" in out and "AssertionError" in out and "Lesson 00: 1 of these is wrong." in out
+    assert "FAIL notebooks made anew" in out and "stops in cell 00-first-run-proof, at  assert len(trace" in out
+    assert "AssertionError" in out and "Traceback" not in out and "Lesson 00: 1 of these is wrong." in out
     assert not (copy / "notebooks").exists()
 
 
