@@ -52,9 +52,12 @@ def _slowest_rows(trace: Any) -> Any:
 
 
 def _what_happened(trace: Any) -> Any:
-    told = trace.control[trace.control.kind.isin(["crashed", "power_lost", "elected", "leaderless", "restarted"])]
-    told = told[told.topic.astype(str) != "__consumer_offsets"]
-    return told[["time", "kind", "process", "topic"]].head(8).round(2).astype({"topic": str}).replace("nan", "")
+    """Who died, who was elected for the orders, who came back; None where nobody did."""
+    control = trace.control
+    told = control[control.kind.isin(["crashed", "power_lost", "restarted", "paused", "resumed", "link_cut"])]
+    elected = control[(control.kind == "elected") & (control.topic == "orders")]
+    rows = control.loc[sorted([*told.index, *elected.index])]
+    return rows[["time", "process", "kind"]].head(8).round(2).set_index("time") if len(rows) else None
 
 
 # -- 05-safe: three settings, five accidents
@@ -97,7 +100,7 @@ def judge_safe(acks: Any, copies: Any, needed: Any) -> Verdict:
     for accident in ACCIDENTS:
         trace = run(replace(scenario, "faults", accident.faults))
         if len(gone := _gone(trace)):
-            text = f"{accident.words}: {len(gone)} of 400 orders are gone. {accident.gone}"
+            text = f"{accident.words}. Gone: {len(gone)} of 400 orders. {accident.gone}"
             return _no("05-safe", text, _lost_rows(trace), trace.plot.timeline())
         if accident.must_go_on and _waited(trace) > PATIENCE:
             text = f"{accident.words}: an order waits {_waited(trace):.0f} seconds for its yes."
@@ -218,9 +221,11 @@ def _counted(words: str, trace: Any) -> Verdict | None:
         text = f"{words}: order {missing[0]} is not in the log ({len(missing)} of 60 are missing)."
         return _no("05-again", f"{text} You went on without a yes.", _retries(trace))
     if (records.copies > 1).any():
-        text = f"{words}: order {ids[records.copies > 1].iloc[0]} was sent once and stands in the log twice."
+        double = records[records.copies > 1].iloc[0]
+        text = f"{words}: order {double.value['order_id']} was sent once and stands in the log twice."
         text += " The producer sent it again, and nothing told the broker that it had seen it [K09]."
-        return _no("05-again", text, _retries(trace), trace.plot.sequence())
+        window = (double.created - 0.0005, double.created + 1.5)
+        return _no("05-again", text, _retries(trace), trace.plot.sequence(window))
     again = records[ids.duplicated(keep=False)]
     if len(again):
         text = f"{words}: order {ids[again.index[0]]} stands in the log twice."

@@ -37,6 +37,12 @@ def _rows(effects: Any) -> Any:
     return effects[["time", "process", "name", "key", "occurrence"]].head().round(3).set_index("time")
 
 
+def _last_moments(trace: Any) -> Any:
+    """A picture of the last thing that the program did."""
+    death = trace.control.time[trace.control.kind == "crashed"].iloc[0]
+    return trace.plot.sequence((death - 0.003, death + 0.0005))
+
+
 # -- 05-order: three steps, one order
 
 
@@ -73,11 +79,11 @@ def _order_refused(scenario: Scenario, trace: Any, kill: Crash, steps: tuple[str
     yours = ", ".join(steps)
     if missing := _missing(scenario, trace, "charge"):
         text = f"{kill_in_words(kill)}: order {missing[0]} is ticked off, and nobody charges it."
-        return _no("05-order", f"You {yours}. {text}", last_steps(trace), trace.plot.sequence())
+        return _no("05-order", f"You {yours}. {text}", last_steps(trace), _last_moments(trace))
     again = _twice(trace, "mail")
     if len(again):
         text = f"{kill_in_words(kill)}: the customer of order {again.key.iloc[0]} gets two mails."
-        return _no("05-order", f"You {yours}. {text}", _rows(again), trace.plot.sequence())
+        return _no("05-order", f"You {yours}. {text}", _rows(again), trace.plot.sequence(records=1))
     return None
 
 
@@ -125,7 +131,7 @@ def judge_tens(loop: Any, worst: Any) -> Verdict:
         if missing := _missing(scenario, died, "charge"):
             text = f"{kill_in_words(this)}: order {missing[0]} is ticked off, and nobody charges it."
             text = f"You commit before the tenth charge. {text} You lose one instead of repeating ten."
-            return _no("05-tens", text, last_steps(died), died.plot.sequence())
+            return _no("05-tens", text, last_steps(died), _last_moments(died))
         if len(_twice(died, "charge")) > most:
             most, kill, trace = len(_twice(died, "charge")), this, died
     return _number(worst, most, kill, trace)
