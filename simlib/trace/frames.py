@@ -10,9 +10,14 @@ from simlib.trace.trace_data import TraceData, as_seconds
 
 
 def categorical(codes: np.ndarray, names: list[Any]) -> Any:
-    """Codes with their names; -1 becomes empty."""
+    """Codes with their names; -1 becomes empty. Names that no row has are left out, so that nobody counts them."""
     import pandas as pd
 
+    used = np.flatnonzero(np.bincount(codes.astype(np.int64) + 1, minlength=len(names) + 1)[1:])
+    if len(used) < len(names):
+        place = np.full(len(names) + 1, -1, np.int32)  # code -1 finds the last one: empty
+        place[used] = np.arange(len(used))
+        codes, names = place[codes], [names[code] for code in used]
     return pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype=object))
 
 

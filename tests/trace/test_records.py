@@ -1,7 +1,11 @@
 """`records` and `lost`, against traces whose every row is known."""
 
+import numpy as np
 import pytest
 from handmade import Builder
+
+from simlib.trace.columns import VIEWS
+from simlib.trace.frames import categorical
 
 
 def a_life_of_every_kind() -> Builder:
@@ -34,6 +38,23 @@ def test_one_row_a_message_by_partition_and_offset_then_the_never_appended():
     assert list(records.message[5:]) == ["shop:6", "shop:8", "shop:5", "shop:7", "shop:9"]
     assert str(records.partition.dtype) == str(records.offset.dtype) == "Int64"
     assert str(records.key.dtype) == "category"
+
+
+def test_counting_a_column_names_nobody_who_is_not_in_it():
+    trace = a_life_of_every_kind().trace()
+    assert dict(trace.records.producer.value_counts()) == {"shop": 10}
+    assert "pending" in set(trace.records.outcome) and "pending" not in trace.lost.outcome.cat.categories
+    for view in VIEWS:
+        table = getattr(trace, view)
+        for name in table.select_dtypes("category"):
+            assert set(table[name].cat.categories) == set(table[name].dropna()), (view, name)
+
+
+def test_names_keep_their_order_and_their_gaps():
+    some = categorical(np.array([3, -1, 1, 3], np.int8), ["a", "b", "c", "d"])
+    assert list(some.categories) == ["b", "d"] and list(some[[0, 2, 3]]) == ["d", "b", "d"]
+    assert list(some.codes) == [1, -1, 0, 1]
+    assert len(categorical(np.array([-1]), ["a"]).categories) == 0
 
 
 def test_copies_offset_and_times_of_a_message_that_stands_in_the_log_twice():
