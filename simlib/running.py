@@ -10,6 +10,8 @@ import ctypes
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -161,17 +163,19 @@ class _NoBar:
     def update(self, more: float) -> None:
         self.n += more
 
-    def __enter__(self) -> _NoBar:
-        return self
 
-    def __exit__(self, *exc: Any) -> None:
-        """Nothing was shown."""
-
-
-def _bar(scenario: Scenario, wanted: bool) -> Any:
+@contextmanager
+def _bar(scenario: Scenario, wanted: bool) -> Iterator[Any]:
+    """A bar that is gone when the run is over, however it ended."""
     if not wanted:
-        return _NoBar()
+        yield _NoBar()
+        return
     from tqdm.auto import tqdm
 
-    return tqdm(total=scenario.duration, unit="s", unit_scale=True, desc="virtual time", leave=False,
-                bar_format="{desc}: {n:.0f} of {total:.0f} s |{bar}| {elapsed}")
+    bar = tqdm(total=scenario.duration, unit="s", unit_scale=True, desc="virtual time", leave=False,
+               bar_format="{desc}: {n:.0f} of {total:.0f} s |{bar}| {elapsed}")
+    try:
+        yield bar
+    finally:
+        bar.n = bar.total  # a notebook keeps a bar that stops short, in red
+        bar.close()

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import tqdm.notebook
 
 import simlib.running as running
 from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Topic, run
@@ -50,6 +52,18 @@ def test_a_longer_run_shows_its_progress(impatient, capsys):
 def test_progress_can_be_switched_off(impatient, capsys):
     run(load(duration=120), progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_notebook_keeps_no_red_bar_of_a_run_that_is_over(monkeypatch, error):
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm.notebook.tqdm)
+    with pytest.raises(error) if error else nullcontext(), running._bar(load(duration=100), True) as bar:
+        bar.update(40.0)
+        _, drawn, _ = bar.container.children
+        assert bar.container.comm is not None
+        if error:
+            raise error
+    assert drawn.bar_style != "danger" and bar.container.comm is None
 
 
 # -- Ctrl-C
