@@ -1,10 +1,32 @@
 """From a field's metadata to the control that changes it."""
 
 from collections.abc import Sequence
-from math import floor, log10
+from decimal import Decimal
+from math import floor, isclose, isfinite, log10
 from typing import Any
 
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider, Layout
+from traitlets import validate
+
+WHOLE = ("whole", "keys")
+DIGITS = 3
+"""How exact a number is that a log slider stops at."""
+
+
+class LogSlider(FloatLogSlider):
+    """Stops at numbers people say: 45,000 and not 44,668.36; `whole` where a field takes no other."""
+
+    def __init__(self, given: float, low: float, high: float, whole: bool, **look: Any) -> None:
+        self._as_they_are, self._whole = (given, low, high), whole
+        super().__init__(value=given, min=log10(low), max=log10(high), step=0.05, **look)
+
+    @validate("value")
+    def _validate_value(self, proposal: Any) -> float:
+        value = super()._validate_value(proposal)
+        typed = float(f"{value:.{DIGITS}g}")
+        _, low, high = self._as_they_are
+        nearest = min(max(round(typed) if self._whole else typed, low), high)
+        return next((float(known) for known in self._as_they_are if isclose(known, value, rel_tol=1e-9)), nearest)
 
 
 def knobs(fields: Sequence[Any]) -> dict[str, Any]:
@@ -37,16 +59,36 @@ def value_of(control: Any) -> Any:
 
 def _slider(about: Any, common: dict[str, Any]) -> Any:
     given, low, high = about.effective, about.low, about.high
-    if low is None or high is None or isinstance(given, bool) or not isinstance(given, int | float):
+    if low is None or high is None or not _is_number(given):
         raise ValueError(f'sliders: "{about.path}" is {given!r}; a slider needs a number and a range')
-    live = {"value": given, "continuous_update": False, **common}
-    if about.kind == "whole":
-        return IntSlider(min=int(low), max=int(high), step=int(about.step or 1), **live)
+    live = {"continuous_update": False, **common}
     if about.log and low > 0:
-        return FloatLogSlider(min=log10(low), max=log10(high), step=0.05, readout_format=".3g", **live)
+        whole = about.kind in WHOLE or (low >= 1 and _decimals(given, low, high) == 0)
+        readout = ",d" if whole else f",.{max(DIGITS, _digits(given))}r"
+        return LogSlider(given, low, high, whole, readout_format=readout, **live)
+    if about.kind in WHOLE:
+        return IntSlider(value=given, min=int(low), max=int(high), step=int(about.step or 1), readout_format=",d",
+                         **live)
     step = about.step or _round_step(high - low)
-    whole = all(float(number).is_integer() for number in (given, low, step))
-    return FloatSlider(min=low, max=high, step=step, readout_format="d" if whole else ".3g", **live)
+    readout = f",.{_decimals(given, low, step)}f"
+    return FloatSlider(value=given, min=low, max=high, step=step, readout_format=readout, **live)
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given)
+
+
+def _decimals(*numbers: float) -> int:
+    """How many places after the point these numbers need."""
+    return max(0, *(-int(_typed(number).as_tuple().exponent) for number in numbers))
+
+
+def _digits(number: float) -> int:
+    return len(_typed(number).as_tuple().digits)
+
+
+def _typed(number: float) -> Decimal:
+    return Decimal(f"{number:.10g}").normalize()
 
 
 def _round_step(span: float) -> float:

@@ -6,10 +6,11 @@ import pandas
 import pytest
 
 import simlib
-from simlib.scenario import Crash, PathError, Scenario, Service, Topic
-from simlib.scenario.paths import replace
+from simlib.scenario import ConsumerGroup, Crash, PathError, Producer, Scenario, Service, Topic
+from simlib.scenario.describe import describe
+from simlib.scenario.paths import get, replace
 from simlib.views.controls import sliders
-from simlib.views.knobs import value_of
+from simlib.views.knobs import LogSlider, knob, value_of
 from simlib.views.picture import Picture
 from simlib.views.rendering import Rendering, as_code, expected_records, render, shown_as
 
@@ -149,6 +150,40 @@ def test_a_saved_page_shows_the_picture_where_no_widget_runs():
 def test_a_path_without_a_control_is_refused(path, says):
     with pytest.raises((PathError, ValueError), match=says):
         sliders(SHOP, path)
+
+
+LOAD = Scenario([Topic("orders")], [Producer("shop", "orders", rate=10, keys=30, records=500, batch_size=20_001)],
+                [ConsumerGroup("billing", "orders")])
+SLIDERS = ["producers.shop.keys", "producers.shop.records", "producers.shop.value_bytes", "producers.shop.batch_size",
+           "groups.billing.consumers", "groups.billing.max_poll_records", "topics.orders.partitions", "seed"]
+LOG_SLIDERS = ["producers.shop.rate", "groups.billing.session_timeout_ms", "groups.billing.auto_commit_interval_ms"]
+
+
+@pytest.mark.parametrize("path", [*SLIDERS, *LOG_SLIDERS])
+def test_all_along_a_slider_the_scenario_is_accepted_and_nothing_is_lost_on_the_way(path):
+    about = describe(LOAD, path)
+    control = knob(about, "9em")
+    assert value_of(control) == about.effective and control.readout_format == ",d"
+    on_the_way = [10**exponent for exponent in (1.1, 2.62, 4.05)] if isinstance(control, LogSlider) else []
+    for place in (about.low, *on_the_way, about.high):
+        control.value = place
+        value = value_of(control)
+        assert isinstance(value, int) and about.low <= value <= about.high
+        assert get(replace(LOAD, path, value), path) == value
+    assert value == about.high
+
+
+def test_a_log_slider_stops_at_numbers_people_say():
+    control = knob(describe(LOAD, "groups.billing.session_timeout_ms"), "9em")
+    control.value = 10**4.65
+    assert value_of(control) == 44_700
+    small = knob(describe(replace(LOAD, "latency", 0.0005), "latency"), "9em")
+    assert value_of(small) == 0.0005 and "e" not in small.readout_format
+
+
+def test_a_setting_without_a_limit_has_no_slider():
+    with pytest.raises(ValueError, match="needs a number and a range"):
+        knob(describe(LOAD, "producers.shop.retries"), "9em")
 
 
 def test_a_choice_is_a_list_to_choose_from():
