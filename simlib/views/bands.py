@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simlib.views import style
-from simlib.views.sheet import Sheet
+from simlib.views.sheet import Sheet, fitting
 
 LANE, SPACE = 4, 2
 """Image rows of a lane and between rows of lanes; few, because the axes stretch them."""
@@ -72,8 +72,7 @@ class Bands:
                           hatch="////", linewidth=0, alpha=0.55, zorder=2)
         room = (end - start) / self.until * self.width / style.DPI
         words = (f"waiting {end - start:.3g} s", f"{end - start:.3g} s")
-        text = next((one for one in words if len(one) * style.LETTER_INCHES + 0.1 < room), "")
-        if text:
+        if text := fitting(words, room):
             axes.text((start + end) / 2, top + LANE / 2, text, size=style.SMALL_SIZE, color=style.INK, ha="center",
                       va="center", zorder=4, bbox={"facecolor": style.FAINT, "edgecolor": "none", "pad": 1.2})
 

@@ -9,46 +9,81 @@ import numpy as np
 
 from simlib.trace import Trace
 from simlib.views import style
-from simlib.views.reading import Outage, listing, outages, run_end
+from simlib.views.reading import ENDED, Outage, listing, outages, run_end
+from simlib.views.sheet import LEFT, RIGHT
 
 WORDS = {"crashed": "crashed", "power_lost": "lost power", "shutdown": "was shut down",
          "exception": "ended by an exception", "paused": "stood still", "link_cut": "was cut off from",
-         "link_slow": "had a slow link to"}
+         "link_slow": "had a slow link to", ENDED: "ended"}
 LOST = {"request_lost": "request", "reply_lost": "reply"}
 MOST_NAMED = 6
-CLOSE = 0.09
-"""Labels nearer than this part of the width share one text."""
+MARGIN = 0.85
+"""From this part of the width on a label ends at its line instead of starting there."""
 
 
 def mark_outages(axes: Any, trace: Trace) -> None:
-    """A vermillion line where a process went down, a faint area until it was back, its name above."""
-    found = outages(trace)
-    for one in found:
+    """A vermillion line where a process went down, a faint area until it was back, its name above.
+
+    A service whose code came to its end is no fault: a grey line.
+    """
+    faults, ends = _parted(trace)
+    for one in ends:
+        axes.axvline(one.start, color=style.SOFT, linewidth=1.1, linestyle=(0, (4, 2)), zorder=3)
+    for one in faults:
         axes.axvline(one.start, color=style.CRASH, linewidth=1.1, zorder=3)
         if one.returned:
             axes.axvline(one.end, color=style.CRASH, linewidth=0.9, linestyle=(0, (1, 2)), zorder=3)
         axes.axvspan(one.start, one.end, color=style.CRASH, alpha=0.07, linewidth=0, zorder=0.5)
-    for start, text in _labels(found, run_end(trace)):
-        axes.text(start, 1.02, text, transform=axes.get_xaxis_transform(), color=style.CRASH,
-                  size=style.SMALL_SIZE, ha="right" if start > 0.85 * run_end(trace) else "left", va="bottom")
+    labels = _labels(sorted([*faults, *ends], key=lambda one: one.start), run_end(trace))
+    for start, text, colour in labels:
+        axes.annotate(text, (start, 1), (0, 3), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+                      color=colour, size=style.SMALL_SIZE, va="bottom", annotation_clip=False,
+                      ha="right" if start > MARGIN * run_end(trace) else "left")
 
 
-def _labels(found: list[Outage], until: float) -> list[tuple[float, str]]:
-    """One label for outages close together; none at all beyond a readable number."""
+def _parted(trace: Trace) -> tuple[list[Outage], list[Outage]]:
+    """What broke or stood still, and what came to its end."""
+    found = outages(trace)
+    return [one for one in found if one.kind != ENDED], [one for one in found if one.kind == ENDED]
+
+
+def _labels(found: list[Outage], until: float) -> list[tuple[float, str, str]]:
+    """One label for outages whose labels would meet, with its colour; one for all beyond a readable number."""
     clusters: list[list[Outage]] = []
     for one in found:
-        if clusters and one.start - clusters[-1][0].start < CLOSE * until:
-            clusters[-1].append(one)
-        else:
-            clusters.append([one])
+        clusters.append([one])
+        while len(clusters) > 1 and _extent(clusters[-2], until)[1] > _extent(clusters[-1], until)[0]:
+            last = clusters.pop()
+            clusters[-1] += last
     if len(clusters) > MOST_NAMED:
-        return [(clusters[0][0].start, f"\u2715 {len(found)} faults")]
-    return [(cluster[0].start, f"{_sign(cluster)} {_names(cluster)}") for cluster in clusters]
+        return [_together(found)]
+    return [(cluster[0].start, _label(cluster), _colour(cluster)) for cluster in clusters]
 
 
-def _sign(cluster: list[Outage]) -> str:
-    """A cross for what broke, two bars for what only stood still."""
-    return "\u2016" if all(one.kind == "paused" for one in cluster) else "\u2715"
+def _extent(cluster: list[Outage], until: float) -> tuple[float, float]:
+    """Where a label starts and ends, as parts of the width."""
+    start = cluster[0].start / until
+    wide = (len(_label(cluster)) + 1) * style.NAME_LETTER_INCHES / (style.WIDTH - LEFT - RIGHT)
+    return (start - wide, start) if start > MARGIN else (start, start + wide)
+
+
+def _together(found: list[Outage]) -> tuple[float, str, str]:
+    faults = [one for one in found if one.kind != ENDED]
+    if faults:
+        return faults[0].start, f"\u2715 {len(faults)} faults", style.CRASH
+    return found[0].start, f"{len(found)} ended", style.SOFT
+
+
+def _label(cluster: list[Outage]) -> str:
+    """A cross for what broke, two bars for what only stood still, a word for what came to its end."""
+    faults, ends = ([one for one in cluster if (one.kind == ENDED) is ended] for ended in (False, True))
+    sign = "\u2016" if all(one.kind == "paused" for one in faults) else "\u2715"
+    parts = [f"{sign} {_names(faults)}"] if faults else []
+    return ", ".join([*parts, f"{_names(ends)} ended"] if ends else parts)
+
+
+def _colour(cluster: list[Outage]) -> str:
+    return style.SOFT if all(one.kind == ENDED for one in cluster) else style.CRASH
 
 
 def _names(cluster: list[Outage]) -> str:
@@ -58,12 +93,15 @@ def _names(cluster: list[Outage]) -> str:
 
 def told(trace: Trace) -> str:
     """Who went down and when, and what was lost on its way; empty if nothing was."""
-    found = outages(trace)
+    faults, ends = _parted(trace)
+    parts = (_sentences(faults, f"{len(faults)} faults"), _sentences(ends, f"{len(ends)} processes ended"))
+    return " ".join(part for part in (*parts, *_lost_on_the_way(trace)) if part)
+
+
+def _sentences(found: list[Outage], many: str) -> str:
     if len(found) > 3:
-        first = f"{len(found)} faults, the first: {_sentence(found[0])}."
-    else:
-        first = f"{listing(_sentence(one) for one in found)}." if found else ""
-    return " ".join(part for part in (first, *_lost_on_the_way(trace)) if part)
+        return f"{many}, the first: {_sentence(found[0])}."
+    return f"{listing(_sentence(one) for one in found)}." if found else ""
 
 
 def _sentence(one: Outage) -> str:

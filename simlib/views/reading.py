@@ -10,6 +10,8 @@ import numpy as np
 from simlib.trace import Trace
 
 DEATHS = ("crashed", "power_lost", "shutdown", "exception")
+ENDED = "ended"
+"""A service whose code came to its end: no fault."""
 ENDS = (*DEATHS, "paused", "link_cut", "link_slow")
 RETURNS = ("restarted", "started", "resumed", "link_healed")
 
@@ -69,11 +71,11 @@ def partition_name(trace: Trace, tp: int) -> str:
 
 
 def outages(trace: Trace) -> list[Outage]:
-    """Every crash, shutdown, pause and bad link from time 0 on, in order, with the end of each."""
+    """Every crash, shutdown, pause, bad link and end of a service from time 0 on, in order, with the end of each."""
     down: dict[tuple[str, str], tuple[str, float]] = {}
     found = []
     for time, kind, process, other in _turns(trace):
-        if kind in ENDS and (process, other) not in down:
+        if (kind in ENDS or kind == ENDED) and (process, other) not in down:
             down[process, other] = (kind, time)
         elif kind in RETURNS and (process, other) in down:
             was, since = down.pop((process, other))
@@ -86,8 +88,14 @@ def outages(trace: Trace) -> list[Outage]:
 def _turns(trace: Trace) -> list[tuple[float, str, str, str]]:
     """(time in s, kind, process, other end of a link) of the events that begin or end an outage."""
     columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor", "detail")]
-    return [(time / 1e9, kind, actor_name(trace, actor), detail if kind.startswith("link_") else "")
+    return [(time / 1e9, ENDED if ended_by_itself(kind, detail) else kind, actor_name(trace, actor),
+             detail if kind.startswith("link_") else "")
             for time, kind, actor, detail in zip(*columns, strict=True) if kind in ENDS or kind in RETURNS]
+
+
+def ended_by_itself(kind: str, detail: str) -> bool:
+    """Whether an event says that a service's `main` returned."""
+    return kind == "shutdown" and detail == "main is over"
 
 
 def pixel_columns(time: np.ndarray, until: float, width: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from simlib.trace.events import effect_messages
 from simlib.units import NEVER
 from simlib.views.faults import told
 from simlib.views.picture import Picture
-from simlib.views.reading import listing, outages, plural
+from simlib.views.reading import ENDED, listing, outages, plural
 from simlib.views.sheet import sheet
 from simlib.views.space_time import draw
 from simlib.views.steps import Step, message_name, steps_of
@@ -58,7 +58,7 @@ def _focus(trace: Trace) -> int:
     done_again = effect_messages(trace.handed)[effect_occurrence(trace.data) > 1]
     handed_again = trace.handed.message[trace.handed.attempt > 1]
     lost = np.flatnonzero(trace.messages.is_lost)
-    slowest = _slowest(trace) if outages(trace) else lost
+    slowest = _slowest(trace) if any(one.kind != ENDED for one in outages(trace)) else lost
     candidates = [rows[rows >= 0] for rows in (done_again, handed_again, lost, slowest)]
     return next((int(rows[0]) for rows in candidates if len(rows)), int(trace.messages.order[0]))
 

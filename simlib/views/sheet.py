@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from simlib.views import style
 
 LEFT, RIGHT, TOP, BOTTOM = 1.15, 0.25, 0.78, 0.55
 """Margins in inches; fixed, so that nothing is measured before it is drawn."""
+TITLE_LEFT, LINE = 0.25, 0.19
+"""Where the title starts, and how high a line of the legend is (inches)."""
 
 
 class Sheet:
@@ -65,7 +67,7 @@ class Sheet:
         axes.set_xlabel(x, size=style.TEXT_SIZE, color=style.INK)
         axes.set_ylabel(y, size=style.TEXT_SIZE, color=style.INK)
         self.title.set_text(title)
-        self.title.set_position((0.25 / style.WIDTH, 1 - 0.14 / height))
+        self._place_title()
         return axes
 
     def whole_numbers(self, axis: Any) -> None:
@@ -76,13 +78,38 @@ class Sheet:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
     def legend(self, handles: list[Any]) -> None:
-        """One line of labelled handles at the top right, beside the title."""
-        if handles:
-            height = self.figure.get_size_inches()[1]
-            self.axes.legend(handles=handles, ncols=len(handles), loc="upper right", frameon=False, borderpad=0,
-                             fontsize=style.TEXT_SIZE, labelcolor=style.INK, handlelength=1.1, handletextpad=0.4,
-                             columnspacing=1.1, bbox_to_anchor=(1 - RIGHT / style.WIDTH, 1 - 0.16 / height),
-                             bbox_transform=self.figure.transFigure, borderaxespad=0)
+        """Labelled handles at the top right beside the title; under it, in as many lines as they need, if too wide."""
+        if not handles:
+            return
+        room, labels = style.WIDTH - RIGHT - TITLE_LEFT, [handle.get_label() for handle in handles]
+        title = len(self.title.get_text()) * style.TITLE_LETTER_INCHES
+        if title + sum(map(_entry_width, labels)) < room:
+            self._legend(handles, len(handles), "upper right", 1 - RIGHT / style.WIDTH, 0.16)
+            return
+        lines = _lines(labels, room)
+        self._grow(LINE * (lines - 1))
+        self._legend(handles, -(-len(handles) // lines), "upper left", TITLE_LEFT / style.WIDTH, 0.37)
+
+    def _legend(self, handles: list[Any], columns: int, corner: Literal["upper left", "upper right"], x: float,
+                below_top: float) -> None:
+        height = self.figure.get_size_inches()[1]
+        self.axes.legend(handles=handles, ncols=columns, loc=corner, frameon=False, borderpad=0,
+                         fontsize=style.TEXT_SIZE, labelcolor=style.INK, handlelength=1.1, handletextpad=0.4,
+                         columnspacing=1.1, bbox_to_anchor=(x, 1 - below_top / height),
+                         bbox_transform=self.figure.transFigure, borderaxespad=0)
+
+    def _grow(self, inches: float) -> None:
+        """A higher page with more room at the top; what is drawn keeps its size."""
+        height = self.figure.get_size_inches()[1]
+        left, bottom, wide, tall = self.axes.get_position().bounds
+        part = height / (height + inches)
+        self.axes.set_position((left, bottom * part, wide, tall * part))
+        self.figure.set_size_inches(style.WIDTH, height + inches)
+        self._place_title()
+
+    def _place_title(self) -> None:
+        height = self.figure.get_size_inches()[1]
+        self.title.set_position((TITLE_LEFT / style.WIDTH, 1 - 0.14 / height))
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -100,6 +127,21 @@ class Sheet:
         Image.frombuffer("RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba(), "raw", "RGBA", 0, 1) \
             .convert("RGB").save(buffer, "png", compress_level=1)
         return buffer.getvalue()
+
+
+def fitting(texts: tuple[str, ...], inches: float) -> str:
+    """The first text of SMALL_SIZE that fits into so much room; "" if none does."""
+    return next((one for one in texts if len(one) * style.NAME_LETTER_INCHES + 0.1 < inches), "")
+
+
+def _entry_width(label: str) -> float:
+    return len(label) * style.LEGEND_LETTER_INCHES + 0.37
+
+
+def _lines(labels: list[str], room: float) -> int:
+    """In how many lines a legend fits: its columns are as wide as their widest entries."""
+    columns = max(int(room / max(map(_entry_width, labels))), 1)
+    return 1 if sum(map(_entry_width, labels)) < room else -(-len(labels) // columns)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simlib.views import style
+from simlib.views.reading import ENDED
 from simlib.views.sheet import RIGHT, Sheet
 from simlib.views.steps import WORLD, Step
 
@@ -14,7 +15,8 @@ ROW_INCHES, LEFT_INCHES = 0.27, 1.0
 LONG = 1.0
 """s; a pause at least this long, and much longer than usual, is drawn as a break"""
 MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "effect": "*", "committed": "D",
-           "crashed": "X", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
+           "crashed": "X", ENDED: "s", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
+GONE = ("crashed", ENDED)
 LEFT_SIDE = ("created", "acked", "lost", "retried")
 
 
@@ -91,9 +93,9 @@ def _lifelines(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict
     for name, x in columns.items():
         axes.plot([x, x], [0.3, last + 0.7], color=style.GRID if name == WORLD else "#C4C4C4", linewidth=1.4, zorder=1)
         axes.text(x, 0.0, name, size=style.TEXT_SIZE, weight="bold", color=_ink(name), ha="center", va="center")
-        for start, end in _down(name, steps, rows, last):
+        for start, end, colour in _down(name, steps, rows, last):
             axes.plot([x, x], [start, end], color=style.PAPER, linewidth=3, zorder=1.1)
-            axes.plot([x, x], [start, end], color=style.CRASH, linewidth=1.2, linestyle=(0, (1, 2.5)), zorder=1.2)
+            axes.plot([x, x], [start, end], color=colour, linewidth=1.2, linestyle=(0, (1, 2.5)), zorder=1.2)
 
 
 def _work(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tuple, float]) -> None:
@@ -108,23 +110,23 @@ def _work(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tupl
 def _end_of_work(step: Step, steps: list[Step], rows: dict[tuple, float]) -> float:
     """The row where the last of the step's records is done, or where the member dies."""
     later = [one for one in steps if one.process == step.process and one.place > step.place]
-    death = next((one for one in later if one.kind == "crashed"), None)
+    death = next((one for one in later if one.kind in GONE), None)
     ends = [next((one for one in later if one.kind == "done" and message in one.of), death) for message in step.of]
     if death is not None:
         ends = [one if one is not None and one.place < death.place else death for one in ends]
     return max((rows[one.place] for one in ends if one is not None), default=rows[step.place])
 
 
-def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -> list[tuple[float, float]]:
-    """Stretches (in rows) in which a process was dead."""
-    spans, since = [], None
+def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -> list[tuple[float, float, str]]:
+    """Stretches (in rows) in which a process was dead or over, with their colour."""
+    spans, since, colour = [], None, style.CRASH
     for step in steps:
-        if step.process == name and step.kind == "crashed" and since is None:
-            since = rows[step.place]
+        if step.process == name and step.kind in GONE and since is None:
+            since, colour = rows[step.place], _colour(step)
         elif step.process == name and step.kind == "restarted" and since is not None:
-            spans.append((since, rows[step.place]))
+            spans.append((since, rows[step.place], colour))
             since = None
-    return spans + ([(since, last + 0.7)] if since is not None else [])
+    return spans + ([(since, last + 0.7, colour)] if since is not None else [])
 
 
 def _ink(name: str) -> str:
@@ -134,6 +136,8 @@ def _ink(name: str) -> str:
 def _colour(step: Step) -> str:
     if step.kind in ("crashed", "lost"):
         return style.CRASH
+    if step.kind == ENDED:
+        return style.SOFT
     return style.REPEAT if step.again else _ink(step.process)
 
 

@@ -11,11 +11,11 @@ from simlib.trace.deliveries import CAUSES
 from simlib.trace.effects import effect_occurrence
 from simlib.trace.events import effect_messages
 from simlib.units import NEVER
-from simlib.views.reading import actor_name, partition_name
+from simlib.views.reading import ENDED, actor_name, ended_by_itself, partition_name
 
 WORLD = "the world"
 ORDER = ("restarted", "elected", "created", "retried", "appended", "lost", "acked", "delivered", "effect", "committed",
-         "done", "evicted", "crashed")
+         "done", "evicted", "crashed", ENDED)
 """How steps at one instant follow each other."""
 
 CONTROL = {"crashed": "crashed", "power_lost": "crashed", "exception": "crashed", "shutdown": "crashed",
@@ -149,9 +149,10 @@ def _control(trace: Trace, own: list[Step], window: tuple[float, float]) -> list
     involved, low, high = {step.process for step in own}, min(s.time for s in own), max(s.time for s in own)
     high = int(window[1] * 1e9) if window[1] < trace.ended_at else high
     tps = {int(tp) for step in own for tp in trace.messages.tp[list(step.of)]}
-    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor", "tp")]
-    found = [Step(time, CONTROL[kind], actor_name(trace, actor), WORDS.get(kind, kind))
-             for time, kind, actor, tp in zip(*columns, strict=True)
+    columns = [trace.data.column("events", name).tolist() for name in ("time", "kind", "actor", "tp", "detail")]
+    found = [Step(time, ENDED, actor_name(trace, actor), ENDED) if ended_by_itself(kind, detail) else
+             Step(time, CONTROL[kind], actor_name(trace, actor), WORDS.get(kind, kind))
+             for time, kind, actor, tp, detail in zip(*columns, strict=True)
              if kind in CONTROL and low <= time <= high and actor >= 0 and (tp < 0 or tp in tps)]
     retries = [step for step in found if step.kind == "retried"]
     hidden = set(retries[MOST_RETRIES - 1:-1])

@@ -31,7 +31,9 @@ TITLE_SIZE = 12
 TEXT_SIZE = 9.5
 SMALL_SIZE = 8.5
 LETTER_INCHES = 0.078
-"""About the width of a letter of SMALL_SIZE."""
+"""The width of a letter of SMALL_SIZE, generously."""
+NAME_LETTER_INCHES, LEGEND_LETTER_INCHES, TITLE_LETTER_INCHES = 0.069, 0.072, 0.104
+"""About the width of a letter of a name in SMALL_SIZE, in TEXT_SIZE and in a title."""
 
 
 def member_colour(name: str) -> str:

@@ -5,10 +5,12 @@ import pytest
 from handmade import Builder
 from shop import BACK, CRASH, END, EVICTED, shop
 
-from simlib.views.assignment import Ownership, ownerships
+from simlib.views import style
+from simlib.views.assignment import Ownership, _keys, idle_members, ownerships
 from simlib.views.bands import Bands
+from simlib.views.faults import _labels, told
 from simlib.views.reading import outages, thinned
-from simlib.views.sheet import sheet
+from simlib.views.sheet import fitting, sheet
 from simlib.views.space_time import _end_of_work, _sources
 from simlib.views.steps import Step, steps_of
 from simlib.views.timeline import Gap, find_gaps
@@ -96,6 +98,65 @@ def test_a_revocation_by_somebody_else_ends_nothing():
 
 def test_assignment_tells_how_long_a_partition_belonged_to_the_dead(story):
     assert "orders-1 belonged to a dead billing-1 for 42 s." in story.plot.assignment().description
+
+
+def idle_and_ended():
+    build = Builder(orders=2)
+    for member in range(4):
+        build.event("joined", -5.0, f"pack-{member}", "pack")
+    for partition in range(2):
+        build.event("assigned", -4.0, f"pack-{partition}", "pack", partition)
+    build.event("assigned", -4.0, "mail-0", "mail", 0)
+    build.event("shutdown", 80.0, "pack-1", detail="main is over")
+    return build.trace(at=90.0)
+
+
+def test_members_that_own_nothing_are_named():
+    assert idle_members(idle_and_ended(), 0) == ["pack-2", "pack-3"]
+    said = idle_and_ended().plot.assignment().description
+    assert "pack-0 and pack-1 owned the 2 partitions of pack. pack-2 and pack-3 owned none." in said
+    labels = [key.get_label() for key in _keys(["pack-0"], ["pack-2", "pack-3"], [])]
+    assert labels == ["pack-0", "pack-2 and pack-3: none"]
+
+
+def test_a_service_that_came_to_its_end_is_no_fault():
+    trace = idle_and_ended()
+    assert [(one.process, one.kind) for one in outages(trace)] == [("pack-1", "ended")]
+    assert _labels(outages(trace), 90.0) == [(80.0, "pack-1 ended", style.SOFT)]
+    said = trace.plot.assignment().description
+    assert "orders-1 belonged to an ended pack-1 for 10 s." in said and said.endswith("pack-1 ended at 80 s.")
+
+
+def test_an_end_among_faults_is_told_apart():
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 1.0, 1.1)
+    build.event("crashed", 10.0, "billing-1")
+    build.event("shutdown", 10.1, "billing-0", detail="main is over")
+    build.event("shutdown", 50.0, "billing-2")
+    trace = build.trace()
+    assert [label for _, label, _ in _labels(outages(trace), 90.0)] == [
+        "\u2715 billing-1, billing-0 ended", "\u2715 billing-2"]
+    assert told(trace) == "billing-1 crashed at 10 s and billing-2 was shut down at 50 s. billing-0 ended at 10.1 s."
+    steps = steps_of(trace, np.array([0]), (-np.inf, 20.0))
+    assert [(step.kind, step.label) for step in steps if step.process == "billing-0"][-1] == ("ended", "ended")
+
+
+def test_a_label_on_a_bar_is_no_wider_than_the_bar():
+    words = ("owner dead 9.8 s", "dead 9.8 s", "9.8 s")
+    assert [fitting(words, inches) for inches in (2.0, 1.0, 0.6, 0.2)] == [*words, ""]
+
+
+@pytest.mark.parametrize("members", [4, 12])
+def test_title_legend_and_what_is_above_the_axes_stay_apart(members):
+    from matplotlib.patches import Patch
+
+    with sheet("assignment") as page:
+        axes = page.blank("Who owned which partition in packing")
+        page.legend([Patch(label=name) for name in (*(f"packing-{i}" for i in range(members)), "owner is dead")])
+        page.png()
+        legend, title = axes.get_legend().get_window_extent(), page.title.get_window_extent()
+        assert not legend.overlaps(title) and legend.x1 < page.figure.bbox.x1
+        assert legend.y0 > axes.get_window_extent().y1 + 0.2 * style.DPI
 
 
 def test_outages_pair_a_death_with_its_return(story):
