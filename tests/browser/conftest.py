@@ -24,23 +24,30 @@ def chromium() -> str:
     pytest.skip("no Chromium on this computer (Debian, Ubuntu: apt install chromium)")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def course(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
-    """A running course with a folder of copies of its own."""
+    """A running course with a folder of copies of its own; one for all tests here."""
     running = start_course(tmp_path_factory.mktemp("somebody") / "my course ü")
     yield running
     press_ctrl_c(running.process)
 
 
-@pytest.fixture(scope="module")
-def page(course: Course, chromium: str) -> Iterator:
-    """A browser's page, open at what `lab.py` opened."""
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator:
+    """One browser for all tests here."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        page.goto(course.url())
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(course: Course, browser) -> Iterator:
+    """A page of the browser, open at what `lab.py` opened."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(course.url())
+    yield page
+    page.close()

@@ -3,31 +3,14 @@
 import hashlib
 from pathlib import Path
 
-import psutil
 import pytest
-from learner import ROOT, Course, press_ctrl_c
+from learner import ROOT, Course
+from notebook_page import KERNEL_READY, SHOWN, SLIDER, count_code_cells, errors, shift_enter, wait_until_have_run
 
 pytestmark = pytest.mark.browser
 
 LESSON = "00_start_here.ipynb"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
-    && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
-NEXT_IS_ACTIVE = """wanted => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')]
-    .findIndex(cell => cell.classList.contains('jp-mod-active')) === wanted"""
-# JupyterLab marks errors and what was printed to stderr alike; an untouched lesson has neither.
-ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
-# After an error the remaining cells never run. Cells out of sight have no innerText, but textContent.
-ALL_HAVE_RUN = f"""wanted => document.querySelector("{ERROR}") !== null
-    || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')]
-        .filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
-SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
-# The widget's whole output: its pictures, and its text without the slider's own readout.
-SHOWN = """slider => {
-    const output = slider.closest('.jp-OutputArea-output');
-    const readouts = [...output.querySelectorAll('.widget-readout')].map(readout => readout.innerText);
-    return {pictures: [...output.querySelectorAll('img')].map(image => image.src), text: output.innerText, readouts};
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +33,11 @@ def test_the_first_lesson_is_open_and_nothing_is_in_its_way(lesson, course: Cour
 
 
 def test_shift_enter_runs_the_untouched_lesson_without_an_error(lesson) -> None:
-    code_cells = lesson.locator(".jp-NotebookPanel .jp-CodeCell").count()
-    cells = lesson.locator(".jp-NotebookPanel .jp-Cell").count()
+    code_cells = count_code_cells(lesson)
     assert code_cells > 0
-    lesson.locator(".jp-NotebookPanel .jp-Cell").first.click()
-    lesson.keyboard.press("Escape")
-    for cell in range(cells):
-        lesson.keyboard.press("Shift+Enter")
-        if cell + 1 < cells:
-            lesson.wait_for_function(NEXT_IS_ACTIVE, arg=cell + 1)
-    lesson.wait_for_function(ALL_HAVE_RUN, arg=code_cells, timeout=90_000)
-    assert lesson.locator(ERROR).all_text_contents() == []
+    shift_enter(lesson)
+    wait_until_have_run(lesson, code_cells)
+    assert errors(lesson) == []
 
 
 def test_a_slider_moved_by_keyboard_changes_picture_and_numbers(lesson) -> None:
@@ -97,14 +74,6 @@ def test_the_learners_work_is_kept_apart_from_the_course(lesson, course: Course)
     lesson.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
     assert digest(ROOT / "notebooks" / LESSON) == given
     assert digest(course.folder / LESSON) != given
-
-
-def test_ctrl_c_leaves_no_process_behind(lesson, course: Course) -> None:
-    family = psutil.Process(course.process.pid).children(recursive=True)
-    assert len(family) >= 2, "JupyterLab and a kernel are running"
-    press_ctrl_c(course.process)
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
 
 
 def digest(path: Path) -> str:

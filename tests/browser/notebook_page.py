@@ -1,0 +1,116 @@
+"""A lesson open in JupyterLab, and what a learner does with it at the keyboard."""
+
+import re
+from typing import Any
+
+from learner import Course
+from playwright.sync_api import TimeoutError
+
+KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
+    && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
+ACTIVE_CELL = """() => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')]
+    .findIndex(cell => cell.classList.contains('jp-mod-active'))"""
+# JupyterLab marks errors and what was printed to stderr alike; an untouched lesson has neither.
+ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
+# After an error the remaining cells never run. Cells out of sight have no innerText, but textContent.
+ALL_HAVE_RUN = f"""wanted => document.querySelector("{ERROR}") !== null
+    || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')]
+        .filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
+SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
+FORM = ".jp-OutputArea-output .widget-text input, .jp-OutputArea-output .widget-radio input"
+IN_A_FORM = f"() => document.activeElement.matches({FORM!r})"
+# The widget's whole output: its pictures, and its text without the sliders' own readouts.
+SHOWN = """slider => {
+    const output = slider.closest('.jp-OutputArea-output');
+    const readouts = [...output.querySelectorAll('.widget-readout')].map(readout => readout.innerText);
+    return {pictures: [...output.querySelectorAll('img')].map(image => image.src), text: output.innerText, readouts};
+}"""
+# Whatever is wider than the notebook it stands in, by its kind; a picture must shrink and a table scroll.
+TOO_WIDE = """() => {
+    const right = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect().right + 1;
+    return [...document.querySelectorAll('.jp-OutputArea-output img, .jp-RenderedHTMLCommon p, .widget-box')]
+        .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
+}"""
+
+
+def open_lesson(page: Any, course: Course, name: str) -> None:
+    """Open a lesson in a workspace of its own, and wait for its kernel."""
+    address, token = course.url().split("?")
+    server, folder = address.split("/lab/tree/")
+    page.goto(f"{server}/lab/workspaces/{name[:2]}/tree/{folder.rsplit('/', 1)[0]}/{name}?{token}")
+    page.wait_for_function(KERNEL_READY)
+
+
+def go_to_the_top(page: Any) -> None:
+    """Select the first cell, as one does before Shift-Enter."""
+    page.locator(".jp-NotebookPanel .jp-Cell").first.click(position={"x": 5, "y": 5})
+    page.keyboard.press("Escape")
+    for _ in range(page.evaluate(ACTIVE_CELL)):
+        page.keyboard.press("k")
+
+
+def count_code_cells(page: Any) -> int:
+    """How many there are; count before Shift-Enter at the last cell, which adds an empty one."""
+    return page.locator(".jp-NotebookPanel .jp-CodeCell").count()
+
+
+def shift_enter(page: Any, until: str = "") -> None:
+    """Shift-Enter from the top: to the last cell, or to the first one with this text in it."""
+    texts = page.locator(".jp-NotebookPanel .jp-Cell").all_text_contents()
+    last = next(number for number, text in enumerate(texts) if until in text) if until else len(texts) - 1
+    go_to_the_top(page)
+    for cell in range(last + 1):
+        page.keyboard.press("Shift+Enter")
+        if cell + 1 < len(texts):
+            page.wait_for_function(f"wanted => ({ACTIVE_CELL})() === wanted", arg=cell + 1)
+
+
+def wait_until_have_run(page: Any, code_cells: int) -> None:
+    """Until so many code cells have their number, or one of them an error."""
+    prompts = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt").all_text_contents
+    try:
+        page.wait_for_function(ALL_HAVE_RUN, arg=code_cells, timeout=90_000)
+    except TimeoutError as late:
+        raise AssertionError(f"{code_cells} cells, and their numbers are {prompts()}") from late
+
+
+def errors(page: Any) -> list[str]:
+    """What stands in red."""
+    return page.locator(ERROR).all_text_contents()
+
+
+def tab_to(page: Any, reached: str, most: int = 60) -> None:
+    """Press Tab until the focus is where this says; fails after `most`."""
+    for _ in range(most):
+        if page.evaluate(reached):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{most} times Tab, and the focus is at "
+                         + page.evaluate("() => document.activeElement.outerHTML.slice(0, 200)"))
+
+
+def restart_kernel(page: Any) -> None:
+    """0, 0 at a selected cell, then Enter for "yes"."""
+    go_to_the_top(page)
+    page.keyboard.press("0")
+    page.keyboard.press("0")
+    page.locator(".jp-Dialog").wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".jp-Dialog").wait_for(state="detached")
+    page.wait_for_timeout(500)
+    page.wait_for_function(KERNEL_READY)
+
+
+def answer(page: Any, call: str, text: str) -> Any:
+    """Type an answer over the exercise's cell that has this call, run it; returns the cell."""
+    cell = page.locator(".jp-NotebookPanel .jp-CodeCell", has_text=call).first
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    page.keyboard.press("Shift+Enter")
+    return cell
+
+
+def plain(text: str) -> str:
+    """Text with single blanks: a page folds lines where it likes."""
+    return re.sub(r"\s+", " ", text)
