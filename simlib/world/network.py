@@ -242,9 +242,9 @@ class Network:
     def _arrival_on_disturbed_link(self, source: str, target: str) -> int:
         """A cut link holds data back until it heals (TCP sends again); one link never reorders."""
         link = (source, target)
-        leaves = max(self.clock.now, self._cut.get(link, 0))
+        leaves = max(self.clock.now, self._cut.get(link, NEVER))
         latency = self._draw(link) if self._drawn else self.latency
-        arrival = max(leaves + self._slow.get(link, latency), self._last_arrival.get(link, 0))
+        arrival = max(leaves + self._slow.get(link, latency), self._last_arrival.get(link, NEVER))
         self._last_arrival[link] = arrival
         return arrival
 
@@ -258,13 +258,13 @@ class Network:
     def cut(self, a: Process, b: Process, until: int) -> None:
         self._disturbed = True
         for source, target in ((a, b), (b, a)):
-            self._cut[source.name, target.name] = max(until, self._cut.get((source.name, target.name), 0))
+            self._cut[source.name, target.name] = max(until, self._cut.get((source.name, target.name), NEVER))
             for exchange in list(self._open.get(source, ())):
                 if exchange.target is target:
                     self.stall(exchange, source.give_up_after)
 
     def is_cut(self, source: Process, target: Process) -> bool:
-        return self._disturbed and self._cut.get((source.name, target.name), 0) > self.clock.now
+        return self._disturbed and self._cut.get((source.name, target.name), NEVER) > self.clock.now
 
     def slow(self, a: Process, b: Process, latency: int | None) -> None:
         self._disturbed = True
