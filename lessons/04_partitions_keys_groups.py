@@ -129,7 +129,7 @@ assert same
 # %% fourth
 four = replace(shop, "groups.pack.consumers", 4)
 trace = run(four)
-packed = trace.deliveries.member.value_counts()[list(four.members_of("pack"))]
+packed = trace.deliveries.member.value_counts().reindex(four.members_of("pack"), fill_value=0)
 packed.to_frame("orders packed")
 
 # %% who-was-given
@@ -143,7 +143,7 @@ assert "pack-3" in set(trace.control[trace.control.kind == "joined"].process)
 
 # %% partitions-are-shared [markdown]
 # > Nobody hands out orders. When the group met, before the first order, it dealt out *partitions*, whole: one reader
-# > for each [K84]. Three tills: `pack-3` has none, and is not in the picture. A free packer cannot take an order from
+# > for each [K84]. Three tills: `pack-3` has none, as the legend says. A free packer cannot take an order from
 # > another's till. (At a *queue* it could: lesson 11.)
 #
 # Try every number of packers:

@@ -48,7 +48,7 @@ def packed_by(trace: Any) -> Any:
     first = trace.control[(trace.control.kind == "assigned") & (trace.control.time < 0)]
     tills = first.groupby("process", observed=True).partition.agg(lambda rows: ", ".join(map(str, rows)))
     members = list(trace.scenario.members_of("pack"))
-    counts = trace.deliveries.member.value_counts().reindex(members)
+    counts = trace.deliveries.member.value_counts().reindex(members, fill_value=0)
     table = counts.rename("orders packed").rename_axis(None).to_frame()
     table.insert(0, "tills", tills.reindex(members).astype(object).fillna("none"))
     return table
