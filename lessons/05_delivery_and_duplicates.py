@@ -668,8 +668,9 @@ near, far_away = (run(replace(quiet, "faults.1.latency", latency)) for latency i
 assert len(near.lost) < len(far_away.lost) and 7 <= longest(near) and longest(far_away) < 9.5
 
 # %% silence-result [markdown]
-# Seven to nine seconds, whenever you strike and wherever the copies stand (the farther, the more are gone): brokers report every two seconds, and who is silent for nine is given up
-# [K49]. Would your shop wait that long? Most send again.
+# Seven to nine seconds, whenever you strike and wherever the copies stand: brokers report every two seconds, and who is
+# silent for nine is given up [K49]. (The farther the copies, the more orders are gone.) Would your shop wait that long?
+# Most send again.
 #
 # The smallest silence is one answer lost on its way back. The order is written; the producer cannot know. It sends
 # again by itself.
