@@ -5,10 +5,12 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
+from ipywidgets import HTML, Box, Button, Layout, RadioButtons, Text, VBox
 
 from simlib.course.predict import Question, in_words
 from simlib.course.store import Guess
+
+WHOLE = {"width": "auto", "flex": "0 0 auto"}       # as wide as its words, also where the page is narrow
 
 
 class Form(VBox):
@@ -17,13 +19,14 @@ class Form(VBox):
     def __init__(self, asked: Question, earlier: Guess | None, keep: Callable[[Any], Guess]):
         self.asked, self._keep = asked, keep
         self.answer = _answer_widget(asked)
-        self.button = Button(description="This is my guess", layout=Layout(width="auto", align_self="flex-start"))
+        self.button = Button(description="This is my guess", layout=Layout(**WHOLE, align_self="flex-start"))
         self.line = HTML(value=_earlier_line(earlier))
         self.button.on_click(lambda _: self.send())
         self._entered = False
         self.answer.on_msg(self._on_message)
         self.answer.observe(self._on_value, names="value")
-        rows = HBox([self.answer, self.button]) if asked.kind == "number" else VBox([self.answer, self.button])
+        flow = "row wrap" if asked.kind == "number" else "column"
+        rows = Box([self.answer, self.button], layout=Layout(display="flex", flex_flow=flow))
         asking = HTML(value=f"<div style='line-height:1.5'><b>{with_code(asked.text)}</b></div>")
         super().__init__([asking, rows, self.line])
 

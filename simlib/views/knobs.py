@@ -29,6 +29,10 @@ class LogSlider(FloatLogSlider):
         return next((float(known) for known in self._as_they_are if isclose(known, value, rel_tol=1e-9)), nearest)
 
 
+# On a narrow page the track moves under its label instead of shrinking to nothing.
+WRAPPED = {"width": "44em", "max_width": "98%", "height": "auto", "flex_flow": "row wrap"}
+
+
 def knobs(fields: Sequence[Any]) -> dict[str, Any]:
     """Controls by path, for the descriptions of fields, aligned with one another."""
     widest = max((len(_label(about)) for about in fields), default=0)
@@ -39,7 +43,7 @@ def knob(about: Any, label_width: str) -> Any:
     """A control for one field; ValueError where a field has no range, choice or switch to offer."""
     if about.effective is None:
         raise ValueError(f'sliders: "{about.path}" is None in this scenario; give it a value first, with replace(...)')
-    common = {"description": _label(about), "tooltip": about.help, "layout": Layout(width="44em", max_width="98%")}
+    common = {"description": _label(about), "tooltip": about.help, "layout": Layout(**WRAPPED)}
     common["style"] = {"description_width": label_width}
     if about.kind == "flag":
         return Checkbox(value=about.effective, **common)

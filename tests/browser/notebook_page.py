@@ -32,6 +32,14 @@ TOO_WIDE = """() => {
         .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML.slice(0, 80));
 }"""
 
+# Sliders whose track is too short to be dragged, and buttons that do not show all their words.
+TOO_NARROW = """() => {
+    const tracks = [...document.querySelectorAll('.jp-OutputArea-output .noUi-target')];
+    const buttons = [...document.querySelectorAll('.jp-OutputArea-output .widget-button')];
+    return [...tracks.map(track => track.getBoundingClientRect().width).filter(width => width < 80),
+            ...buttons.filter(button => button.scrollWidth > button.clientWidth).map(button => button.innerText)];
+}"""
+
 
 def open_lesson(page: Any, course: Course, name: str) -> None:
     """Open a lesson in a workspace of its own, and wait for its kernel."""

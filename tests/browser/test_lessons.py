@@ -10,6 +10,7 @@ from notebook_page import (
     IN_A_FORM,
     SHOWN,
     SLIDER,
+    TOO_NARROW,
     TOO_WIDE,
     answer,
     count_code_cells,
@@ -38,8 +39,8 @@ def lesson(request, course: Course, browser):
     page.name = request.param
     open_lesson(page, course, request.param)
     page.code_cells = count_code_cells(page)
-    yield page
     SCREENSHOTS.mkdir(exist_ok=True)
+    yield page
     server, token = re.match(r"(http://[^/]+)/.*token=(\w+)", course.url()).groups()
     for kernel in page.request.get(f"{server}/api/kernels?token={token}").json():
         page.request.delete(f"{server}/api/kernels/{kernel['id']}", headers={"Authorization": f"token {token}"})
@@ -77,7 +78,7 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_numbers(lesson):
     lesson.wait_for_function(f"before => {{const now = ({SHOWN})(document.querySelector({SLIDER!r}));"
                              "return now.readouts[0] !== before.readouts[0] && now.text !== before.text"
                              " && now.pictures[0] !== before.pictures[0]}", arg=before)
-    lesson.screenshot(path=SCREENSHOTS / f"{lesson.name[:2]}-slider.png")
+    lesson.screenshot(path=screenshot(lesson, "slider", "moved"))
 
 
 def test_a_wrong_and_a_right_answer_are_typed_in(lesson):
@@ -87,7 +88,7 @@ def test_a_wrong_and_a_right_answer_are_typed_in(lesson):
     cell.get_by_text(f"{exercise.id}: no").wait_for(timeout=60_000)
     assert wrong.says in plain(cell.locator(".jp-OutputArea").inner_text())
     cell.locator(".jp-OutputArea").scroll_into_view_if_needed()
-    lesson.screenshot(path=SCREENSHOTS / f"{lesson.name[:2]}-wrong.png")
+    lesson.screenshot(path=screenshot(lesson, "wrong"))
     answer(lesson, exercise.call.strip().splitlines()[-1], exercise.cell(exercise.solution))
     cell.get_by_text(f"{exercise.id}: yes").wait_for(timeout=60_000)
     assert errors(lesson) == []
@@ -117,10 +118,22 @@ def test_narrow_and_wide_light_and_dark(lesson, theme, width):
     lesson.set_viewport_size({"width": width, "height": 1000})
     lesson.wait_for_timeout(500)
     assert lesson.evaluate(TOO_WIDE) == []
-    for name, place in {"top": ".jp-Cell", "slider": SLIDER, "guess": FORM}.items():
-        lesson.locator(place).first.scroll_into_view_if_needed()
+    assert lesson.evaluate(TOO_NARROW) == []
+    lesson.screenshot(path=screenshot(lesson, "page", width, theme))
+    for name, place in {"slider": SLIDER, "guess": FORM}.items():
+        look_at(lesson, place)
+        lesson.screenshot(path=screenshot(lesson, name, width, theme))
+
+
+def look_at(lesson, place: str) -> None:
+    """Cells get their height when they come into sight, and push away what one had scrolled to."""
+    for _ in range(4):
+        lesson.locator(place).first.evaluate("part => part.scrollIntoView({block: 'center'})")
         lesson.wait_for_timeout(200)
-        lesson.screenshot(path=SCREENSHOTS / f"{lesson.name[:2]}-{name}-{width}-{theme.lower()}.png")
+
+
+def screenshot(lesson, *what) -> Path:
+    return SCREENSHOTS / f"{lesson.name[:2]}-{'-'.join(map(str, what)).lower()}.png"
 
 
 def use_theme(page, name: str) -> None:
