@@ -44,10 +44,11 @@ class Ownership:
 def assignment(trace: Trace, group: str | None = None) -> Picture:
     """One row a partition, one bar an ownership in the colour of its member; hatched while the owner was dead."""
     code = group_code(trace, group)
-    tps = sorted({*partitions_of(trace, code), *(one.tp for one in ownerships(trace, code))})
+    owned = ownerships(trace, code)
+    tps = sorted({*partitions_of(trace, code), *(one.tp for one in owned)})
     with sheet("assignment") as page:
-        _draw(page, trace, code, tps[:MOST_PARTITIONS])
-        return Picture(page.png(), _description(trace, code, tps))
+        _draw(page, trace, code, tps[:MOST_PARTITIONS], owned)
+        return Picture(page.png(), _description(trace, code, tps, owned))
 
 
 def ownerships(trace: Trace, group: int) -> list[Ownership]:
@@ -74,12 +75,12 @@ def ownerships(trace: Trace, group: int) -> list[Ownership]:
     return sorted((one for one in result if one.end > max(one.start, 0)), key=lambda one: (one.tp, one.start))
 
 
-def idle_members(trace: Trace, group: int) -> list[str]:
+def idle_members(trace: Trace, group: int, owned: list[Ownership]) -> list[str]:
     """Members that joined the group and never owned a partition of it, from time 0 on."""
     columns = [trace.data.column("events", name).tolist() for name in ("kind", "actor", "group")]
     joined = {actor_name(trace, actor) for kind, actor, its_group in zip(*columns, strict=True)
               if kind == "joined" and its_group == group and actor >= 0}
-    return sorted(joined - {one.member for one in ownerships(trace, group)}, key=_by_number)
+    return sorted(joined - {one.member for one in owned}, key=_by_number)
 
 
 def _events(trace: Trace, group: int) -> list[tuple[float, str, int, int]]:
@@ -98,9 +99,9 @@ def _ownership(trace: Trace, tp: int, member: int, start: float, end: float) -> 
     return Ownership(tp, name, max(start, 0.0), end, deaths[0].start, deaths[0].kind == ENDED)
 
 
-def _draw(page: Sheet, trace: Trace, group: int, tps: list[int]) -> None:
+def _draw(page: Sheet, trace: Trace, group: int, tps: list[int], owned: list[Ownership]) -> None:
     axes = page.blank(f"Who owned which partition in {group_name(trace, group)}", height=1.5 + 0.42 * max(len(tps), 1))
-    owned = [one for one in ownerships(trace, group) if one.tp in tps]
+    idle, owned = idle_members(trace, group, owned), [one for one in owned if one.tp in tps]
     inches = page.pixels[0] / style.DPI / run_end(trace)
     for one in owned:
         _draw_one(axes, tps.index(one.tp), one, inches)
@@ -110,7 +111,7 @@ def _draw(page: Sheet, trace: Trace, group: int, tps: list[int]) -> None:
     axes.tick_params(left=False)
     axes.grid(False, axis="y")
     mark_outages(axes, trace)
-    page.legend(_keys(sorted({one.member for one in owned}, key=_by_number), idle_members(trace, group),
+    page.legend(_keys(sorted({one.member for one in owned}, key=_by_number), idle,
                       [one for one in owned if one.dead_from is not None]))
 
 
@@ -166,14 +167,14 @@ def _few(names: list[str]) -> str:
     return listing(names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} more"])
 
 
-def _description(trace: Trace, group: int, tps: list[int]) -> str:
-    name, owned = group_name(trace, group), ownerships(trace, group)
+def _description(trace: Trace, group: int, tps: list[int], owned: list[Ownership]) -> str:
+    name = group_name(trace, group)
     if not owned:
         return f"No member of {name} was ever assigned a partition."
     members = sorted({one.member for one in owned}, key=_by_number)
     text = [f"{listing(members)} owned the {len(tps)} partitions of {name}." if len(tps) > 1 else
             f"{listing(members)} owned the one partition of {name}."]
-    if idle := idle_members(trace, group):
+    if idle := idle_members(trace, group, owned):
         text.append(f"{_few(idle)} owned none.")
     dead = [one for one in owned if one.dead_from is not None]
     if dead:

@@ -112,8 +112,9 @@ def idle_and_ended():
 
 
 def test_members_that_own_nothing_are_named():
-    assert idle_members(idle_and_ended(), 0) == ["pack-2", "pack-3"]
-    said = idle_and_ended().plot.assignment().description
+    trace = idle_and_ended()
+    assert idle_members(trace, 0, ownerships(trace, 0)) == ["pack-2", "pack-3"]
+    said = trace.plot.assignment().description
     assert "pack-0 and pack-1 owned the 2 partitions of pack. pack-2 and pack-3 owned none." in said
     labels = [key.get_label() for key in _keys(["pack-0"], ["pack-2", "pack-3"], [])]
     assert labels == ["pack-0", "pack-2 and pack-3: none"]
