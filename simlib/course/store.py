@@ -36,7 +36,7 @@ def course_home(start: Path | None = None) -> Path | None:
             return folder
         if (folder / FOLDER).is_dir():
             return folder / FOLDER
-    return here / FOLDER
+    return (here.parent if here.name == "notebooks" else here) / FOLDER
 
 
 class Store:

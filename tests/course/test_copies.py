@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simlib.course.copies import REGISTER, refresh
+from simlib.course.copies import REGISTER, main, refresh
 
 NAME = "00_start_here.ipynb"
 
@@ -88,3 +88,18 @@ def test_no_notebooks_is_one_line(tmp_path):
     (line,) = refresh(tmp_path / "nowhere", tmp_path / "mine")
     assert "no notebooks there" in line
     assert not (tmp_path / "mine").exists()
+
+
+def test_pulling_again_as_on_a_hub_changes_no_copy_and_no_guess(tmp_path, monkeypatch, capsys):
+    """nbgitpuller changes `notebooks/`; then this is what a terminal or a start-up script runs."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ship(tmp_path / "notebooks", "one")
+    main()
+    mine = tmp_path / "my-course"
+    (mine / NAME).write_text("my work", encoding="utf-8")
+    (mine / "guesses.json").write_text("{}", encoding="utf-8")
+    ship(tmp_path / "notebooks", "two")
+    assert main() == 0
+    assert "you changed yours, so it stays" in capsys.readouterr().out
+    assert in_folder(mine) == {NAME: "my work", "00_start_here.new.ipynb": "two", "guesses.json": "{}"}

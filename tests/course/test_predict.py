@@ -230,6 +230,30 @@ def test_the_learners_folder_is_found_from_where_the_notebook_runs(tmp_path, mon
     assert course_home(tmp_path) == tmp_path / "my-course"
 
 
+def test_a_lesson_opened_where_it_was_pulled_keeps_its_guesses_beside_the_notebooks(tmp_path, monkeypatch, capsys):
+    pulled = tmp_path / "home" / "learner" / "event-driven-lab" / "notebooks"       # as nbgitpuller leaves it
+    pulled.mkdir(parents=True)
+    monkeypatch.delenv("SIMLIB_COURSE_HOME")
+    monkeypatch.chdir(pulled)
+    ask(answer=3)
+    assert list(pulled.iterdir()) == []
+    monkeypatch.setattr(session, "stores", {})              # the kernel was restarted, and the copies opened
+    monkeypatch.chdir(pulled.parent / "my-course")
+    said(capsys)
+    reveal("twice", 1)
+    assert said(capsys) == "You said 3. The run says 1."
+
+
+def test_forget_of_another_lesson_leaves_this_one(capsys):
+    ask(answer=3)
+    session.store().keep("05", "twice", 200)
+    said(capsys)
+    forget("05")
+    assert said(capsys) == "Lesson 05: 1 guess is forgotten."
+    reveal("twice", 1)
+    assert said(capsys) == "You said 3. The run says 1."
+
+
 def test_solutions_keep_nothing(monkeypatch, tmp_path, capsys):
     folder = tmp_path / "notebooks" / "solutions"
     folder.mkdir(parents=True)
