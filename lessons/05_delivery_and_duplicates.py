@@ -311,7 +311,7 @@ assert trace.commits.auto.all() and len(trace.commits) == 2
 predict("average", "How many orders repeat on average?")
 
 # %% average
-steady = Scenario([Topic("orders")], producers=[Producer("shop", topic="orders", rate=10)],
+steady = Scenario([Topic("orders")], producers=[Producer("shop", topic="orders", rate=10, stop=50)],
                   groups=[ConsumerGroup("billing", topic="orders", auto_commit_interval_ms=5_000)],
                   faults=[Crash("billing-0", at=30, restart_after=40)], duration=90)
 repeats = [len(run(replace(steady, "faults.0.at", 30 + half / 2)).duplicates) for half in range(10)]
