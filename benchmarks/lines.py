@@ -39,7 +39,7 @@ def _speed(results: Results) -> list[Line]:
         return results.median(name, "rate")
 
     return [
-        Line("DESIGN.md section 3, whole trace", rate("section 3"), SPEED, 4_000),
+        Line("the README's scenario, whole trace", rate("section 3"), SPEED, 4_000),
         Line("... SimPy events a record", results.median("section 3", "events"), "events", 16, at_most=True),
         Line("1,000 records/s, linger_ms=5", rate("1,000/s, linger 5"), SPEED, 8_000),
         Line("1,000 records/s, linger_ms=0", rate("1,000/s, linger 0"), SPEED, 4_000),
@@ -71,7 +71,7 @@ def _size(results: Results) -> list[Line]:
     def kept(name: str) -> float:
         return results.median(name, "bytes")
 
-    return [Line("columns kept, DESIGN.md section 3", kept("section 3"), "bytes/record", 150, at_most=True),
+    return [Line("columns kept, the README's scenario", kept("section 3"), "bytes/record", 150, at_most=True),
             Line("columns kept, 1,000/s, linger_ms=0", kept("1,000/s, linger 0"), "bytes/record", 150, at_most=True),
             Line("columns kept, 100,000/s", kept("100,000/s"), "bytes/record", 150, at_most=True),
             Line("all a trace keeps alive (tracemalloc), 1,000/s, linger_ms=5", results.median("memory", "kept"),

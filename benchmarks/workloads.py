@@ -9,7 +9,7 @@ UTILISATION = 0.8
 
 
 def section_3() -> Scenario:
-    """The scenario of DESIGN.md, section 3: sixty orders a second, and one of three consumers dies."""
+    """The README's scenario: sixty orders a second, and one of three consumers dies."""
     return Scenario(
         topics=[Topic("orders", partitions=3, replication_factor=3)],
         producers=[Producer("shop", topic="orders", rate=60, keys=30, acks="all")],

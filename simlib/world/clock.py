@@ -1,6 +1,6 @@
 """Virtual time. SimPy keeps the agenda; nothing outside `simlib.world` knows that it does.
 
-Things that happen at one instant happen in a fixed order (CONTRACT "Beginning and end"): faults, timers, messages;
+Things that happen at one instant happen in a fixed order: faults, timers, messages;
 then by the name of the actor; then in the order in which they were asked for.
 """
 

@@ -18,6 +18,7 @@ from simlib.world.event_loop import EndlessLoop
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
 from simlib.world.final_logs import final_logs
+from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
 from simlib.world.process import Process
@@ -80,13 +81,15 @@ class World:
         if self.ends_when_quiet:
             self.clock.at(QUIET_AFTER, LAST, self._look_around)
         try:
-            self._let_time_pass(watch)
+            with automatic_collection_off():
+                self._let_time_pass(watch)
         finally:  # also when a service spoiled the run: nothing of it may run any more
             self._power_cut()
             del self  # the traceback of a service's exception may hold this frame
 
     def _let_time_pass(self, watch: Callable[[World], None] | None) -> None:
         step = self.clock.step
+        thousands = 0
         try:
             while self.ended is None:
                 for _ in repeat(None, 1_000):
@@ -94,6 +97,8 @@ class World:
                     if self.ended is not None:
                         break
                 self._check_that_time_passes()
+                thousands += 1
+                collect_recent(thousands)
                 if watch is not None:
                     watch(self)
         finally:
