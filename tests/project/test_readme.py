@@ -11,6 +11,7 @@ from fresh import bare_environment, base_python, run_in, unpack
 from docs import first_picture
 from labtools.installer import find_uv
 from labtools.layout import program
+from simlib.statements import statements
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +58,10 @@ def test_the_code_runs_and_gives_the_line_under_the_picture() -> None:
 def test_every_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_number_of_statements() -> None:
+    assert f"{len(statements())} statements" in README
 
 
 def test_the_lessons_that_exist_are_those_it_names() -> None:
