@@ -29,14 +29,13 @@ class InputsProducer(Process):
         self.network = network
         self.lanes = lanes
         self.draws = Stream(seed, self.name, "partition")
-        self.number = 0
         self.sticky: dict[str, StickyPartitioner] = {}
 
     def on_start(self, now: int) -> None:
         self.client = ProducerClient(self, self.name, self.client_name, self.settings, self.cluster, self.network,
                                      self.lanes)
         self.busy(1)
-        self.client.start(self._lay_out)
+        self.client.start(lambda: self._lay_out(now))
 
     def on_kill(self, now: int) -> None:
         for sender in self.client.senders.values():
@@ -52,10 +51,11 @@ class InputsProducer(Process):
             sender.lane.forget_after(self.clock.now, sender.next)
         stopped()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, began: int) -> None:
+        """Rows that were due while the process was down are never sent."""
         now = self.clock.now
         for number, (at, topic, row) in enumerate(self.rows):
-            if number >= self.number and at >= now:
+            if at >= began:
                 self._add(number, at, topic, row)
         for sender in self.client.senders.values():
             sender.pump()

@@ -51,6 +51,7 @@ class LoadProducer(Process):
     # -- life
 
     def on_start(self, now: int) -> None:
+        self.began = now
         self.client = ProducerClient(self, self.name, self.client_name, self.settings, self.cluster, self.network,
                                      self.lanes, self.producer.value_bytes)
         self.sticky = StickyPartitioner(self.settings.batch_size)
@@ -114,7 +115,7 @@ class LoadProducer(Process):
         if len(created):
             first = self.number
             self.number += len(created)
-            alive = created >= now  # records due while the process was down are never created
+            alive = created >= self.began  # records due while the process was down are never created
             self._fill(created[alive], np.arange(first, self.number)[alive])
         if len(self._rest):
             self.at(int(self._rest[0]) - 1, self._lay_out, plan)

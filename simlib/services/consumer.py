@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -213,7 +214,8 @@ class ServiceConsumer:
         """Commit if auto-commit is on (K77, K78), and leave the group."""
         if not self._closed:
             self._closed = True
-            self._finish_records_in_hand()
+            if sys.exc_info()[0] is None:  # closed because of an exception: the records in hand are not done
+                self._finish_records_in_hand()
             done = self._app.future()
             self._client.close(lambda: _settle(done, None))
             await done

@@ -62,6 +62,20 @@ class Exchange:
         self.on_error(reason)
 
 
+class Told(Exchange):
+    """A request whose sender wants no answer. All it ever learns is that the connection broke: a server closes it
+    when it cannot do what was asked."""
+
+    __slots__ = ()
+
+    def reply(self, answer: Any) -> None:
+        if answer[0]:
+            self.network.close_connection(self)
+
+    def fail(self, reason: str) -> None:
+        self.on_error(reason)
+
+
 class Network:
     """All links. The latency is one-way and the same on every link, or drawn anew for each message of a link."""
 
@@ -108,13 +122,18 @@ class Network:
             self._carry(source, target, self._arrive, exchange)
         return exchange
 
-    def tell_request(self, source: Process, target: Process, kind: str, payload: Any) -> None:
-        """A request whose sender does not want an answer."""
-        exchange = Exchange(self, source, target, kind, payload, _ignore, _ignore, NEVER)
+    def tell_request(self, source: Process, target: Process, kind: str, payload: Any,
+                     on_broken: Callable[[str], None]) -> None:
+        """A request whose sender does not want an answer; `on_broken(reason)` if its connection breaks."""
+        exchange = Told(self, source, target, kind, payload, _ignore, on_broken, NEVER)
         exchange.done = True
         self.requests += 1
         if not (self.losses and self._lost("request", exchange)):
             self._carry(source, target, self._arrive, exchange)
+
+    def close_connection(self, exchange: Exchange) -> None:
+        """The server closes the connection on which a request came."""
+        self._carry(exchange.target, exchange.source, self._refused, exchange, "disconnected")
 
     def tell(self, source: Process, target: Process, function: Callable[..., None], *args: Any) -> None:
         """Send something that is not answered; a dead target does not notice."""

@@ -144,9 +144,15 @@ class Sender:
 
     def _send_and_forget(self, batch: Batch, broker: Any, now: int) -> None:
         """acks=0: written to the socket is good enough; nobody will ever know (K01)."""
-        network = self.client.network
-        network.tell_request(self.client.process, broker, "produce", (self.lane.tp, batch, 0))
+        client = self.client
+        client.network.tell_request(client.process, broker, "produce", (self.lane.tp, batch, 0),
+                                    lambda reason: self._connection_broke(broker))
         self._finish(batch, ACKED_UNKNOWN, "", -1, now)
+
+    def _connection_broke(self, broker: Any) -> None:
+        """What was on the wire is lost; what comes next waits until the leader is known again."""
+        self.client.metadata.broken(broker)
+        self.client.metadata.refresh(self.pump)
 
     def _wait_for_leader(self) -> None:
         if not self.waiting_for_leader:
