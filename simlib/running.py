@@ -7,6 +7,7 @@ caller's thread shows progress, takes Ctrl-C, and looks after a step that never 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 import traceback
@@ -167,7 +168,7 @@ class _NoBar:
 @contextmanager
 def _bar(scenario: Scenario, wanted: bool) -> Iterator[Any]:
     """A bar that is gone when the run is over, however it ended."""
-    if not wanted:
+    if not wanted or os.environ.get("TQDM_DISABLE"):  # tqdm's notebook bar does not look at its own switch
         yield _NoBar()
         return
     from tqdm.auto import tqdm

@@ -15,7 +15,7 @@ from simlib.views.sheet import LEFT, RIGHT
 WORDS = {"crashed": "crashed", "power_lost": "lost power", "shutdown": "was shut down",
          "exception": "ended by an exception", "paused": "stood still", "link_cut": "was cut off from",
          "link_slow": "had a slow link to", ENDED: "ended"}
-LOST = {"request_lost": "request", "reply_lost": "reply"}
+LOST = {"request_lost": ("request", "requests"), "reply_lost": ("reply", "replies")}
 MOST_NAMED = 6
 MARGIN = 0.85
 """From this part of the width on a label ends at its line instead of starting there."""
@@ -114,8 +114,8 @@ def _lost_on_the_way(trace: Trace) -> Iterator[str]:
     """One sentence each for lost requests and lost replies."""
     kinds, details = trace.data.column("events", "kind"), trace.data.column("events", "detail")
     times = trace.data.column("events", "time")
-    for kind, word in LOST.items():
+    for kind, (word, several) in LOST.items():
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
             what = f"the {word} of {details[rows[0]]} was lost at {times[rows[0]] / 1e9:.4g} s"
-            yield f"{what[0].upper()}{what[1:]}." if len(rows) == 1 else f"{len(rows)} {word}s were lost; first {what}."
+            yield f"{what[0].upper()}{what[1:]}." if len(rows) == 1 else f"{len(rows)} {several} were lost; first {what}."

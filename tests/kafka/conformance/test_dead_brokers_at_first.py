@@ -13,7 +13,7 @@ def test_acks_0_loses_what_is_on_the_wire_and_then_finds_the_new_leader():
     elected = trace.control[(trace.control.kind == "elected") & (trace.control.topic == "orders")].time.iloc[-1]
     lost = trace.records[trace.records.copies == 0]
     assert len(trace.records) == 3_000
-    assert 1 <= len(lost) < 50 * 9 and lost.created.max() < elected + 0.1  # each attempt to reach it costs what it carries
+    assert 1 <= len(lost) < 50 * 9 and lost.created.max() < elected + 0.1  # each attempt costs what it carries
 
 
 def test_a_load_that_waits_for_its_first_metadata_leaves_no_record_out():
