@@ -118,4 +118,5 @@ def _lost_on_the_way(trace: Trace) -> Iterator[str]:
         rows = np.flatnonzero(kinds == kind)
         if len(rows):
             what = f"the {word} of {details[rows[0]]} was lost at {times[rows[0]] / 1e9:.4g} s"
-            yield f"{what[0].upper()}{what[1:]}." if len(rows) == 1 else f"{len(rows)} {several} were lost; first {what}."
+            alone = len(rows) == 1
+            yield f"{what[0].upper()}{what[1:]}." if alone else f"{len(rows)} {several} were lost; first {what}."
