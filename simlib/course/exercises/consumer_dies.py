@@ -66,13 +66,17 @@ def judge_order(first: Any, second: Any, third: Any) -> Verdict:
     steps = (first, second, third)
     if sorted(map(str, steps)) != sorted(STEPS):
         return _no("05-order", f"Three steps, each of them once: {', '.join(STEPS)}. You gave {steps}.")
-    scenario = shop(in_this_order(steps), 6)
+    scenario, price = shop(in_this_order(steps), 6), ""
     for step in steps:
         for when in ("before", "after"):
             kill = _kill(3, **{when: step})
-            if refusal := _order_refused(scenario, run(replace(scenario, "faults", [kill])), kill, steps):
+            trace = run(replace(scenario, "faults", [kill]))
+            if refusal := _order_refused(scenario, trace, kill, steps):
                 return refusal
-    return Verdict(True, "05-order: yes. Killed at 6 moments: every order is charged, and nobody gets two mails.")
+            if not price and (missing := _missing(scenario, trace, "mail")):
+                price = f" The price: {kill_in_words(kill).lower()}, the customer of order {missing[0]} gets no mail."
+    text = "Killed at 6 moments: every order is charged, and nobody gets two mails."
+    return Verdict(True, f"05-order: yes. {text}{price}")
 
 
 def _order_refused(scenario: Scenario, trace: Any, kill: Crash, steps: tuple[str, ...]) -> Verdict | None:
