@@ -38,4 +38,5 @@ def _static() -> list[tuple[str, list]]:
 
 
 def _pytest(marked: str, profile: str) -> list:
-    return [venv_python(), "-m", "pytest", "-m", marked, f"--hypothesis-profile={profile}"]
+    side_by_side = ["-n", "auto", "--dist", "loadfile"] if profile == "quick" else []
+    return [venv_python(), "-m", "pytest", "-m", marked, f"--hypothesis-profile={profile}", *side_by_side]

@@ -108,7 +108,7 @@ class ControllerState:
                   isr: tuple[int, ...]) -> tuple[str, dict[int, PartitionState]]:
         """The leader asks for other in-sync replicas (AlterPartition, KIP-497). Answers (error, changes)."""
         state = self.partitions[partition]
-        if broker != state.leader or epoch != state.epoch:
+        if state.leader == NO_LEADER or broker != state.leader or epoch != state.epoch:
             return "FENCED_LEADER_EPOCH", {}
         if version != state.version:
             return "INVALID_UPDATE_VERSION", {}

@@ -12,6 +12,8 @@ from simlib.views.controls import sliders
 from simlib.views.knobs import value_of
 from simlib.views.rendering import render
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CPU_SECONDS_A_MOVE = 0.1
 

@@ -43,12 +43,14 @@ def test_glossary_and_teachers_guide_are_the_generated_ones():
         assert differences(made, read(path, made)) == [], path.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_solutions_give_the_stored_outputs(number, tmp_path):
     done = nbval([ROOT / "notebooks" / "solutions" / f"{lesson(number).stem}.ipynb"], tmp_path, strict=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_run_all_on_an_untouched_lesson_passes_in_a_minute(number, tmp_path):
     begun = time.perf_counter()
@@ -78,6 +80,7 @@ def test_the_list_of_lessons_is_the_list_of_files():
     assert {stop[:2] for stops in ROUTES.values() for stop in stops} <= {item.number for item in LESSONS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_refused_reference_answer_stops_the_build(number):
     judged = [exercise for exercise in of_lesson(number).values() if exercise.judge]

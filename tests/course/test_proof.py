@@ -37,7 +37,7 @@ def spoilt(copy: Path, old: str, new: str):
     [
         ("minutes = 20", "minutes = 25", "header agrees", "routes.py says"),
         ('exercise = "00-words"', 'exercise = "00-wrds"', "header agrees", "no exercise 00-wrds for an objective"),
-        ("# Two hundred orders", "# Some 7321 orders", "numbers", "7321"),
+        ("# Two hundred real orders", "# Some 7321 real orders", "numbers", "7321"),
         ("[K84]", "[K8400]", "statement ids", "K8400"),
         ("*commit*", "*commitment*", "terms", "commitment"),
         ("(glossary.ipynb)", "(glosary.ipynb)", "links", "glosary.ipynb"),

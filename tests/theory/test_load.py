@@ -5,6 +5,8 @@ import pytest
 
 from simlib import Bursts, ConsumerGroup, Pause, Producer, Scenario, Topic, run
 
+pytestmark = pytest.mark.slow
+
 RATE = 20.0
 WINDOWS = 500
 

@@ -6,6 +6,8 @@ from waiting import UNIT, confidence, load, waits_of
 
 from simlib import Constant, ConsumerGroup, Exponential, Lognormal, Service, run
 
+pytestmark = pytest.mark.slow
+
 
 def group(service_time, consumers=1):
     return ConsumerGroup("billing", "orders", consumers=consumers, service_time=service_time)

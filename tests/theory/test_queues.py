@@ -9,6 +9,8 @@ from waiting import UNIT, confidence, load, waits_of
 
 from simlib import ConsumerGroup, Exponential, Service, run
 
+pytestmark = pytest.mark.slow
+
 
 def erlang_c(servers, utilisation):
     """The chance that an arrival has to wait."""
