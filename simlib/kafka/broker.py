@@ -20,7 +20,8 @@ from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
 from simlib.units import millis
-from simlib.world.network import Exchange, Network
+from simlib.world.exchange import Exchange
+from simlib.world.network import Network
 from simlib.world.process import Process
 
 OFFSETS = 0

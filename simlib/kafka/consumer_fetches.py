@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 

@@ -14,7 +14,8 @@ from simlib.kafka.controller_link import NOT_CONTROLLER
 from simlib.kafka.partition_leader import PartitionState
 from simlib.kafka.quorum import Quorum
 from simlib.units import SECOND, millis, nanoseconds
-from simlib.world.network import Exchange, Network
+from simlib.world.exchange import Exchange
+from simlib.world.network import Network
 from simlib.world.process import Alarm, Process
 
 UNCLEAN_SCAN = 300 * SECOND

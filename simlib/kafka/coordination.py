@@ -12,7 +12,7 @@ from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker, Led
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 RECORD_BYTES = 100
 

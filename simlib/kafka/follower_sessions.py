@@ -9,7 +9,7 @@ from simlib.kafka.partition_leader import never
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 FETCH_MAX_BYTES = 50 * 1024 * 1024

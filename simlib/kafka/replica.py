@@ -10,7 +10,7 @@ from simlib.kafka.partition_leader import PartitionLeader
 
 if TYPE_CHECKING:
     from simlib.kafka.follower_sessions import Session
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 
 class Replica:

@@ -10,7 +10,7 @@ from simlib.world.process import Alarm
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.cluster import Image
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 BACKOFF = 1 * SECOND
 """replica.fetch.backoff.ms"""

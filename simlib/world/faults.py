@@ -23,7 +23,7 @@ from simlib.units import SECOND, nanoseconds
 from simlib.world.clock import FAULT
 
 if TYPE_CHECKING:
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
     from simlib.world.process import Process
     from simlib.world.world import World
 

@@ -16,6 +16,7 @@ from simlib.scenario.distributions import Constant, as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.units import NEVER, SECOND, nanoseconds
 from simlib.world.clock import MESSAGE, Clock
+from simlib.world.exchange import Exchange, Told
 from simlib.world.process import Alarm, Process
 
 CONNECT_TIMEOUT = 10 * SECOND
@@ -23,57 +24,6 @@ CONNECT_TIMEOUT = 10 * SECOND
 
 PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbeat"})
 """Requests that may stay unanswered while nothing happens: they do not keep a run alive."""
-
-
-class Exchange:
-    """One request and its reply."""
-
-    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "lost", "network", "on_error", "on_reply", "payload",
-                 "sent", "server_life", "source", "target")
-
-    def __init__(self, network: Network, source: Process, target: Process, kind: str, payload: Any,
-                 on_reply: Callable[[Any], None], on_error: Callable[[str], None], deadline: int) -> None:
-        self.network = network
-        self.source = source
-        self.target = target
-        self.kind = kind
-        self.payload = payload
-        self.on_reply = on_reply
-        self.on_error = on_error
-        self.deadline = deadline
-        self.sent = network.clock.now
-        self.done = False
-        self.abandoned = False
-        self.lost = False
-        self.life = source.incarnation
-        self.server_life = target.incarnation
-
-    def reply(self, answer: Any) -> None:
-        """The server answers."""
-        if not self.done:
-            self.network.carry_reply(self, answer)
-
-    def fail(self, reason: str) -> None:
-        """The requester gives up or learns that the connection is gone."""
-        if self.done:
-            return
-        self.abandoned = True
-        self.network.close(self)
-        self.on_error(reason)
-
-
-class Told(Exchange):
-    """A request whose sender wants no answer. All it ever learns is that the connection broke: a server closes it
-    when it cannot do what was asked."""
-
-    __slots__ = ()
-
-    def reply(self, answer: Any) -> None:
-        if answer[0]:
-            self.network.close_connection(self)
-
-    def fail(self, reason: str) -> None:
-        self.on_error(reason)
 
 
 class Network:

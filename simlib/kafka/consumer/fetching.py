@@ -8,7 +8,7 @@ from simlib.units import millis
 
 if TYPE_CHECKING:
     from simlib.kafka.consumer.client import ConsumerClient
-    from simlib.world.network import Exchange
+    from simlib.world.exchange import Exchange
 
 
 class Fetching:
