@@ -76,7 +76,7 @@ class App:
         """
         if name in STEP_KINDS:
             raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
-        await self.step(name, lambda: self._ask_the_world(name, key))
+        await self.step(name, lambda: self._ask_the_world(name, key), on=("effect", name, repr(key)))
 
     async def sleep(self, seconds: float) -> None:
         """Wait; other tasks of this process go on."""
@@ -90,8 +90,11 @@ class App:
 
     # -- steps
 
-    async def step(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
-        """One interaction with the world: the process may be made to die just before it, or just after it."""
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None) -> Any:
+        """One interaction with the world: the process may be made to die just before it, or just after it.
+
+        `on` names what it touches: two steps on the same thing can depend on their order.
+        """
         if self._dies("before", kind):
             await asyncio.Future()
         result = await act()

@@ -71,7 +71,7 @@ class ServiceConsumer:
         self._finish_records_in_hand()
         while not self._in_hand:
             await self._poll(None, not self._one_by_one)
-        record: ConsumerRecord = await self._app.step("receive", self._next)
+        record: ConsumerRecord = await self._app.step("receive", self._next, on=self._topic_in_hand())
         return record
 
     async def getmany(self, *, timeout_ms: float = 0, max_records: int | None = None
@@ -85,8 +85,11 @@ class ServiceConsumer:
                     await self._poll(max_records, True)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         if self._in_hand:  # an empty poll is no step
-            found = await self._app.step("receive", self._many)
+            found = await self._app.step("receive", self._many, on=self._topic_in_hand())
         return found
+
+    def _topic_in_hand(self) -> tuple[str, str]:
+        return "topic", self._process.cluster.tps[self._in_hand[0].tp].topic
 
     async def _next(self) -> ConsumerRecord:
         run = self._in_hand.popleft()
@@ -181,7 +184,7 @@ class ServiceConsumer:
         """
         wanted = self._client.commits.positions() if offsets is None else {
             self._owned(tp): offset for tp, offset in offsets.items()}
-        await self._app.step("commit", lambda: self._commit(wanted))
+        await self._app.step("commit", lambda: self._commit(wanted), on=("group", self._client.group))
 
     async def _commit(self, offsets: dict[int, int]) -> None:
         done = self._app.future()
