@@ -35,6 +35,11 @@ class App:
         """This process's own random numbers: the same in every run of one seed."""
 
     @property
+    def process(self) -> ServiceProcess:
+        """The process this runs in."""
+        return self._process
+
+    @property
     def name(self) -> str:
         """Which process this is: `<service>-<n>`."""
         return self._process.name
@@ -76,7 +81,8 @@ class App:
         """
         if name in STEP_KINDS:
             raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
-        await self.step(name, lambda: self._ask_the_world(name, key), on=("effect", name, repr(key)))
+        await self.step(name, lambda: self._ask_the_world(name, key), on=("effect", name, repr(key)),
+                        what=f"{name} {key}")
 
     async def sleep(self, seconds: float) -> None:
         """Wait; other tasks of this process go on."""
@@ -90,11 +96,19 @@ class App:
 
     # -- steps
 
-    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None) -> Any:
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "",
+                   again: Callable[[Any], None] | None = None) -> Any:
         """One interaction with the world: the process may be made to die just before it, or just after it.
 
-        `on` names what it touches: two steps on the same thing can depend on their order.
+        `on` names what it touches: two steps on the same thing can depend on their order. `what` says in words what
+        is done; `again(result)` makes the same thing be handed over once more.
         """
+        steps = self._process.world.steps
+        if steps is None:
+            return await self._aimed_at(kind, act)
+        return await steps.take(self, kind, lambda: self._aimed_at(kind, act), on, what, again)
+
+    async def _aimed_at(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
         if self._dies("before", kind):
             await asyncio.Future()
         result = await act()

@@ -44,6 +44,7 @@ class ServiceConsumer:
         self._app = app
         self._process = process
         self._in_hand: deque[Run] = deque()
+        self._handed: list[Run] = []
         self._records_in_hand: list[int] = []
         self._polling = asyncio.Lock()
         self._waiting = app.future()
@@ -71,7 +72,8 @@ class ServiceConsumer:
         self._finish_records_in_hand()
         while not self._in_hand:
             await self._poll(None, not self._one_by_one)
-        record: ConsumerRecord = await self._app.step("receive", self._next, on=self._topic_in_hand())
+        record: ConsumerRecord = await self._app.step("receive", self._next, on=self._topic_in_hand(),
+                                                           again=self._again)
         return record
 
     async def getmany(self, *, timeout_ms: float = 0, max_records: int | None = None
@@ -85,7 +87,7 @@ class ServiceConsumer:
                     await self._poll(max_records, True)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         if self._in_hand:  # an empty poll is no step
-            found = await self._app.step("receive", self._many, on=self._topic_in_hand())
+            found = await self._app.step("receive", self._many, on=self._topic_in_hand(), again=self._again)
         return found
 
     def _topic_in_hand(self) -> tuple[str, str]:
@@ -93,6 +95,7 @@ class ServiceConsumer:
 
     async def _next(self) -> ConsumerRecord:
         run = self._in_hand.popleft()
+        self._handed = [Run(run.tp, run.lane, run.start, 1, run.offset)]
         if run.count > 1:
             self._in_hand.appendleft(Run(run.tp, run.lane, run.start + 1, run.count - 1, run.offset + 1))
         cursor = self._client.cursors[run.tp]
@@ -101,12 +104,17 @@ class ServiceConsumer:
 
     async def _many(self) -> dict[TopicPartition, list[ConsumerRecord]]:
         runs, self._in_hand = self._in_hand, deque()
+        self._handed = list(runs)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         for run in runs:
             self._client.cursors[run.tp].position = run.offset + run.count
             records = [self._hand_over(run, i) for i in range(run.count)]
             found.setdefault(self._process.cluster.tps[run.tp], []).extend(records)
         return found
+
+    def _again(self, handed: Any) -> None:
+        """Hand the same over once more, as a broker does that never heard of the commit."""
+        self._in_hand.extendleft(reversed(self._handed))
 
     async def _poll(self, most: int | None, move_position: bool) -> None:
         """Wait until there are records in hand. Several tasks may wait; one of them polls."""
@@ -184,7 +192,12 @@ class ServiceConsumer:
         """
         wanted = self._client.commits.positions() if offsets is None else {
             self._owned(tp): offset for tp, offset in offsets.items()}
-        await self._app.step("commit", lambda: self._commit(wanted), on=("group", self._client.group))
+        await self._app.step("commit", lambda: self._commit(wanted), on=("group", self._client.group),
+                             what=self._named(wanted))
+
+    def _named(self, offsets: Mapping[int, int]) -> str:
+        tps = self._process.cluster.tps
+        return "commit " + ", ".join(f"{tps[tp].topic}-{tps[tp].partition}: {at}" for tp, at in offsets.items())
 
     async def _commit(self, offsets: dict[int, int]) -> None:
         done = self._app.future()

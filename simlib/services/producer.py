@@ -75,14 +75,15 @@ class ServiceProducer:
         async def act() -> RecordMetadata:
             return await (await self._send(topic, value, key, headers, partition))
 
-        answer: RecordMetadata = await self._app.step("send", act, on=("topic", topic))
+        answer: RecordMetadata = await self._app.step("send", act, on=("topic", topic), what=f"send to {topic}")
         return answer
 
     async def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
                    partition: int | None = None) -> asyncio.Future[RecordMetadata]:
         """Hand one record to the producer; the future it returns is done when the brokers have answered."""
         future: asyncio.Future[RecordMetadata] = await self._app.step(
-            "send", lambda: self._send(topic, value, key, headers, partition), on=("topic", topic))
+            "send", lambda: self._send(topic, value, key, headers, partition), on=("topic", topic),
+            what=f"send to {topic}")
         return future
 
     async def flush(self) -> None:

@@ -115,7 +115,7 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
 
 
 def _services(world: World, cluster: Cluster, lanes: Lanes) -> list[ServiceProcess]:
-    return [ServiceProcess(service, packed(service), world, cluster, world.network, lanes,
+    return [ServiceProcess(service, world.programs.get(service.name) or packed(service), world, cluster, world.network, lanes,
                            *world.identity(name))
             for service in world.scenario.services for name in service.members]
 

@@ -8,13 +8,14 @@ from itertools import repeat
 from typing import Any
 
 from simlib.scenario.scenario import Scenario
+from simlib.scenario.schedules import Schedule
 from simlib.trace.recorder import Recorder
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
 from simlib.units import SECOND, nanoseconds
 from simlib.world.build import build
 from simlib.world.changes import Changes
 from simlib.world.clock import LAST, Clock
-from simlib.world.event_loop import EndlessLoop
+from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
 from simlib.world.final_logs import final_logs
@@ -22,6 +23,7 @@ from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
 from simlib.world.process import Process
+from simlib.world.steps import Step, Steps
 
 GATHERING = 10 * SECOND
 """Brokers and declared groups start this long before time 0."""
@@ -36,8 +38,13 @@ STUCK_AFTER = 600 * SECOND
 class World:
     """Everything of one run. `run()` may be called once; afterwards `recorder` holds what happened."""
 
-    def __init__(self, scenario: Scenario, wire: bool = False) -> None:
+    def __init__(self, scenario: Scenario, wire: bool = False, schedule: Schedule | None = None,
+                 programs: dict[str, bytes] | None = None) -> None:
+        """`schedule`: number the services' steps, and hit some; `programs`: services' code, if already packed."""
         self.scenario = scenario
+        self.programs = programs or {}
+        self.steps = None if schedule is None else Steps(self, schedule)
+        self.taken: list[Step] = []
         self.clock = Clock(-GATHERING)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
@@ -149,6 +156,11 @@ class World:
                 process.on_end(self.clock.now)
         for fault in self.faults.not_fired():
             self.recorder.event("fault_not_fired", detail=repr(fault))
+        if self.steps is not None:
+            for hit in self.steps.unreached:
+                self.recorder.event("fault_not_fired", detail=str(hit))
+            self.taken = self.steps.taken
+            forget(self.steps)  # suspended coroutines refer to it for ever
 
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
