@@ -10,7 +10,8 @@ CELLS_AN_HOUR = 30
 LINES_A_CELL = 12
 LINES_A_SERVICE = 20
 MEDIAN_LINES = 4
-ASIDES = (r"`[^`]*`", r"\]\([^)]*\)", r"\[K[^\]]*\]", r"[Ll]esson \d+", r"\d+ minutes", r"(?m)^\s*\d+\. ", r"\d\d:\d\d")
+STATEMENTS = r"\[([KPCT]\d[^\]]*)\](?!\()"        # [K86], [P09, C01]; a link is none
+ASIDES = (r"`[^`]*`", r"\]\([^)]*\)", STATEMENTS, r"[Ll]esson \d+", r"\d+ minutes", r"(?m)^\s*\d+\. ", r"\d\d:\d\d")
 
 
 def words(text: str) -> int:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from simlib.course.counts import complaints, unclaimed_numbers
+from simlib.course.counts import STATEMENTS, complaints, unclaimed_numbers
 from simlib.course.exercises import of_lesson
 from simlib.course.glossary import missing_terms, read_terms
 from simlib.course.lesson_source import LessonSource
@@ -43,7 +43,7 @@ def header_troubles(lesson: LessonSource) -> list[str]:
 def unknown_statements(lesson: LessonSource) -> list[str]:
     """Statement ids that the register does not have; a lesson without any is told, too."""
     text = "\n".join(cell.text for cell in lesson.cells)
-    cited = [name for marks in re.findall(r"\[(K[^\]]*)\](?!\()", text) for name in re.split(r",\s*", marks)]
+    cited = [name for marks in re.findall(STATEMENTS, text) for name in re.split(r",\s*", marks)]
     return [name for name in cited if name not in statements()] if cited else ["none cited"]
 
 
