@@ -54,12 +54,13 @@ def _chosen(trace: Trace, window: tuple[float, float] | None, records: int) -> t
 
 
 def _focus(trace: Trace) -> int:
-    """The record with a story: an effect done twice, else handed over twice, lost, slowest by a fault, or the first."""
+    """The record with a story: an effect done twice, else handed over or written twice, lost, slowest, or the first."""
     done_again = effect_messages(trace.handed)[effect_occurrence(trace.data) > 1]
     handed_again = trace.handed.message[trace.handed.attempt > 1]
+    written_again = np.flatnonzero(trace.messages.copies > 1)
     lost = np.flatnonzero(trace.messages.is_lost)
     slowest = _slowest(trace) if any(one.kind != ENDED for one in outages(trace)) else lost
-    candidates = [rows[rows >= 0] for rows in (done_again, handed_again, lost, slowest)]
+    candidates = [rows[rows >= 0] for rows in (done_again, handed_again, written_again, lost, slowest)]
     return next((int(rows[0]) for rows in candidates if len(rows)), int(trace.messages.order[0]))
 
 

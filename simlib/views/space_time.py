@@ -18,6 +18,8 @@ MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "eff
            "crashed": "X", ENDED: "s", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
 GONE = ("crashed", ENDED)
 LEFT_SIDE = ("created", "acked", "lost", "retried")
+Arrow = tuple[tuple[float, float], tuple[float, float], str]
+"""From, to (column, row), colour."""
 
 
 def draw(page: Sheet, steps: list[Step]) -> None:
@@ -34,10 +36,11 @@ def draw(page: Sheet, steps: list[Step]) -> None:
         axes.axhspan(row - 0.38, row + 0.38, color=style.FAINT, zorder=2.5, linewidth=0)
         axes.text(len(columns) / 2 - 0.5, row, f"\u22ee  {seconds:.3g} s later", size=style.SMALL_SIZE,
                   color=style.SOFT, ha="center", va="center", zorder=3)
-    for step in steps:
-        if step.kind != "done":
-            _arrows(axes, step, steps, columns, rows)
-            _mark(axes, step, columns[step.process], rows[step.place])
+    shown = [step for step in steps if step.kind != "done"]
+    _draw_arrows(axes, [arrow for step in shown for arrow in _arrows(step, steps, columns, rows)])
+    _marks(axes, shown, columns, rows)
+    for step in shown:
+        _say(axes, step, columns, rows[step.place])
     _times(axes, steps, rows)
 
 
@@ -141,31 +144,40 @@ def _colour(step: Step) -> str:
     return style.REPEAT if step.again else _ink(step.process)
 
 
-def _mark(axes: Any, step: Step, x: int, row: float) -> None:
-    colour, big = _colour(step), step.kind in ("crashed", "effect")
-    axes.plot([x], [row], marker=MARKERS[step.kind], color=colour, markersize=9 if big else 5.5, linestyle="none",
-              markeredgewidth=1.5 if step.kind == "lost" else 0, zorder=4)
-    text = "" if step.kind == "effect" else _text(step)
+def _marks(axes: Any, steps: list[Step], columns: dict[str, int], rows: dict[tuple, float]) -> None:
+    """All marks of one look at once: drawing each by itself takes longer than everything else on the page."""
+    alike: dict[tuple[str, str], list[Step]] = {}
+    for step in steps:
+        alike.setdefault((step.kind, _colour(step)), []).append(step)
+    for (kind, colour), group in alike.items():
+        axes.plot([columns[step.process] for step in group], [rows[step.place] for step in group],
+                  marker=MARKERS[kind], color=colour, markersize=9 if kind in ("crashed", "effect") else 5.5,
+                  linestyle="none", markeredgewidth=1.5 if kind == "lost" else 0, zorder=4)
+
+
+def _say(axes: Any, step: Step, columns: dict[str, int], row: float) -> None:
+    """The words beside a mark; those of an effect stand where its arrow ends."""
+    colour = _colour(step)
+    ink = colour if step.again or colour == style.CRASH else style.INK
     left = step.kind in LEFT_SIDE and not step.process.startswith("broker-")
-    axes.text(x + (-0.05 if left else 0.05), row, text, size=style.SMALL_SIZE, ha="right" if left else "left",
-              va="center", color=colour if step.again or colour == style.CRASH else style.INK, zorder=5,
-              bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.85} if text else None)
+    x = columns[WORLD] if step.kind == "effect" else columns[step.process]
+    axes.text(x + (-0.05 if left else 0.05), row, _text(step), size=style.SMALL_SIZE, ha="right" if left else "left",
+              va="center", color=ink, zorder=5,
+              bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
 
 
 def _text(step: Step) -> str:
     return step.label + (" again" if step.again else "")
 
 
-def _arrows(axes: Any, step: Step, steps: list[Step], columns: dict[str, int], rows: dict[tuple, float]) -> None:
-    x, row = columns[step.process], rows[step.place]
-    if step.kind == "effect":
-        _arrow(axes, (x, row), (columns[WORLD], row), _colour(step))
-        axes.text(columns[WORLD] + 0.04, row, _text(step), size=style.SMALL_SIZE, ha="left", va="center", zorder=5,
-                  color=_colour(step) if step.again else style.INK)
+def _arrows(step: Step, steps: list[Step], columns: dict[str, int], rows: dict[tuple, float]) -> list[Arrow]:
+    """The arrows that begin or end at a step, from (column, row) to (column, row)."""
+    here = (columns[step.process], rows[step.place])
+    found = [(here, (columns[WORLD], here[1]), _colour(step))] if step.kind == "effect" else []
     for source in _sources(step, steps):
-        slope = 0.0 if step.kind != "delivered" else 0.45
-        start = rows[source.place] if step.kind != "delivered" else row - slope
-        _arrow(axes, (columns[source.process], start), (x, row), _colour(step))
+        start = here[1] - 0.45 if step.kind == "delivered" else rows[source.place]
+        found.append(((columns[source.process], start), here, _colour(step)))
+    return found
 
 
 def _sources(step: Step, steps: list[Step]) -> list[Step]:
@@ -178,9 +190,16 @@ def _sources(step: Step, steps: list[Step]) -> list[Step]:
     return found[-1:] if step.kind in ("acked", "delivered") else found
 
 
-def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    axes.annotate("", end, start, zorder=3, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.0,
-                                                        "shrinkA": 3, "shrinkB": 4, "mutation_scale": 9})
+def _draw_arrows(axes: Any, arrows: list[Arrow]) -> None:
+    """All arrows at once, a little shorter at both ends than from mark to mark."""
+    if not arrows:
+        return
+    start, end = (axes.transData.transform([arrow[place] for arrow in arrows]) for place in (0, 1))
+    point = style.DPI / 72
+    ahead = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True) * point
+    tail, head = (axes.transData.inverted().transform(ends) for ends in (start + 3 * ahead, end - 4 * ahead))
+    axes.quiver(*tail.T, *(head - tail).T, color=[arrow[2] for arrow in arrows], angles="xy", scale_units="xy", scale=1,
+                units="dots", width=point, headwidth=4.5, headlength=7, headaxislength=7, zorder=3)
 
 
 def _times(axes: Any, steps: list[Step], rows: dict[tuple, float]) -> None:

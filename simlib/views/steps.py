@@ -85,9 +85,14 @@ def _appended(trace: Trace, chosen: np.ndarray) -> list[Step]:
     table = trace.messages
     rows, offsets = table.of("appends"), table.offsets("appends")
     times, brokers = table.spread("appends", "time"), table.spread("appends", "broker")
-    return [Step(int(times[i]), "appended", actor_name(trace, int(brokers[i])),
-                 _offset(trace, chosen, int(table.tp[rows[i]]), int(offsets[i])), of=frozenset([int(rows[i])]))
-            for i in np.flatnonzero(chosen[rows])]
+    steps = []
+    for i in np.flatnonzero(chosen[rows]).tolist():
+        row, label = int(rows[i]), _offset(trace, chosen, int(table.tp[rows[i]]), int(offsets[i]))
+        again = bool(times[i] > table.appended[row])
+        label += f" = {message_name(trace, row)}" if again else ""  # another offset: say which record comes again
+        broker = actor_name(trace, int(brokers[i]))
+        steps.append(Step(int(times[i]), "appended", broker, label, again, frozenset([row])))
+    return steps
 
 
 def _offset(trace: Trace, chosen: np.ndarray, tp: int, offset: int) -> str:

@@ -263,6 +263,15 @@ def test_sequence_chooses_the_interesting_record_of_a_large_trace(story):
     assert f"offset {first.offset} happens again at {first.time:.4g} s." in steps_said
 
 
+def test_sequence_shows_the_record_that_was_written_twice_though_nobody_reads_it():
+    build = Builder(orders=1)
+    for number in range(30):
+        build.write(at=float(number), offset=number)
+    build.append("shop:20", 30, 31.0)
+    said = build.trace().plot.sequence().description
+    assert "5 records (shop:18 to shop:22)" in said and "offset 30 = shop:20 happens again at 31 s." in said
+
+
 def test_sequence_shows_the_record_that_a_fault_delayed_most():
     build = Builder(orders=1)
     for number in range(30):
@@ -288,7 +297,8 @@ def test_a_retry_that_wrote_twice_is_told_by_the_record_and_drawn_from_the_secon
     build.deliver(order, 1, 2.2, 2.3)
     steps = steps_of(build.trace(), np.array([0]), (-np.inf, np.inf))
     assert [step.kind for step in steps[:3]] == ["created", "appended", "lost"]
-    assert [step.label for step in steps if step.again] == ["offset 1 = shop:0"]
+    again = [(step.kind, step.label) for step in steps if step.again]
+    assert again == [("appended", "offset 1 = shop:0"), ("delivered", "offset 1 = shop:0")]
     second = [step for step in steps if step.kind == "appended"][1]
     assert [step.kind for step in _sources(second, steps)] == ["retried"]
 

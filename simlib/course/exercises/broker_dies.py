@@ -224,8 +224,7 @@ def _counted(words: str, trace: Any) -> Verdict | None:
         double = records[records.copies > 1].iloc[0]
         text = f"{words}: order {double.value['order_id']} was sent once and stands in the log twice."
         text += " The producer sent it again, and nothing told the broker that it had seen it [K09]."
-        window = (double.created - 0.0005, double.created + 1.5)
-        return _no("05-again", text, _retries(trace), trace.plot.sequence(window))
+        return _no("05-again", text, _retries(trace), trace.plot.sequence(records=3))
     again = records[ids.duplicated(keep=False)]
     if len(again):
         text = f"{words}: order {ids[again.index[0]]} stands in the log twice."
