@@ -45,7 +45,7 @@ def describe(obj: Plain, path: str) -> Description:
     parent = get(obj, parent_path)
     info = _info(parent, parent_path, leaf)
     effective = _effective(obj, parent, parent_path, leaf) if value is None else value
-    low, high = _range(obj, info, effective)
+    low, high = _range(obj, info, effective, _most(obj, parent, leaf))
     return Description(
         path,
         info.label,
@@ -90,9 +90,15 @@ def _settings(scenario: Scenario, parent: Any, parent_path: str, leaf: str) -> A
     return resolve_topic(topic.config, resolve_broker(scenario.broker_config)) if isinstance(topic, Topic) else None
 
 
-def _range(root: Any, info: FieldInfo, value: Any) -> tuple[float | None, float | None]:
+def _most(root: Any, parent: Any, leaf: str) -> float | None:
+    """What the rest of the scenario allows at most: no more copies than brokers."""
+    copies = isinstance(parent, Topic) and leaf == "replication_factor"
+    return root.brokers if copies and isinstance(root, Scenario) else None
+
+
+def _range(root: Any, info: FieldInfo, value: Any, most: float | None) -> tuple[float | None, float | None]:
     """The slider's range; an instant ends with the scenario."""
-    low, high = info.low, info.high
+    low, high = info.low, info.high if most is None else most
     if high is None and low is not None and info.unit == "s" and isinstance(root, Scenario):
         high = root.duration
     if is_number(value):

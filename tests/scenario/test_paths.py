@@ -149,6 +149,11 @@ def test_an_instant_ranges_to_the_scenario_s_end():
     assert describe(SHOP, "producers.shop.start").high == 90
 
 
+def test_there_are_no_more_copies_than_brokers():
+    few, many = (describe(replace(SHOP, "brokers", brokers), "topics.orders.replication_factor") for brokers in (3, 7))
+    assert (few.low, few.high, many.high) == (1, 3, 7)
+
+
 def test_a_range_always_holds_the_value():
     assert describe(replace(SHOP, "groups.billing.consumers", 40), "groups.billing.consumers").high == 40
     assert describe(replace(SHOP, "faults.0.at", 200), "faults.0.at").high == 200
