@@ -7,6 +7,7 @@ then by the name of the actor; then in the order in which they were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappush
 from typing import Any
 
 import simpy
@@ -16,18 +17,20 @@ FAULT, TIMER, MESSAGE, LAST = 0, 1 << 20, 2 << 20, 3 << 20
 
 
 class Call(simpy.Event):
-    """A function call on the agenda. One allocation: no Timeout, no SimPy process."""
+    """A function call on the agenda. One allocation: no Timeout, no SimPy process, no list of callbacks."""
 
-    def __init__(self, env: simpy.Environment, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.env = env
-        self.callbacks = [Call.run]
-        self._ok = True
-        self._value = None
-        self.function = function
+    _ok = True
+    callbacks: Any
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function = function  # what else SimPy asks of an event is the same for all calls: see the class
         self.args = args
 
     def run(self) -> None:
         self.function(*self.args)
+
+
+Call.callbacks = (Call.run,)
 
 
 class Clock:
@@ -38,7 +41,9 @@ class Clock:
         self.calls = 0
         self.pending = 0
         """How many things are under way that will end by themselves (a request, work, a restart): not quiet yet."""
-        self._schedule: Any = self.env.schedule
+        self.step: Callable[[], None] = self.env.step
+        """Carry out the next call on the agenda."""
+        self._agenda: list[Any] = self.env._queue
 
     @property
     def now(self) -> int:
@@ -47,13 +52,15 @@ class Clock:
 
     def at(self, time: int, order: int, function: Callable[..., Any], *args: Any) -> None:
         """Call `function(*args)` at `time`; `order` decides among calls of the same instant."""
-        env = self.env
-        self.calls += 1
-        self._schedule(Call(env, function, args), order, time - env._now)
+        self.plan(time, order, function, args)
 
-    def step(self) -> None:
-        """Carry out the next call on the agenda."""
-        self.env.step()
+    def plan(self, time: int, order: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """The same, with the arguments as a tuple.
+
+        SimPy's own `schedule` would do as well: it wants a delay, makes a time of it, and numbers the entry once more.
+        """
+        self.calls = number = self.calls + 1
+        heappush(self._agenda, (time, order, number, Call(function, args)))
 
     def next_time(self) -> float:
         """The time of the next call, infinity when there is none."""

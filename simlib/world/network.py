@@ -7,7 +7,7 @@ all, and only time-outs help.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -40,7 +40,7 @@ class Network:
         self.requests = 0
         self.losses: list[Any] = []
         self.wire: list[tuple[Any, ...]] | None = None
-        self._open: dict[Process, dict[Exchange, None]] = {}
+        self._open: defaultdict[Process, dict[Exchange, None]] = defaultdict(dict)
         self._deadlines: dict[tuple[Process, int, int], tuple[deque[Exchange], Alarm]] = {}
         self._slow: dict[tuple[str, str], int] = {}
         self._cut: dict[tuple[str, str], int] = {}
@@ -56,20 +56,20 @@ class Network:
         `timeout` in nanoseconds; None: only a broken connection ends it.
         """
         now = self.clock.now
-        if timeout is None and (target.paused or self.is_cut(source, target)):
+        if timeout is None and (target.paused or (self._disturbed and self.is_cut(source, target))):
             timeout = source.give_up_after
         exchange = Exchange(self, source, target, kind, payload, on_reply, on_error,
                             NEVER if timeout is None else now + timeout)
         self.requests += 1
         if kind not in PARKED_KINDS:
             self.clock.pending += 1
-        self._open.setdefault(source, {})[exchange] = None
+        self._open[source][exchange] = None
         if timeout is not None:
             self._watch(exchange, timeout)
         if self.wire is not None:
             self.wire.append((now, "request", kind, source.code, target.code))
         if not (self.losses and self._lost("request", exchange)):
-            self._carry(source, target, self._arrive, exchange)
+            self._carry(source, target, self._arrive, (exchange,))
         return exchange
 
     def tell_request(self, source: Process, target: Process, kind: str, payload: Any,
@@ -79,15 +79,15 @@ class Network:
         exchange.done = True
         self.requests += 1
         if not (self.losses and self._lost("request", exchange)):
-            self._carry(source, target, self._arrive, exchange)
+            self._carry(source, target, self._arrive, (exchange,))
 
     def close_connection(self, exchange: Exchange) -> None:
         """The server closes the connection on which a request came."""
-        self._carry(exchange.target, exchange.source, self._refused, exchange, "disconnected")
+        self._carry(exchange.target, exchange.source, self._refused, (exchange, "disconnected"))
 
     def tell(self, source: Process, target: Process, function: Callable[..., None], *args: Any) -> None:
         """Send something that is not answered; a dead target does not notice."""
-        self._carry(source, target, target.receive, target.incarnation, function, args)
+        self._carry(source, target, target.receive, (target.incarnation, function, args))
 
     def _arrive(self, exchange: Exchange) -> None:
         target = exchange.target
@@ -97,9 +97,11 @@ class Network:
             self.clock.at(self.clock.now + CONNECT_TIMEOUT, MESSAGE + exchange.source.rank, self._refused, exchange,
                           "connection attempt timed out")
         elif not target.alive or target.incarnation != exchange.server_life:
-            self._carry(target, exchange.source, self._refused, exchange, "connection refused")
-        else:
+            self._carry(target, exchange.source, self._refused, (exchange, "connection refused"))
+        elif target.paused:
             target.receive(target.incarnation, target.handle, (exchange,))
+        else:
+            target.handle(exchange)
 
     def _refused(self, exchange: Exchange, reason: str) -> None:
         source = exchange.source
@@ -111,7 +113,7 @@ class Network:
         if self.wire is not None:
             self.wire.append((self.clock.now, "reply", exchange.kind, exchange.target.code, exchange.source.code))
         if not (self.losses and self._lost("reply", exchange)):
-            self._carry(exchange.target, exchange.source, self._replied, exchange, answer)
+            self._carry(exchange.target, exchange.source, self._replied, (exchange, answer))
 
     def _replied(self, exchange: Exchange, answer: Any) -> None:
         source = exchange.source
@@ -181,11 +183,11 @@ class Network:
             exchange.done = True
             if exchange.kind not in PARKED_KINDS:
                 self.clock.pending -= 1
-            self._carry(process, exchange.target, self._client_gone, exchange)
+            self._carry(process, exchange.target, self._client_gone, (exchange,))
         for source in sorted(self._open, key=lambda one: one.rank):
             for exchange in list(self._open[source]):
                 if exchange.target is process and exchange.server_life == process.incarnation:
-                    self._carry(process, source, self._refused, exchange, "disconnected")
+                    self._carry(process, source, self._refused, (exchange, "disconnected"))
 
     def host_lost(self, process: Process) -> None:
         """Power is gone: nobody closes its connections. Only its own requests end with it."""
@@ -201,12 +203,12 @@ class Network:
 
     # -- links
 
-    def _carry(self, source: Process, target: Process, deliver: Callable[..., Any], *args: Any) -> None:
+    def _carry(self, source: Process, target: Process, deliver: Callable[..., Any], args: tuple[Any, ...]) -> None:
         clock = self.clock
         arrival = clock.now + self.latency
         if self._disturbed:
             arrival = self._arrival_on_disturbed_link(source.name, target.name)
-        clock.at(arrival, MESSAGE + source.rank, deliver, *args)
+        clock.plan(arrival, MESSAGE + source.rank, deliver, args)
 
     def _arrival_on_disturbed_link(self, source: str, target: str) -> int:
         """A cut link holds data back until it heals (TCP sends again); one link never reorders."""

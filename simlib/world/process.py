@@ -97,11 +97,12 @@ class Process:
     def at(self, time: int, function: Callable[..., Any], *args: Any) -> None:
         """Call `function(*args)` at `time`, if this life lasts until then."""
         clock = self.clock
-        clock.at(max(time, clock.now), TIMER + self.rank, self.receive, self.incarnation, function, args)
+        now = clock.now
+        clock.plan(time if time > now else now, TIMER + self.rank, self.receive, (self.incarnation, function, args))
 
     def after(self, delay: int, function: Callable[..., Any], *args: Any) -> None:
         clock = self.clock
-        clock.at(clock.now + delay, TIMER + self.rank, self.receive, self.incarnation, function, args)
+        clock.plan(clock.now + delay, TIMER + self.rank, self.receive, (self.incarnation, function, args))
 
     def receive(self, incarnation: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """A timer of this process fires, or a message for it arrives."""
