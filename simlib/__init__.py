@@ -16,6 +16,7 @@ _HOME = {
         "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights", "InOrder",
         "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
     "simlib.running": ("run",),
+    "simlib.exploring": ("explore",),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
     "simlib.views.controls": ("sliders",),
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from simlib import data as data
     from simlib import laws as laws
     from simlib import units as units
+    from simlib.exploring import explore as explore
     from simlib.kafka.topic_partition import TopicPartition as TopicPartition
     from simlib.running import run as run
     from simlib.scenario import AddPartitions as AddPartitions

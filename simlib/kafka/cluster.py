@@ -38,6 +38,8 @@ class Cluster:
         self.processes: dict[str, Any] = {}
         self.committed: dict[tuple[str, Any], int] = {}
         self.read_up_to: dict[tuple[str, int], int] = {}
+        self.is_safe = False
+        """Nothing can befall a broker or a controller in this run: nobody waits for signs of life from them."""
 
     def add_partition(self, topic: str) -> int:
         """Number the next partition of a topic."""

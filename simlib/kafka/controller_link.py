@@ -66,7 +66,8 @@ class ControllerLink:
     def _heartbeat(self) -> None:
         broker = self.broker
         self.ask("broker_heartbeat", (broker.number, broker.image.version), self._heard, lambda reason: None)
-        broker.after(millis(broker.settings.broker_heartbeat_interval_ms), self._heartbeat)
+        if not broker.cluster.is_safe:
+            broker.after(millis(broker.settings.broker_heartbeat_interval_ms), self._heartbeat)
 
     def _heard(self, image: Image | None) -> None:
         if image is not None:

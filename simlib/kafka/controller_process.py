@@ -91,7 +91,8 @@ class Controller(Process):
             self._balance.set(self.clock.now + nanoseconds(settings.leader_imbalance_check_interval_seconds))
 
     def _extend(self, broker: int) -> None:
-        self._sessions[broker].set(self.clock.now + millis(self.cluster.settings.broker_session_timeout_ms))
+        if not self.cluster.is_safe:
+            self._sessions[broker].set(self.clock.now + millis(self.cluster.settings.broker_session_timeout_ms))
 
     # -- requests
 

@@ -13,8 +13,13 @@ PYTHONS = sysconfig.get_paths()["stdlib"]
 
 def innermost(stack: Iterable[FrameSummary]) -> str:
     """The innermost line that is neither ours nor Python's own, as "charge, line 12"; "" if there is none."""
-    theirs = [frame for frame in stack if not _is_under(frame.filename, OURS) and not _is_python_s(frame.filename)]
+    theirs = [frame for frame in stack if is_theirs(frame.filename)]
     return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else ""
+
+
+def is_theirs(file: str) -> bool:
+    """Is this file neither ours nor Python's own?"""
+    return not _is_under(file, OURS) and not _is_python_s(file)
 
 
 def _is_python_s(file: str) -> bool:

@@ -12,12 +12,15 @@ from simlib.kafka.load import LoadProducer
 from simlib.kafka.member import Member
 from simlib.kafka.producer.client import Lanes
 from simlib.kafka.work import WorkTimes
+from simlib.scenario.distributions import Distribution
+from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
 if TYPE_CHECKING:
+    from simlib.world.steps import Steps
     from simlib.world.world import World
 
 
@@ -27,6 +30,7 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     settings = resolve_broker(scenario.broker_config)
     cluster = Cluster(settings, _topic_settings(scenario, settings))
     cluster.processes = world.processes
+    cluster.is_safe = world.steps is not None and _nothing_hits(scenario, world.steps)
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)
     _topics(world, cluster)
@@ -37,6 +41,13 @@ def build(world: World) -> tuple[Cluster, Lanes]:
             process.start()
     _start_late(world)
     return cluster, lanes
+
+
+def _nothing_hits(scenario: Scenario, steps: Steps) -> bool:
+    """Do all faults leave brokers and controllers alone? Only asked where thousands of short runs are wanted."""
+    servers = {*scenario.broker_names, *scenario.controller_names}
+    harmless = all(isinstance(fault, (Crash, Pause, Shutdown)) and fault.who not in servers for fault in scenario.faults)
+    return harmless and not steps.hit_brokers and not isinstance(scenario.latency, Distribution)
 
 
 def _topic_settings(scenario: Scenario, broker: BrokerSettings) -> dict[str, Any]:
@@ -115,8 +126,8 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
 
 
 def _services(world: World, cluster: Cluster, lanes: Lanes) -> list[ServiceProcess]:
-    return [ServiceProcess(service, world.programs.get(service.name) or packed(service), world, cluster, world.network, lanes,
-                           *world.identity(name))
+    return [ServiceProcess(service, world.programs.get(service.name) or packed(service), world, cluster, world.network,
+                           lanes, *world.identity(name))
             for service in world.scenario.services for name in service.members]
 
 

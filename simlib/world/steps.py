@@ -61,6 +61,7 @@ class Steps:
         self.world = world
         self.taken: list[Step] = []
         self.unreached: dict[Hit, None] = dict.fromkeys(schedule)
+        self.hit_brokers = any(hit.kind in ("broker", "wire") for hit in schedule)
         self._hits: dict[StepId, list[Hit]] = {}
         for hit in schedule:
             self._hits.setdefault(hit.step, []).append(hit)

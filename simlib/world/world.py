@@ -8,7 +8,8 @@ from itertools import repeat
 from typing import Any
 
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.schedules import Schedule
+from simlib.scenario.schedules import Hit, Schedule
+from simlib.services.stores import Stores
 from simlib.trace.recorder import Recorder
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
 from simlib.units import SECOND, nanoseconds
@@ -45,6 +46,7 @@ class World:
         self.programs = programs or {}
         self.steps = None if schedule is None else Steps(self, schedule)
         self.taken: list[Step] = []
+        self.unreached: list[Hit] = []
         self.clock = Clock(-GATHERING)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
@@ -53,6 +55,8 @@ class World:
         if wire:
             self.network.wire = []
         self.outside = Outside(self.recorder, *self.identity("world"))
+        self.stores = Stores(self)
+        self.databases: dict[str, bytes] = {}
         self.processes: dict[str, Process] = {}
         self.warnings: list[str] = []
         self.exceptions: dict[tuple[str, str], int] = {}
@@ -154,12 +158,13 @@ class World:
             if process.alive:
                 process.alive = False
                 process.on_end(self.clock.now)
+        self.databases = self.stores.final()
         for fault in self.faults.not_fired():
             self.recorder.event("fault_not_fired", detail=repr(fault))
         if self.steps is not None:
-            for hit in self.steps.unreached:
+            self.taken, self.unreached = self.steps.taken, list(self.steps.unreached)
+            for hit in self.unreached:
                 self.recorder.event("fault_not_fired", detail=str(hit))
-            self.taken = self.steps.taken
             forget(self.steps)  # suspended coroutines refer to it for ever
 
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
@@ -177,7 +182,7 @@ class World:
         }
         if self.network.wire is not None:
             meta["wire"] = self.network.wire
-        return TraceData(tables, recorder.names, self.scenario, meta)
+        return TraceData(tables, recorder.names, self.scenario, meta, self.databases)
 
     # -- what services need
 

@@ -13,9 +13,10 @@ import pytest
 import tqdm.notebook
 
 import simlib.running as running
+import simlib.supervision as supervision
 from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Topic, run
-from simlib.running import StepNeverReturned
 from simlib.services.process import NotCopied
+from simlib.supervision import StepNeverReturned
 from simlib.world.event_loop import EndlessLoop
 
 HERE = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ def service(main, **more):
 @pytest.fixture
 def impatient(monkeypatch):
     """Progress is looked at all the time."""
-    monkeypatch.setattr(running, "PROGRESS_AFTER", 0.0)
-    monkeypatch.setattr(running, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(supervision, "PROGRESS_AFTER", 0.0)
+    monkeypatch.setattr(supervision, "LOOK_EVERY", 0.02)
 
 
 def test_a_short_run_shows_nothing(capsys):
@@ -58,7 +59,8 @@ def test_progress_can_be_switched_off(impatient, capsys):
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
 def test_a_notebook_keeps_no_red_bar_of_a_run_that_is_over(monkeypatch, error):
     monkeypatch.setattr("tqdm.auto.tqdm", tqdm.notebook.tqdm)
-    with pytest.raises(error) if error else nullcontext(), running._bar(load(duration=100), True) as bar:
+    shown = supervision.shown_progress(True, **running._bar(load(duration=100)))
+    with pytest.raises(error) if error else nullcontext(), shown as bar:
         bar.update(40.0)
         _, drawn, _ = bar.container.children
         assert bar.container.comm is not None
@@ -173,7 +175,7 @@ async def rude_in_the_library(app):
 @pytest.mark.parametrize("main, lines", [(rude, (2, 3)), (rude_and_stubborn, (2, 3, 4)),
                                          (rude_in_the_library, (3, 4))])
 def test_a_step_that_never_returns_is_stopped_and_named(monkeypatch, main, lines):
-    monkeypatch.setattr(running, "STEP_LIMIT", 0.5)
+    monkeypatch.setattr(supervision, "STEP_LIMIT", 0.5)
     first = main.__code__.co_firstlineno
     places = "|".join(str(first + line) for line in lines)
     where = rf"clock-0, {main.__name__}, line ({places})\."

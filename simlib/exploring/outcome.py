@@ -1,0 +1,34 @@
+"""How a run differs from the calm one, in a few words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from simlib.trace.trace import Trace
+
+
+def outcome(trace: Trace, calm: Trace | None) -> str:
+    """"charge: 1 again", "mail: 2 never", "as without a fault"."""
+    done, wanted = _done(trace), _done(calm) if calm is not None else {}
+    parts = [part for name in sorted({*done, *wanted}) for part in _told(name, done.get(name), wanted.get(name))]
+    if trace.ended not in ("quiet", "duration"):
+        parts.append(trace.ended)
+    return ", ".join(parts) or "as without a fault"
+
+
+def _told(name: str, done: Counter[str] | None, wanted: Counter[str] | None) -> list[str]:
+    done, wanted = done or Counter(), wanted or Counter()
+    counts = {"again": sum((done - wanted)[key] for key in done if key in wanted),
+              "never": sum(key not in done for key in wanted),
+              "new": sum(key not in wanted for key in done)}
+    return [f"{name}: {count} {word}" for word, count in counts.items() if count]
+
+
+def _done(trace: Trace) -> dict[str, Counter[str]]:
+    data = trace.data
+    names: Any = data.code_table("effects")
+    found: dict[str, Counter[str]] = {}
+    for code, key in zip(data.column("effects", "name").tolist(), data.column("effects", "key"), strict=True):
+        found.setdefault(str(names[code]), Counter())[repr(key)] += 1
+    return found
