@@ -42,7 +42,9 @@ class Metadata:
     def leader(self, tp: int) -> Any:
         """The broker to talk to about a partition; None if unknown, leaderless, or being left alone for now."""
         number = -1 if self.image is None else self.image.leader(tp)
-        if number < 0 or self._not_before.get(number, NEVER) > self.process.clock.now:
+        if number < 0:
+            return None
+        if self._not_before and self._not_before.get(number, NEVER) > self.process.clock.now:
             return None
         return self.cluster.brokers[number]
 

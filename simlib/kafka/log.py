@@ -29,23 +29,21 @@ class Log:
         self._bases: list[int] = []
         self.end = 0
         self.epochs: list[tuple[int, int]] = []
+        self.last_epoch = -1
         self.producers = ProducerStates()
 
     def append(self, entry: Entry) -> None:
         """Take an entry whose base is the end of this log."""
         if entry.base != self.end:
             raise ValueError(f"an entry at {entry.base} does not follow a log that ends at {self.end}")
-        if not self.epochs or self.epochs[-1][0] != entry.epoch:
+        if entry.epoch != self.last_epoch:
+            self.last_epoch = entry.epoch
             self.epochs.append((entry.epoch, entry.base))
         self.entries.append(entry)
         self._bases.append(entry.base)
         self.end = entry.end
         if entry.batch.pid >= 0:
             self.producers.remember(entry.batch, entry.base, entry.time)
-
-    @property
-    def last_epoch(self) -> int:
-        return self.epochs[-1][0] if self.epochs else -1
 
     def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
         """Entries that hold offsets from `start` up to, not including, `limit`; at least one, if there is one."""
@@ -65,6 +63,8 @@ class Log:
 
     def end_of_epoch(self, epoch: int) -> tuple[int, int]:
         """(largest epoch here that is <= `epoch`, offset where it ends); (-1, 0) if there is none. KIP-101, K56."""
+        if epoch >= self.last_epoch >= 0:  # as almost always: whoever asks has followed us to our last epoch
+            return self.last_epoch, self.end
         known = [(e, start) for e, start in self.epochs if e <= epoch]
         if not known:
             return -1, 0
@@ -78,6 +78,7 @@ class Log:
             self._bases.pop()
         self.end = self.entries[-1].end if self.entries else 0
         self.epochs = [(epoch, start) for epoch, start in self.epochs if start < self.end]
+        self.last_epoch = self.epochs[-1][0] if self.epochs else -1
         self.producers = ProducerStates()
         for entry in self.entries:
             if entry.batch.pid >= 0:

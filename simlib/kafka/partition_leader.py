@@ -24,12 +24,8 @@ class PartitionState(NamedTuple):
     replicas: tuple[int, ...]
 
 
-class Appended(NamedTuple):
-    """The answer to an append: an error ("" if none), the offset of the first record, the entry if one was written."""
-
-    error: str
-    base: int
-    entry: Entry | None
+Appended = tuple[str, int, Entry | None]
+"""The answer to an append: an error ("" if none), the offset of the first record, the entry if one was written."""
 
 
 def never() -> bool:
@@ -37,7 +33,7 @@ def never() -> bool:
     return False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Follower:
     """What the leader remembers of one follower. Ends are log end offsets, times are nanoseconds."""
 
@@ -77,21 +73,22 @@ class PartitionLeader:
         self.pending_isr = None
         self._required = self._replicas_to_wait_for()
 
-    def _replicas_to_wait_for(self) -> tuple[int, ...]:
+    def _replicas_to_wait_for(self) -> tuple[Follower, ...]:
         """The in-sync replicas and those about to join: the high watermark must hold for either answer (KIP-497)."""
         joining = set(self.pending_isr or ()) - set(self.isr)
-        return tuple(replica for replica in self.followers if replica in self.isr or replica in joining)
+        return tuple(follower for replica, follower in self.followers.items()
+                     if replica in self.isr or replica in joining)
 
     # -- writing
 
     def append(self, now: int, batch: Batch, acks_all: bool) -> Appended:
         """K04, K05: too few in-sync replicas refuse the batch before it is written, but only for acks=all."""
         if acks_all and len(self.isr) < self.min_isr:
-            return Appended("NOT_ENOUGH_REPLICAS", -1, None)
+            return "NOT_ENOUGH_REPLICAS", -1, None
         if batch.pid >= 0:
             error, base = self.log.producers.check(batch, now)
             if error:
-                return Appended(error, base, None)
+                return error, base, None
         entry = Entry(self.log.end, batch, self.epoch, now)
         self.log.append(entry)
         for follower in self.followers.values():
@@ -100,7 +97,7 @@ class PartitionLeader:
                 follower.leader_end_at_last_fetch = entry.base
         if not self._required:
             self.advance(now)
-        return Appended("", entry.base, entry)
+        return "", entry.base, entry
 
     def outcome(self) -> str:
         """The answer for a batch that the high watermark has passed (K07)."""
@@ -137,9 +134,9 @@ class PartitionLeader:
         if len(self.isr) < self.min_isr:
             return False
         end = self.log.end
-        for replica in self._required:
-            if self.followers[replica].end < end:
-                end = self.followers[replica].end
+        for follower in self._required:
+            if follower.end < end:
+                end = follower.end
         if end <= self.high_watermark:
             return False
         if len(self._required) < len(self.followers):
@@ -156,7 +153,7 @@ class PartitionLeader:
     def _wait_for_those_about_to_return(self, end: int, now: int) -> int:
         """A replica outside the ISR that is caught up and eligible holds the high watermark back too (K47)."""
         for replica, follower in self.followers.items():
-            if replica not in self._required and replica in self.eligible and self.is_caught_up(replica, now):
+            if follower not in self._required and replica in self.eligible and self.is_caught_up(replica, now):
                 end = min(end, follower.end)
         return end
 

@@ -44,7 +44,7 @@ class Fetcher:
 
     def __init__(self, broker: Broker, leader: int) -> None:
         self.broker = broker
-        self.leader = leader
+        self.leader = broker.cluster.brokers[leader]
         self.epochs: dict[int, int] = {}
         self.in_flight: Exchange | None = None
         self._pause = Alarm(broker, self._start_over)
@@ -71,7 +71,7 @@ class Fetcher:
 
     def _fetch(self, everything: bool, rows: list[tuple[int, int, int, int]]) -> None:
         broker = self.broker
-        self.in_flight = broker.network.request(broker, broker.cluster.brokers[self.leader], "replica_fetch",
+        self.in_flight = broker.network.request(broker, self.leader, "replica_fetch",
                                                 (broker.number, everything, rows), self._received, self._broken)
 
     def _broken(self, reason: str) -> None:

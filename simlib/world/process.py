@@ -118,26 +118,26 @@ class Alarm:
     """One deadline of a process that is moved often and seldom reached.
 
     SimPy cannot cancel, so the alarm keeps at most one call on the agenda and lets it look again:
-    moving the deadline costs an assignment.
+    moving the deadline costs an assignment. `deadline` is None while it is off; use `set` to change it.
     """
 
+    __slots__ = ("_incarnation", "_next_look", "_process", "_ring", "deadline")
+
     def __init__(self, process: Process, ring: Callable[[], None]) -> None:
+        self.deadline: int | None = None
         self._process = process
         self._ring = ring
-        self._deadline: int | None = None
         self._next_look: int | None = None
         self._incarnation = process.incarnation
 
-    @property
-    def deadline(self) -> int | None:
-        return self._deadline
-
     def set(self, deadline: int | None) -> None:
         """Ring at `deadline`; None switches the alarm off."""
-        self._deadline = deadline
+        self.deadline = deadline
+        if deadline is None:
+            return
         if self._incarnation != self._process.incarnation:
             self._incarnation, self._next_look = self._process.incarnation, None
-        if deadline is not None and (self._next_look is None or deadline < self._next_look):
+        if self._next_look is None or deadline < self._next_look:
             self._next_look = deadline
             self._process.at(deadline, self._look, deadline)
 
@@ -145,10 +145,10 @@ class Alarm:
         if planned != self._next_look:
             return
         self._next_look = None
-        if self._deadline is None:
+        if self.deadline is None:
             return
-        if self._deadline > self._process.clock.now:
-            self.set(self._deadline)
+        if self.deadline > self._process.clock.now:
+            self.set(self.deadline)
         else:
-            self._deadline = None
+            self.deadline = None
             self._ring()

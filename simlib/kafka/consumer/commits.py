@@ -46,7 +46,7 @@ class Commits:
             self.due = now + self.interval
             if consumer.membership.may_deliver() and self._something_new() and not consumer.dies_at_commit("before"):
                 self._send(self.positions(), self._auto_committed, True, self._postpone)
-        elif self._something_new():
+        elif self.alarm.deadline != self.due and self._something_new():
             self.alarm.set(self.due)
 
     def waited(self) -> None:
