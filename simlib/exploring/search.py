@@ -56,7 +56,9 @@ class Runner:
         """One run: its trace, and the steps its services took."""
         world = World(self.scenario, schedule=schedule, programs=self.programs)
         world.run(watch)
-        return Trace(world.trace_data(simlib_version(), [])), world.taken
+        trace, taken = Trace(world.trace_data(simlib_version(), [])), world.taken
+        world.forget()
+        return trace, taken
 
     def run_calm(self, watch: Callable[[World], None] | None = None) -> list[Step]:
         """The run without faults, twice: sets `calm`. Raises NotReproducible."""

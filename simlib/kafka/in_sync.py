@@ -19,7 +19,8 @@ class InSync:
 
     def watch(self) -> None:
         """Look after every half replica.lag.time.max.ms."""
-        self.broker.after(millis(self.broker.settings.replica_lag_time_max_ms / 2), self._look)
+        if not self.broker.cluster.is_safe:
+            self.broker.after(millis(self.broker.settings.replica_lag_time_max_ms / 2), self._look)
 
     def _look(self) -> None:
         """Who has fallen behind (K44)?"""

@@ -61,7 +61,7 @@ def _twice(law: str, trace: Trace, effect: str) -> Verdict | None:
     keys = trace.data.column("effects", "key")
     first = [row for row in rows if repr(keys[row]) == repr(keys[again[0]])]
     message = f"duplicate: {effect} was done again {count(len(again), 'time')}; {keys[again[0]]!r} is shown"
-    return broken(law, message, trace.effects.iloc[first], "duplicate")
+    return broken(law, message, lambda: trace.effects.iloc[first], "duplicate")
 
 
 def _missing(law: str, trace: Trace, effect: str, wanted: dict[str, Any] | None) -> Verdict | None:
@@ -76,7 +76,7 @@ def _missing(law: str, trace: Trace, effect: str, wanted: dict[str, Any] | None)
         return stuck(law, trace)
     if missing and trace.ended == "quiet":
         return broken(law, f"lost: {effect} was never done for {count(len(missing), 'key')}, first {missing[0]!r}",
-                      _never_done(effect, missing), "lost")
+                      lambda: _never_done(effect, missing), "lost")
     if missing:
         return not_judged(law, f"{effect} was not done for {count(len(missing), 'key')} when the run ended "
                                f"({trace.ended}); only a run that ended quiet can be judged")

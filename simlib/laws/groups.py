@@ -27,14 +27,15 @@ def nothing_lost(group: str) -> Law:
 
 
 def _judge(law: str, trace: Trace, group: int) -> Verdict:
-    passed = trace.passed_over[trace.groups.passed_over["group"] == group]
-    if len(passed):
-        message = f"unseen: {count(len(passed), 'record')} committed past and never finished: nobody will read them"
-        return broken(law, message, passed, "unseen")
+    passed = trace.groups.passed_over["group"] == group
+    if passed.any():
+        records = count(int(passed.sum()), "record")
+        message = f"unseen: {records} committed past and never finished: nobody will read them"
+        return broken(law, message, lambda: trace.passed_over[passed], "unseen")
     gone = _gone_before_delivery(trace, group)
     if len(gone):
         message = f"lost write: {count(len(gone), 'acknowledged record')} left the log before the group got them"
-        return broken(law, message, trace.records_of(gone), "lost write")
+        return broken(law, message, lambda: trace.records_of(gone), "lost write")
     return _liveness(law, trace, group)
 
 
@@ -55,7 +56,7 @@ def _liveness(law: str, trace: Trace, group: int) -> Verdict:
     if trace.ended == "quiet" and unfinished:
         rows = np.concatenate([log.message[~log.finished & ~log.skipped] for log in logs])
         return broken(law, f"unseen: the world went quiet with {count(len(rows), 'record')} not finished",
-                      trace.records_of(rows), "unseen")
+                      lambda: trace.records_of(rows), "unseen")
     if not finished + unfinished:
         return not_judged(law, "nothing to protect: no record in the log of what the group reads")
     return holds(law, f"{count(finished, 'record')} finished, {unfinished:,} waiting or at work, none lost")

@@ -51,7 +51,7 @@ def _out_of_order(stream: np.ndarray, number: np.ndarray) -> np.ndarray:
 def _verdict(trace: Trace, law: str, rows: np.ndarray, late: np.ndarray, what: str) -> Verdict:
     if len(late):
         message = f"{what} ({count(len(late), 'time')}); the first is shown with the record before it"
-        return broken(law, message, trace.deliveries_at(rows[late[0]]), "nonmonotonic poll")
+        return broken(law, message, lambda: trace.deliveries_at(rows[late[0]]), "nonmonotonic poll")
     if not len(rows):
         return not_judged(law, "nothing to protect: nothing was delivered")
     return holds(law, f"{count(len(rows), 'first delivery', 'first deliveries')} in order")

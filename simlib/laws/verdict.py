@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -23,12 +24,17 @@ class Verdict:
     law: str
     holds: bool
     message: str
-    counterexample: Any = field(default=None, compare=False)
+    rows: Any = field(default=None, compare=False)
     judged: bool = True
     anomaly: str | None = None
 
     def __bool__(self) -> bool:
         return self.holds
+
+    @cached_property
+    def counterexample(self) -> Any:
+        """The rows that break the law, or None. Made when asked for: `explore` judges by the thousand."""
+        return self.rows() if callable(self.rows) else self.rows
 
     @property
     def broken(self) -> bool:
@@ -54,20 +60,20 @@ def holds(law: str, message: str) -> Verdict:
     return Verdict(law, True, message)
 
 
-def broken(law: str, message: str, counterexample: Any = None, anomaly: str | None = None) -> Verdict:
-    """The law was judged and the counter-example breaks it."""
-    return Verdict(law, False, message, counterexample, anomaly=anomaly)
+def broken(law: str, message: str, rows: Any = None, anomaly: str | None = None) -> Verdict:
+    """The law was judged and these rows (or what a function gives) break it."""
+    return Verdict(law, False, message, rows, anomaly=anomaly)
 
 
-def not_judged(law: str, message: str, counterexample: Any = None) -> Verdict:
+def not_judged(law: str, message: str, rows: Any = None) -> Verdict:
     """The run cannot answer: nothing to protect, a condition of the law failed, or it ended too early."""
-    return Verdict(law, False, message, counterexample, judged=False)
+    return Verdict(law, False, message, rows, judged=False)
 
 
 def stuck(law: str, trace: Trace) -> Verdict:
     """A run that got stuck violates every promise that something will happen."""
     return broken(law, f"the run got stuck at {trace.ended_at:g} s: work was left and nothing moved for 600 s",
-                  trace.control.tail(10), "stuck")
+                  lambda: trace.control.tail(10), "stuck")
 
 
 def first_said(*verdicts: Verdict | None) -> Verdict:

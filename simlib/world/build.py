@@ -46,7 +46,8 @@ def build(world: World) -> tuple[Cluster, Lanes]:
 def _nothing_hits(scenario: Scenario, steps: Steps) -> bool:
     """Do all faults leave brokers and controllers alone? Only asked where thousands of short runs are wanted."""
     servers = {*scenario.broker_names, *scenario.controller_names}
-    harmless = all(isinstance(fault, (Crash, Pause, Shutdown)) and fault.who not in servers for fault in scenario.faults)
+    harmless = all(isinstance(fault, (Crash, Pause, Shutdown)) and fault.who not in servers
+                   for fault in scenario.faults)
     return harmless and not steps.hit_brokers and not isinstance(scenario.latency, Distribution)
 
 

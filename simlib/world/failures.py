@@ -20,11 +20,15 @@ class Failures:
         self.network = world.network
         self.recorder = world.recorder
         self.cluster = world.cluster
+        self.held_until = 0
+        """Until when a run cannot be quiet, whatever else happens."""
 
     def hold(self, length: int) -> None:
         """Something will end by itself after `length`: not quiet before."""
+        until = self.clock.now + length
+        self.held_until = max(self.held_until, until)
         self.clock.pending += 1
-        self.clock.at(self.clock.now + length, FAULT, self._release)
+        self.clock.at(until, FAULT, self._release)
 
     def _release(self) -> None:
         self.clock.pending -= 1

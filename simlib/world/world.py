@@ -141,7 +141,8 @@ class World:
         if self.clock.pending > 0:
             if now - recorder.last_progress >= STUCK_AFTER:
                 self._end("stuck")
-            next_look = now + SECOND
+            idle = min(self.failures.held_until, recorder.last_progress + STUCK_AFTER) - now
+            next_look = now + max(-(-idle // SECOND), 1) * SECOND  # still once a second, less those that say nothing
         elif now - recorder.last_mark < QUIET_AFTER:
             next_look = recorder.last_mark + QUIET_AFTER
         elif all(broker.coordination.settled() for broker in self.cluster.brokers if broker.alive):
@@ -166,6 +167,13 @@ class World:
             for hit in self.unreached:
                 self.recorder.event("fault_not_fired", detail=str(hit))
             forget(self.steps)  # suspended coroutines refer to it for ever
+
+    def forget(self) -> None:
+        """Cut everything the parts of this run refer to: they are freed at once, not by the collector later."""
+        parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
+                 self.changes, self.clock, self.recorder]
+        for part in (*parts, self):
+            forget(part)
 
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
