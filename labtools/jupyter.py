@@ -1,5 +1,6 @@
 """Starts JupyterLab for the course, with settings of its own: nobody's Jupyter configuration is read or changed."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -19,7 +20,11 @@ _SETTINGS = {
     "@jupyterlab/apputils-extension:notification":
         {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
     "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},
 }
+# The file list is folded away: on a narrow screen it would take half of the page.
+_LAYOUT = {"left": {"collapsed": True, "visible": True, "widgets": ["filebrowser"]},
+           "right": {"collapsed": True, "visible": True, "widgets": []}, "relativeSizes": [0, 1, 0]}
 _OWN_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR",
                 "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
 _PORTS_TO_TRY = 50
@@ -30,6 +35,7 @@ _SECONDS_TO_STOP = 15  # for its kernels
 def start(notebook: Path, port: int, browser: bool) -> int:
     """Run JupyterLab with `notebook` open until it is stopped; gives its exit code."""
     _write_settings()
+    lay_out("default")
     port, token = free_port(port), secrets.token_hex(24)
     page = f"/lab/tree/{quote(f'{notebook.parent.name}/{notebook.name}')}"
     server = subprocess.Popen(_command(notebook, page, port, browser), env=_environment(notebook.parent, token))
@@ -84,6 +90,20 @@ def _write_settings() -> None:
     (folder / "overrides.json").write_text(json.dumps(_SETTINGS, indent=2), encoding="utf-8")
 
 
+def lay_out(workspace: str) -> None:
+    """How JupyterLab looks when it opens for the first time; afterwards it looks as the learner left it."""
+    signature = hashlib.sha256(workspace.encode()).hexdigest()[:4]      # jupyterlab_server names its files so
+    file = _own_folder("JUPYTERLAB_WORKSPACES_DIR") / f"{workspace}-{signature}.jupyterlab-workspace"
+    if not file.exists():
+        content = {"data": {"layout-restorer:data": _LAYOUT}, "metadata": {"id": workspace}}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _own_folder(name: str) -> Path:
+    return TOOLS / "jupyter" / name.lower()
+
+
 def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
     folder = notebook.parent
     options = [f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
@@ -101,5 +121,5 @@ def _environment(course: Path, token: str) -> dict[str, str]:
 
     Kernels import the simlib of this folder, also where the packages came from a folder of wheels.
     """
-    folders = {name: str(TOOLS / "jupyter" / name.lower()) for name in _OWN_FOLDERS}
+    folders = {name: str(_own_folder(name)) for name in _OWN_FOLDERS}
     return child_environment(PYTHONPATH=str(ROOT), JUPYTER_TOKEN=token, SIMLIB_COURSE_HOME=str(course), **folders)

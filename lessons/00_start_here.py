@@ -57,12 +57,12 @@ start("00")
 
 # %% ten-lines
 async def billing(app):
-    consumer = app.consumer("orders", group_id="billing",
-                            enable_auto_commit=False,        # I tick off myself
-                            auto_offset_reset="earliest")    # a new group starts at the oldest
+    consumer = app.consumer(
+        "orders", group_id="billing", enable_auto_commit=False,  # I tick off
+        auto_offset_reset="earliest")       # a new group starts at the oldest
     async for order in consumer:
-        await app.effect("charge", order.value["order_id"])  # the bank takes the money
-        await consumer.commit()                              # tick: done, next one please
+        await app.effect("charge", order.value["order_id"])  # takes the money
+        await consumer.commit()             # tick: done, next one please
 
 
 shop = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=2)},

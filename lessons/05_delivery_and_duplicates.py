@@ -3,7 +3,7 @@
 # question = "Was my order charged twice?"
 # needs = ["consumer group, commit, lag (lesson 00)", "partition (lesson 04)", "async and await"]
 # cut = "In A the frozen twin and the backlog; in B the unclean election. Never the swap of two lines."
-# vote = "A: commit first, the same kill - twice, never, once? B: two of three brokers are down, acks=all - yes or no?"
+# vote = "A: commit first, the same kill: twice, never, once? B: Kafka's defaults, two of three brokers down: yes or no?"
 #
 # [[episodes]]
 # question = "A1. Was my order charged twice?"
@@ -93,9 +93,10 @@ assert session_timeout() == 45
 
 # %% billing tags=["service"]
 async def billing(app):
-    consumer = app.consumer("orders", group_id="billing",
-                            enable_auto_commit=False,        # I tick off myself
-                            auto_offset_reset="earliest")    # the oldest order first
+    consumer = app.consumer(
+        "orders", group_id="billing",
+        enable_auto_commit=False,       # I tick off myself
+        auto_offset_reset="earliest")   # a new group starts at the oldest
     async for order in consumer:
         # charge: the bank takes the money
         await app.effect("charge", order.value["order_id"])
@@ -328,18 +329,16 @@ steady = Scenario([Topic("orders")], producers=[Producer("shop", topic="orders",
 repeats = [len(run(replace(steady, "faults.0.at", 30 + half / 2)).duplicates) for half in range(10)]
 print("repeated:", *repeats)
 reveal("average", round(sum(repeats) / 10))
+sliders(steady, "groups.billing.auto_commit_interval_ms", "faults.0.at",
+        show=lambda trace: (f"handed over twice: {len(trace.duplicates)}", trace.plot.duplicates()))
 
 # %% average-proof tags=["claim"]
 assert abs(sum(repeats) / 10 - 10 * 5 / 2) < 1 and 10 * 5 / 2 == 25
 assert max(repeats) < 50 == 10 * 5
 
 # %% average-text [markdown]
-# Rate times interval, halved: 25, and ten moments come close. At worst all of it: 50. Move both; the picture shows
-# what was handed over again.
-
-# %% slider-interval
-sliders(steady, "groups.billing.auto_commit_interval_ms", "faults.0.at",
-        show=lambda trace: (f"handed over twice: {len(trace.duplicates)}", trace.plot.duplicates()))
+# Rate times interval, halved: 25, and ten moments come close. At worst all of it: 50. Move both sliders; the picture
+# shows what was handed over again.
 
 # %% slider-interval-proof tags=["claim"]
 quick = run(replace(steady, "groups.billing.auto_commit_interval_ms", 500))
@@ -598,34 +597,48 @@ assert unset() == 1
 # > `broker-0` said yes 400 times. At 40 it lost power: gone is what the machine had not yet written to its disk [K59],
 # > here the last 30 seconds. Those are the 300 orders that only it had.
 #
-# How many must be in sync is a setting of the topic, `min_insync_replicas`: below, "needed". The default is one. Who
-# got a yes before the power went, and what could billing read by then? The row to look at is the one with 0:
+# How many must be in sync is a setting of the topic, `min_insync_replicas`: one, if nobody says otherwise. So there
+# are three dials. They stand at `"all"`, three copies, one in sync; and 300 orders are gone.
 
-# %% needed
-for acks in (1, "all"):
-    for needed in (1, 2):
-        trial = replace(night, "topics.orders.config.min_insync_replicas", needed)
-        trace = run(replace(trial, "producers.checkout.acks", acks))
-        yes, read = (trace.records.acked < 40).sum(), (trace.deliveries.time < 40).sum()
-        print(f"acks={acks!r:6} needed: {needed}   yes: {yes}  read: {read}  then gone: {len(trace.lost)}")
+# %% guess-dial
+predict("dial", "You may turn one dial, and only one. Which one saves the 300 orders?", kind="choice",
+        choices=["acks", "copies", "how many in sync", "none alone"])
 
-# %% needed-proof tags=["claim"]
-def counts(acks, needed, faults=night.faults):
-    trial = replace(replace(night, "producers.checkout.acks", acks), "topics.orders.config.min_insync_replicas", needed)
-    trace = run(replace(trial, "faults", faults))
+# %% dial
+dials = {"acks": ("producers.checkout.acks", 1),
+         "copies": ("topics.orders.replication_factor", 2),
+         "how many in sync": ("topics.orders.config.min_insync_replicas", 2)}
+
+
+def before_and_after(trace):
+    yes, read = (trace.records.acked < 40).sum(), (trace.deliveries.time < 40).sum()
+    return f"by second 40: {yes} got a yes, billing read {read}; then gone: {len(trace.lost)}", trace.plot.timeline()
+
+
+saving = [name for name, turned in dials.items() if run(replace(night, *turned)).lost.empty]
+reveal("dial", " or ".join(saving) or "none alone")
+sliders(night, *[path for path, _ in dials.values()], show=before_and_after)
+
+# %% dial-proof tags=["claim"]
+def counts(acks, needed, copies=3):
+    trace = run(replace(night, {"producers.checkout.acks": acks, "topics.orders.replication_factor": copies,
+                                "topics.orders.config.min_insync_replicas": needed}))
     return (trace.records.acked < 40).sum(), (trace.deliveries.time < 40).sum(), len(trace.lost)
 
 
-assert counts(1, 2) == (400, 100, 300) and counts("all", 2) == (100, 100, 0)
-assert counts(1, 1)[2] == 300 == counts("all", 1)[2]
+assert saving == ["how many in sync"]
+assert counts(1, 2) == (400, 100, 300) and counts("all", 2) == counts("all", 2, 2) == (100, 100, 0)
+assert {counts("all", 1, copies)[2] for copies in (1, 2, 3)} == {counts("all", 2, 1)[2]} == {300}
 dark = run(replace(night, "topics.orders.config.min_insync_replicas", 2)).records
 assert dark.acked.notna().all() and 90 < dark.acked[dark.created >= 10].min()
 
-# %% needed-text [markdown]
-# With `acks=1` the setting protects nobody: 400 got their yes [K05], and billing saw 100 of them, because readers get
-# what enough copies have [K06]. With `acks="all"` the first orders wait until the dead are missed, and then Kafka
-# refuses before it writes [K04]. The producer keeps them and tries again. At second 90 all get their yes, and nothing
-# is gone.
+# %% dial-text [markdown]
+# Copies save nothing while none of them is needed: 300 are gone with one copy, with two, with three. With two needed,
+# the first orders wait until the dead are missed, and then Kafka refuses before it writes [K04]. The producer keeps
+# them and tries again. At second 90 all get their yes, and nothing is gone.
+#
+# Now turn `acks` to 1. 400 get their yes all the same [K05]; billing saw 100 of them, because readers get what enough
+# copies have [K06]; and 300 are gone. The third dial only holds beside `acks="all"`.
 #
 # ## Wait or forget
 #

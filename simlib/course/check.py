@@ -12,7 +12,7 @@ from simlib.course.own_error import Folded, his_mistake
 from simlib.course.session import strict
 from simlib.course.unwritten import what_is_left, what_is_missing
 
-COLUMNS = 88            # what fits into a notebook's output without a scroll bar
+COLUMNS = 76            # what a notebook shows without breaking words on a page 800 px wide
 
 
 class Refused(Exception):

@@ -173,7 +173,7 @@ def _text(step: Step) -> str:
 def _arrows(step: Step, steps: list[Step], columns: dict[str, int], rows: dict[tuple, float]) -> list[Arrow]:
     """The arrows that begin or end at a step, from (column, row) to (column, row)."""
     here = (columns[step.process], rows[step.place])
-    found = [(here, (columns[WORLD], here[1]), _colour(step))] if step.kind == "effect" else []
+    found: list[Arrow] = [(here, (columns[WORLD], here[1]), _colour(step))] if step.kind == "effect" else []
     for source in _sources(step, steps):
         start = here[1] - 0.45 if step.kind == "delivered" else rows[source.place]
         found.append(((columns[source.process], start), here, _colour(step)))

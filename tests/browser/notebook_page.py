@@ -6,6 +6,8 @@ from typing import Any
 from learner import Course
 from playwright.sync_api import TimeoutError
 
+from labtools.jupyter import lay_out
+
 KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
     && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
 ACTIVE_CELL = """() => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')]
@@ -17,6 +19,7 @@ ALL_HAVE_RUN = f"""wanted => document.querySelector("{ERROR}") !== null
     || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')]
         .filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
 SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
+FILE_LIST = ".jp-FileBrowser"
 FORM = ".jp-OutputArea-output .widget-text input, .jp-OutputArea-output .widget-radio input"
 IN_A_FORM = f"() => document.activeElement.matches({FORM!r})"
 # The widget's whole output: its pictures, and its text without the sliders' own readouts.
@@ -42,10 +45,12 @@ TOO_NARROW = """() => {
 
 
 def open_lesson(page: Any, course: Course, name: str) -> None:
-    """Open a lesson in a workspace of its own, and wait for its kernel."""
+    """Open a lesson in a workspace of its own that looks as on the first day, and wait for its kernel."""
+    workspace = f"test-{name[:2]}-{course.process.pid}"
+    lay_out(workspace)
     address, token = course.url().split("?")
     server, folder = address.split("/lab/tree/")
-    page.goto(f"{server}/lab/workspaces/{name[:2]}/tree/{folder.rsplit('/', 1)[0]}/{name}?{token}")
+    page.goto(f"{server}/lab/workspaces/{workspace}/tree/{folder.rsplit('/', 1)[0]}/{name}?{token}")
     page.wait_for_function(KERNEL_READY)
 
 

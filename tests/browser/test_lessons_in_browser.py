@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from learner import ROOT, Course
 from notebook_page import (
+    FILE_LIST,
     FORM,
     IN_A_FORM,
     SHOWN,
@@ -109,6 +110,14 @@ def test_a_mistake_in_a_sliders_picture_is_seen_in_the_widget(lesson):
     lesson.wait_for_function("([cell, before]) => cell.innerText.includes('# shown: replace(') "
                              "&& cell.innerText.includes('ZeroDivisionError')", arg=[cell.element_handle(), before])
     assert errors(lesson) == []
+
+
+def test_the_lesson_has_the_whole_page_and_the_file_list_comes_when_asked_for(lesson):
+    assert not lesson.locator(FILE_LIST).is_visible()
+    lesson.keyboard.press("Escape")
+    for shown in (True, False):
+        lesson.keyboard.press("Control+b")
+        lesson.locator(FILE_LIST).wait_for(state="visible" if shown else "hidden")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

@@ -35,26 +35,36 @@ def panels(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", find_lessons(ROOT / "lessons"), ids=lambda path: path.stem)
-def test_both_ends_of_every_slider_of_a_lesson(path, monkeypatch):
+def test_both_ends_of_every_slider_and_every_choice_of_a_lesson(path, monkeypatch):
     for panel in panels(path, monkeypatch):
         assert panel.state.value == "" and panel.picture.value
         for name, knob in panel.knobs.items():
-            for end in ends(knob):
-                shown = render(panel._scenario, {name: end}, panel._show)
-                assert not shown.error and shown.png and shown.html, (name, end)
+            for value in extremes(knob):
+                shown = render(panel._scenario, {name: value}, panel._show)
+                assert not shown.error and shown.png and shown.html, (name, value)
 
 
 @pytest.mark.parametrize("path", find_lessons(ROOT / "lessons"), ids=lambda path: path.stem)
 def test_a_move_of_a_lessons_slider_is_quick(path, monkeypatch):
     for panel in panels(path, monkeypatch):
         for knob in panel.knobs.values():
-            costs = [_cost_of_a_move(knob, end) for _ in range(3) for end in ends(knob)]
+            costs = [_cost_of_a_move(knob, value) for _ in range(3) for value in extremes(knob)]
             assert min(costs) < CPU_SECONDS_A_MOVE, costs
-            assert value_of(knob) == ends(knob)[1]
+            assert value_of(knob) == extremes(knob)[-1]
 
 
-def ends(knob: Any) -> list[float]:
-    """The lowest and the highest value; a logarithmic slider keeps the exponents."""
+def test_a_lessons_sliders_turn_every_failure_parameter(monkeypatch):
+    """What the lessons promise to turn: when it dies, for how long, how often it commits, who must have a copy."""
+    turned = {name.rpartition(".")[2] for path in find_lessons(ROOT / "lessons")
+              for panel in panels(path, monkeypatch) for name in panel.knobs}
+    assert {"at", "duration", "restart_after", "auto_commit_interval_ms", "acks", "replication_factor",
+            "min_insync_replicas", "session_timeout_ms"} <= turned
+
+
+def extremes(knob: Any) -> list[Any]:
+    """Every choice; of a range the lowest and the highest value. A logarithmic slider keeps the exponents."""
+    if not hasattr(knob, "min"):
+        return list(knob.options) if hasattr(knob, "options") else [True, False]
     base = getattr(knob, "base", None)
     return [float(f"{base**end:.10g}") if base else end for end in (knob.min, knob.max)]
 

@@ -1,6 +1,7 @@
 """lab.py's own parts: what it needs, what it says, which port it takes."""
 
 import ast
+import json
 import shutil
 import socket
 import subprocess
@@ -84,6 +85,17 @@ def test_a_port_in_use_is_passed_over() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert port < jupyter.free_port(port) < port + 50
+
+
+def test_the_file_list_starts_folded_away_and_then_stays_as_the_learner_left_it(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(jupyter, "TOOLS", tmp_path)
+    jupyter.lay_out("default")
+    (file,) = tmp_path.rglob("default-37a8.jupyterlab-workspace")       # where jupyterlab_server looks for it
+    layout = json.loads(file.read_text(encoding="utf-8"))
+    assert layout["data"]["layout-restorer:data"]["left"]["collapsed"] is True
+    file.write_text("his own", encoding="utf-8")
+    jupyter.lay_out("default")
+    assert file.read_text(encoding="utf-8") == "his own"
 
 
 def test_a_foreign_environment_does_not_reach_the_courses_programs(monkeypatch: pytest.MonkeyPatch) -> None:
