@@ -123,7 +123,7 @@ def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
 def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
     """The kinds of request a process sends."""
     if who in members(s.services):
-        return (*CONSUMES, *PRODUCES[:1], "effect")
+        return (*CONSUMES, *PRODUCES[:1], "effect", "call", "redis")
     if who in members(s.groups):
         return CONSUMES
     if who == INPUTS or who in [producer.name for producer in s.producers]:

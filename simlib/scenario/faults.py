@@ -20,9 +20,11 @@ REQUEST_KINDS = (
     "metadata",
     "find_coordinator",
     "effect",
+    "call",
+    "redis",
 )
 SYNONYMS = {"send": "produce"}
-STEP_KINDS = ("receive", "commit", "send", "execute")
+STEP_KINDS = ("receive", "commit", "send", "execute", "call", "redis")
 
 INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, maximum=LONGEST, help="Seconds after the scenario's start.")
 RESTART = FieldInfo(
@@ -43,7 +45,8 @@ class Fault(Plain):
 class Crash(Fault):
     """SIGKILL of a process: no clean-up. What a broker has written survives in its page cache.
 
-    Aim it at a time, or at a step: `before` or `after` an effect's name or one of receive, commit, send, execute.
+    Aim it at a time, or at a step: `before` or `after` an effect's name or one of receive, commit, send, execute,
+    call, redis.
     """
 
     who: str

@@ -224,6 +224,9 @@ class Service(Plain):
         optional=True,
     )
 
+    database: str | None = None
+    """A script of SQL statements that makes the tables of `app.database`, before time 0."""
+
     @property
     def members(self) -> tuple[str, ...]:
         """The names of the service's processes."""

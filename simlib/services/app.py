@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.settings import resolve_consumer, resolve_producer
 from simlib.services.consumer import ServiceConsumer
+from simlib.services.database import ServiceDatabase
 from simlib.services.producer import ServiceProducer
 from simlib.units import SECOND
 from simlib.world.event_loop import VirtualLoop, forget
@@ -30,6 +31,7 @@ class App:
         self._loop = loop
         self._producers: list[ServiceProducer] = []
         self._consumers: list[ServiceConsumer] = []
+        self._database: ServiceDatabase | None = None
         self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
         self.random = Random(f"{process.world.scenario.seed}/{process.name}/{process.incarnation}")
         """This process's own random numbers: the same in every run of one seed."""
@@ -73,6 +75,13 @@ class App:
         consumer = ServiceConsumer(self, self._process, topics, group_id, settings)
         self._consumers.append(consumer)
         return consumer
+
+    @property
+    def database(self) -> ServiceDatabase:
+        """The SQLite database of this service: shared by its instances, and still there after a crash."""
+        if self._database is None:
+            self._database = ServiceDatabase(self, self._process)
+        return self._database
 
     async def effect(self, name: str, key: Any) -> None:
         """Do something in the outside world that cannot be undone: charge a card, send a mail.
@@ -144,6 +153,8 @@ class App:
 
     def abandon(self) -> None:
         """Suspended coroutines refer to these objects for ever; these must not refer to the run."""
+        if self._database is not None:
+            self._database.abandon()
         for thing in (*self._producers, *self._consumers, self):
             forget(thing)
 

@@ -54,6 +54,7 @@ class ServiceProcess(Process):
 
     def on_kill(self, now: int) -> None:
         self.app.died()
+        self.world.stores.process_died(self)
         self.on_end(now)
 
     def on_end(self, now: int) -> None:

@@ -72,6 +72,16 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """view -> (what a row is, {column: meaning})."""
 
+DATABASES = """`trace.databases["billing"]` is the final database of a service that used `app.database` (or was given one),
+what was committed when the run ended. It is read-only.
+
+| use | gives |
+|---|---|
+| `.execute(sql, parameters)` | the rows of a query: `row[0]`, `row["amount"]` |
+| `.frame(sql, parameters)` | the same as a pandas table |
+| `.tables()` | the names of its tables |
+| `.file()` | the bytes of a SQLite file, for any other tool |"""
+
 MARKS: dict[str, str] = {
     "produced": "a record was handed to its producer",
     "appended": "a leader wrote it",
@@ -99,7 +109,10 @@ CONTROL_KINDS: dict[str, str] = {
     "commit_failed": "a commit was refused", "reset": "a reset policy chose a position; a: offset, detail: policy",
     "send_retry": "a producer sent a batch again", "batch_split": "a producer split a batch",
     "request_lost": "a request was lost on its way", "reply_lost": "a reply was lost on its way",
-    "exception": "a service ended by an exception", "fault_not_fired": "a fault never found its moment",
+    "executed": "a service's database carried out a statement; a: rows changed, or found; detail: the statement, and "
+                "why it failed",
+    "transaction": "a transaction of a service's database ended; detail: committed, or rolled back and why",
+    "exception": "a service's code raised an exception", "fault_not_fired": "a fault never found its moment",
     "partitions_added": "a topic got more partitions; a: how many it has", "changed": "a setting was changed",
     "coordinator": "a group's coordinator moved; a: broker", "note": "a remark",
 }
@@ -121,6 +134,7 @@ def _lines() -> Iterator[str]:
     for view, (row, columns) in VIEWS.items():
         yield from ("", f"## `trace.{view}`", "", row, "")
         yield from _table("column", columns)
+    yield from ("", "## `trace.databases`", "", *DATABASES.splitlines())
     yield from ("", "## Kinds of event: marks", "")
     yield from _table("kind", MARKS)
     yield from ("", "## Kinds of event: control", "")

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from simlib.trace.databases import Databases
 from simlib.trace.trace_data import FORMAT_VERSION, NAMES, TABLES, TraceData, object_array
 
 HEADER = "trace.json"
+DATABASES = "databases/"
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # no wall clock: the same trace makes the same file
 IDENTITY = ("ended", "ended_at", "seed")
 """The parts of `meta` that belong to what happened (not to the library that ran it)."""
@@ -29,6 +31,7 @@ def save(data: TraceData, path: str | Path) -> None:
     """Write one file; the code of services is left out, and the header says so."""
     header = json.dumps(_header(data), sort_keys=True, indent=1)
     parts = {HEADER: header.encode("utf-8"), **{f"{table}.parquet": _parquet(data, table) for table in TABLES}}
+    parts |= {f"{DATABASES}{name}.sqlite": image for name, image in data.databases.items()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content)
@@ -40,7 +43,7 @@ def load(path: str | Path) -> TraceData:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read(HEADER))
             _check_version(header, path)
-            return _assembled(header, {table: _columns(archive, table) for table in TABLES})
+            return _assembled(header, {table: _columns(archive, table) for table in TABLES}, _databases(archive))
     except FileNotFoundError:
         raise TraceFileError(f"{path}: there is no such file") from None
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
@@ -51,7 +54,7 @@ def load(path: str | Path) -> TraceData:
 
 
 def digest(data: TraceData) -> str:
-    """SHA-256 over every column in a fixed order, the code tables, and how the run ended."""
+    """SHA-256 over every column in a fixed order, the code tables, how the run ended, and the databases' contents."""
     total = hashlib.sha256()
     for table, columns in TABLES.items():
         for column, kind in columns.items():
@@ -59,6 +62,8 @@ def digest(data: TraceData) -> str:
             total.update(_column_bytes(data.column(table, column), kind))
     total.update(to_json({name: data.code_table(name) for name in NAMES}).encode("utf-8"))
     total.update(to_json({name: data.meta.get(name) for name in IDENTITY}).encode("utf-8"))
+    for name, database in Databases(data.databases, 0).items():
+        total.update("\n".join([name, *database.content()]).encode("utf-8"))
     return total.hexdigest()
 
 
@@ -90,7 +95,13 @@ def _scenario_json(scenario: Any) -> tuple[str | None, str]:
             f"this trace was saved without the code of its services ({names}), so its scenario cannot be run again")
 
 
-def _assembled(header: dict[str, Any], tables: dict[str, dict[str, Any]]) -> TraceData:
+def _databases(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    """The files of the services' databases, by service."""
+    return {name.removeprefix(DATABASES).removesuffix(".sqlite"): archive.read(name)
+            for name in archive.namelist() if name.startswith(DATABASES)}
+
+
+def _assembled(header: dict[str, Any], tables: dict[str, dict[str, Any]], databases: dict[str, bytes]) -> TraceData:
     names = {name: from_json(text) for name, text in header["names"].items()}
     meta = from_json(header["meta"])
     if header["note"]:
@@ -100,7 +111,7 @@ def _assembled(header: dict[str, Any], tables: dict[str, dict[str, Any]]) -> Tra
         from simlib.scenario.json_form import from_json as scenario_from_json
 
         scenario = scenario_from_json(header["scenario"])
-    return TraceData(tables, names, scenario, meta)
+    return TraceData(tables, names, scenario, meta, databases)
 
 
 def _check_version(header: dict[str, Any], path: str | Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import frames
+from simlib.trace.databases import Databases
 from simlib.trace.deliveries import CAUSES, Deliveries
 from simlib.trace.effects import effect_occurrence, service_of
 from simlib.trace.events import control_frame, effect_messages, events_frame
@@ -120,6 +121,11 @@ class Trace:
                              "offset": frames.nullable(self._raw("commits", "offset")),
                              "member": self._names(self._raw("commits", "member"), "actors"),
                              "auto": self._raw("commits", "auto").astype(bool)})
+
+    @cached_property
+    def databases(self) -> Databases:
+        """The final database of each service that has one, read-only: `trace.databases["billing"].execute(sql)`."""
+        return Databases(self.data.databases, self.data.meta.get("ended_at", 0))
 
     @cached_property
     def events(self) -> Any:

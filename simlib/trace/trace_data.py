@@ -60,6 +60,8 @@ class TraceData:
     names: dict[str, list[Any]]
     scenario: Any = None
     meta: dict[str, Any] = field(default_factory=dict)
+    databases: dict[str, bytes] = field(default_factory=dict)
+    """The final database of each service that has one: the bytes of a SQLite file."""
 
     def __post_init__(self) -> None:
         for table, columns in self.tables.items():
