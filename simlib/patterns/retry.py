@@ -136,13 +136,18 @@ async def handle_or_park(db: Any, record: Any, handle: Handle) -> None:
 
     `db` has the table PARKED. A record without a key has no order to keep and is parked alone.
     """
-    if await db.execute("SELECT 1 FROM parked WHERE key = ? LIMIT 1", (record.key,)):
+    if await is_parked(db, record.key):
         await park(db, record, "an earlier record of this key is parked")
         return
     try:
         await handle(record)
     except Exception as error:
         await park(db, record, f"{type(error).__name__}: {error}")
+
+
+async def is_parked(db: Any, key: str | None) -> bool:
+    """Whether a record of this key waits."""
+    return bool(await db.execute("SELECT 1 FROM parked WHERE key = ? LIMIT 1", (key,)))
 
 
 async def park(db: Any, record: Any, error: str) -> None:

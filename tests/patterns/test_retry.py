@@ -1,27 +1,41 @@
 """Retries and dead letters: what each policy keeps, what it pays, and the forms that everybody copies."""
 
+import json
 import math
 from random import Random
 
 import pytest
 from failing_shop import (
+    ONE_KEY,
     SETTINGS,
     THREE,
+    all_are_charged,
     charge,
     charged,
+    charged_once,
+    committing_first,
     crashing,
     dead_lettering,
+    giving_up_until_repaired,
     good_ones_are_charged,
     in_topic,
     key_in_order,
     none_vanishes,
+    not_awaiting,
     order,
+    parked,
+    parking,
+    parking_and_releasing,
+    parking_in_memory,
+    remembering,
     shop,
     skipping,
+    taken_once,
+    with_clerk,
     with_topics,
 )
 
-from simlib import Crash, Exponential, LoseRequest, Scenario, Service, run
+from simlib import Crash, Exponential, LoseRequest, Scenario, Service, explore, replace, run
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.patterns import retry
 from simlib.scenario.draws import Stream
@@ -289,3 +303,114 @@ def test_closing_politely_after_an_error_loses_what_was_fetched(client, lost):
 
     trace = run(shop(main, THREE, client=client))
     assert 3 - len(charged(trace)) == lost
+
+
+# -- what `explore` says: each broken form by its schedule
+
+
+BROKEN = [
+    (skipping, good_ones_are_charged, THREE, 1, "lose-request:billing-0.0/charge#1"),
+    (committing_first, none_vanishes, THREE, 1, "crash-after:billing-0.0/commit#1"),
+    (not_awaiting, none_vanishes, THREE, 2, "lose-request:billing-0.0/send#1+crash-after:billing-0.0/commit#2"),
+    (dead_lettering, key_in_order, ONE_KEY, 1, "lose-request:billing-0.0/charge#1"),
+    (with_topics, key_in_order, ONE_KEY, 1, "lose-request:billing-0.0/charge#1"),
+    (parking_in_memory, key_in_order, ONE_KEY, 2, "lose-request:billing-0.0/charge#1+crash-after:billing-0.0/commit#1"),
+]
+HOLDING = [
+    (dead_lettering, [none_vanishes]),
+    (with_topics, [none_vanishes]),
+    (parking, [none_vanishes, key_in_order]),
+]
+
+
+def by_name(value):
+    return getattr(value, "__name__", value if isinstance(value, str) else "")
+
+
+@pytest.mark.statement("P28", "P29", "C06")
+@pytest.mark.parametrize("main, law, orders, faults, schedule", BROKEN, ids=by_name)
+def test_the_form_everybody_writes_is_broken_by_this_schedule(main, law, orders, faults, schedule):
+    if faults == 2:
+        assert explore(shop(main, orders), law, only=("crash", "lost request"), progress=False).holds
+    found = explore(shop(main, orders), law, faults=faults, only=("crash", "lost request"), progress=False)
+    assert found.counterexample.schedule == schedule
+    assert not law(run(found.counterexample.scenario, schedule=schedule))
+
+
+@pytest.mark.statement("P28", "P29")
+@pytest.mark.parametrize("main, laws", HOLDING, ids=by_name)
+def test_the_form_that_holds_survives_two_faults(main, laws):
+    found = explore(shop(main, ONE_KEY), laws, faults=2, progress=False)
+    assert found.holds and found.tried == found.total > 150, found.counterexample
+
+
+# -- parked keys, and the way back
+
+
+def test_a_parked_key_waits_in_order_and_nobody_else():
+    orders = (order("bob/1", amount=0), order("ann/1"), order("bob/2"), order("ann/2"))
+    trace = run(shop(parking, orders))
+    assert charged(trace) == ["ann/1", "ann/2"] and parked(trace) == ["bob/1", "bob/2"]
+    errors = trace.databases["billing"].execute("SELECT error FROM parked ORDER BY offset")
+    assert [row[0] for row in errors] == ["ValueError: no amount", "an earlier record of this key is parked"]
+
+
+@pytest.mark.statement("P28")
+def test_what_was_parked_is_released_in_order_whoever_dies_meanwhile():
+    calm = run(shop(parking_and_releasing, ONE_KEY))
+    assert charged(calm) == ["ann/1", "ann/2", "bob/1"] and parked(calm) == []
+    found = explore(shop(parking_and_releasing, ONE_KEY[:2]), [key_in_order, all_are_charged], faults=2,
+                    only=("crash", "lost request"), progress=False, n_jobs=1)
+    assert found.holds and found.tried == found.total > 150, found.counterexample
+
+
+@pytest.mark.statement("P13")
+def test_a_clerk_who_dies_between_sending_and_the_commit_redrives_again():
+    scenario = with_clerk(giving_up_until_repaired)
+    calm = run(scenario)
+    assert charged(calm) == ["ann/1", "ann/2", "bob/1"] == in_topic(calm, "orders-dlq")
+    twice = run(scenario, schedule="crash-after:clerk-0.0/send#1")
+    assert not charged_once(twice) and charged(twice).count("ann/1") == 2
+    found = explore(scenario, charged_once, only="crash", progress=False)
+    assert "crash-after:clerk-0.0/send#1" in set(found.table.schedule[found.table.verdict == "broken"])
+    assert explore(scenario, all_are_charged, progress=False).holds
+
+
+@pytest.mark.statement("P13")
+def test_redriving_is_harmless_to_a_consumer_that_remembers_orders():
+    scenario = with_clerk(remembering, ONE_KEY[:2])
+    found = explore(scenario, taken_once, faults=2, only="crash", progress=False, n_jobs=1)
+    assert found.holds and found.tried == found.total > 150, found.counterexample
+    doubled = run(scenario, schedule="crash-after:clerk-0.0/send#1")
+    assert len(doubled.records[doubled.records.topic == "orders"]) == 2 + 3
+
+
+def test_a_letter_says_where_it_came_from_and_why():
+    async def clerk(app):
+        consumer = app.consumer("orders-dlq", group_id="clerk", auto_offset_reset="earliest")
+        async for letter in consumer:
+            await app.effect("read", json.dumps(retry.why(letter)))
+
+    scenario = shop(with_topics, (order("ann/1"), order("bob/1", amount=0)))
+    trace = run(replace(scenario, "services", [*scenario.services, Service("clerk", clerk)]))
+    read = json.loads(trace.effects.key[trace.effects.name == "read"].iloc[0])
+    told = {name: said for name, said in read.items() if name not in ("first-failure", "failed-at")}
+    assert told == {"original-topic": "orders", "original-partition": "0", "original-offset": "1",
+                    "error": "ValueError: no amount", "attempts": "1"}
+    assert float(read["first-failure"]) == float(read["failed-at"]) > 3
+
+
+def test_attempts_and_the_first_failure_survive_each_move():
+    lost = [LoseRequest("billing-0", "effect", nth=nth) for nth in (1, 2, 3)]
+
+    async def clerk(app):
+        consumer = app.consumer("orders-retry-1m", "orders-dlq", group_id="clerk", auto_offset_reset="earliest")
+        async for letter in consumer:
+            said = retry.why(letter)
+            await app.effect("read", [letter.topic, said["attempts"], said["original-topic"], said["first-failure"]])
+
+    scenario = shop(with_topics, (order("ann/1"),), faults=lost)
+    trace = run(replace(scenario, "services", [*scenario.services, Service("clerk", clerk)]))
+    moves = trace.effects.key[trace.effects.name == "read"].tolist()
+    assert [move[:3] for move in moves] == [["orders-retry-1m", "2", "orders"], ["orders-dlq", "3", "orders"]]
+    assert moves[0][3] == moves[1][3]
