@@ -17,7 +17,7 @@ from simlib.exploring.telling import tell
 from simlib.laws.verdict import Verdict
 from simlib.scenario import replace
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.schedules import Schedule, ScheduleError, parse_schedule, schedule_id
+from simlib.scenario.schedules import Hit, Schedule, ScheduleError, parse_schedule, schedule_id
 from simlib.scenario.validation import check
 from simlib.supervision import Job
 from simlib.world.module_state import ModuleState
@@ -98,6 +98,8 @@ class Search:
         calm, verdict = self.runner.calm, self._calm_verdict()
         assert calm is not None
         self.total = len(singles)
+        if verdict.broken:  # nothing needs to be broken on purpose
+            return Result(verdict.law, (), self.total, calm, verdict, self._counterexample(verdict))
         self._announce(f"{len(singles):,} schedule{'s' * (len(singles) != 1)}", self._expected(len(singles)))
         after = parse_schedule(self.resume) if self.resume else None
         pairs = self._try(singles, after if after and len(after) < 2 else None, self.faults == 2, quiet=_is_pair(after))
@@ -116,11 +118,13 @@ class Search:
             began = time.perf_counter()
             taken = self.runner.run_calm(job.watch)
             self.seconds_each = (time.perf_counter() - began) / 4  # one of the two runs was watched
-            effects = frozenset(step.on[1] for step in taken if isinstance(step.on, tuple) and step.on[0] == "effect")
             several = frozenset(name for service in self.runner.scenario.services if service.instances > 1
                                 for name in service.members)
-            self.runner.space = Space(self.kinds, effects, several)
+            self.runner.space = Space(self.kinds, several)
             singles.extend(self.runner.space.after(taken))
+            if "wire" in self.kinds:
+                asked = self.runner.wire(job.watch)
+                singles.extend((Hit(f"lose-wire-{what}", step),) for what in ("request", "reply") for step in asked)
             if not taken:
                 raise ValueError("explore: the services of this scenario take no step (nothing is received, sent, "
                                  "committed or done): there is nothing to hit. Has the topic inputs?")

@@ -12,6 +12,8 @@ def outcome(trace: Trace, calm: Trace | None) -> str:
     """"charge: 1 again", "mail: 2 never", "as without a fault"."""
     done, wanted = _done(trace), _done(calm) if calm is not None else {}
     parts = [part for name in sorted({*done, *wanted}) for part in _told(name, done.get(name), wanted.get(name))]
+    if calm is not None:
+        parts += _databases(trace, calm)
     if trace.ended not in ("quiet", "duration"):
         parts.append(trace.ended)
     return ", ".join(parts) or "as without a fault"
@@ -32,3 +34,28 @@ def _done(trace: Trace) -> dict[str, Counter[str]]:
     for code, key in zip(data.column("effects", "name").tolist(), data.column("effects", "key"), strict=True):
         found.setdefault(str(names[code]), Counter())[repr(key)] += 1
     return found
+
+
+def _databases(trace: Trace, calm: Trace) -> list[str]:
+    """Tables whose final rows are not those of the calm run."""
+    parts = []
+    for service in sorted({*trace.databases, *calm.databases}):
+        mine, its = _tables(trace, service), _tables(calm, service)
+        for table in sorted({*mine, *its}):
+            here, there = mine.get(table, NONE), its.get(table, NONE)
+            differ = max(sum((here - there).values()), sum((there - here).values()))
+            if differ:
+                parts.append(f"{service}.{table}: {differ} row{'s' * (differ > 1)} differ{'s' * (differ == 1)}")
+    return parts
+
+
+NONE: Counter[str] = Counter()
+
+
+def _tables(trace: Trace, service: str) -> dict[str, Counter[str]]:
+    if service not in trace.databases:
+        return {}
+    database = trace.databases[service]
+    quoted = {table: table.replace('"', '""') for table in database.tables()}
+    return {table: Counter(repr(tuple(row)) for row in database.execute(f'SELECT * FROM "{name}"'))
+            for table, name in quoted.items()}

@@ -105,14 +105,24 @@ class Result:
             return f"{self.law}: not judged in {self._unjudged:,}; {tried}"
         return f"{self.law}: holds {'in all' if self.tried == self.total else 'so far'}; {tried}"
 
+    @property
+    def raised(self) -> list[str]:
+        """The exceptions that services raise without any fault, with their tracebacks."""
+        return list(self.calm.data.meta.get("tracebacks", ()))
+
     def __repr__(self) -> str:
-        story = f"\n\n{self.counterexample}" if self.counterexample else ""
-        return f"{self.headline}{story}\n\n{self._shown.to_string(index=False)}{self._rest}"
+        parts = [self.headline, *(f"Raised without any fault: {text}" for text in self.raised)]
+        if self.counterexample:
+            parts.append(str(self.counterexample))
+        if self.findings:
+            parts.append(self._shown.to_string(index=False) + self._rest)
+        return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         story = self.counterexample._repr_html_() if self.counterexample else ""
-        table = self._shown.to_html(index=False, escape=True)
-        return f"<p><b>{escape(self.headline)}</b></p>{story}{table}<p>{escape(self._rest.strip())}</p>"
+        table = self._shown.to_html(index=False, escape=True) if self.findings else ""
+        raised = "".join(f"<p>Raised without any fault:</p><pre>{escape(text)}</pre>" for text in self.raised)
+        return f"<p><b>{escape(self.headline)}</b></p>{raised}{story}{table}<p>{escape(self._rest.strip())}</p>"
 
     @property
     def _shown(self) -> Any:

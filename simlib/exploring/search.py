@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from simlib.exploring.space import Space, same_steps
 from simlib.exploring.words import hit_in_words
 from simlib.running import simlib_version
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.schedules import Schedule, schedule_id
+from simlib.scenario.schedules import Schedule, StepId, schedule_id
 from simlib.services.process import packed
 from simlib.supervision import Job
 from simlib.trace.trace import Trace
@@ -75,6 +76,20 @@ class Runner:
                                   "A service depends on something outside the simulation")
         self.calm = calm
         return second
+
+    def wire(self, watch: Callable[[World], None] | None = None) -> list[StepId]:
+        """Every request that the services' clients make in the calm run, whatever it is for."""
+        world = World(self.scenario, wire=True, schedule=(), programs=self.programs)
+        world.run(watch)
+        names = {name for service in self.scenario.services for name in service.members}
+        counts: Counter[tuple[str, str]] = Counter()
+        found = []
+        for _, what, kind, source, _ in world.network.wire or ():
+            who = world.recorder.names["actors"][source]
+            if what == "request" and who in names:
+                counts[who, kind] += 1
+                found.append(StepId(who, 0, kind, counts[who, kind]))
+        return found
 
     def finding(self, schedule: Schedule, watch: Callable[[World], None] | None = None
                 ) -> tuple[Finding, Trace, list[Step]]:

@@ -23,10 +23,9 @@ SHARED = ("topic", "database", "redis", "callee", "effect")
 
 @dataclass(frozen=True)
 class Space:
-    """What may happen: kinds of fault, which steps can be hit at all, and which services have several instances."""
+    """What may happen: kinds of fault, and which services have several instances."""
 
     kinds: tuple[str, ...]
-    effects: frozenset[str]
     several: frozenset[str]
     """Processes of services with two or more instances: only they can become zombies."""
 
@@ -44,7 +43,7 @@ class Space:
         return (hit for step in taken[start:] for hit in self._at(kind, step))
 
     def _at(self, kind: str, step: Step) -> Iterator[Hit]:
-        if kind in ("lost request", "lost reply") and self._asks_somebody(step.id):
+        if kind in ("lost request", "lost reply") and _asks_somebody(step):
             yield Hit("lose-request" if kind == "lost request" else "lose-reply", step.id)
         elif kind == "twice" and step.id.kind == "receive" and step.message:
             yield Hit("twice", step.id)
@@ -53,9 +52,6 @@ class Space:
             yield Hit("kill-after-ack", step.id)
         elif kind == "broker" and step.id.kind == "commit":
             yield Hit("move-coordinator", step.id)
-
-    def _asks_somebody(self, step: StepId) -> bool:
-        return step.kind in ON_THE_WIRE or step.kind in self.effects
 
     def _boundaries(self, kind: str, taken: Sequence[Step], start: int) -> Iterator[Hit]:
         last: dict[tuple[str, int], Step] = {}
@@ -71,6 +67,10 @@ class Space:
                 yield Hit(f"{kind}-after", step.id)
 
 
+def _asks_somebody(step: Step) -> bool:
+    return step.id.kind in ON_THE_WIRE or isinstance(step.on, tuple) and step.on[0] == "effect"
+
+
 def _place_after(taken: Sequence[Step], schedule: Schedule) -> int:
     if not schedule:
         return 0
@@ -82,10 +82,11 @@ def _is_new_before(taken: Sequence[Step], before: Step | None, step: Step) -> bo
     """Does a death before this step differ from one after the last step of the same life?"""
     if before is None:
         return step.id.life == 0
-    if before.applied is None:
+    if before.applied is None or before.ended is None or before.ended > step.began:  # another task's, or it failed
         return True
     others = (other for other in taken if other.applied is not None and other.id.process != step.id.process)
-    return any(before.ended <= other.ended <= step.began and other.applied > before.applied for other in others)  # type: ignore[operator]
+    return any(before.ended <= (other.ended or 0) <= step.began and (other.applied or 0) > before.applied
+               for other in others)
 
 
 def _holds(taken: Sequence[Step], start: int) -> Iterator[Hit]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from simlib.exploring.words import step_in_words
 from simlib.laws.verdict import Verdict
 from simlib.scenario.schedules import Hit, Schedule, StepId
+from simlib.trace.effects import effect_occurrence
 from simlib.trace.trace import Trace
 from simlib.units import SECOND
 from simlib.world.steps import Step
@@ -35,7 +38,7 @@ def tell(schedule: Schedule, taken: Sequence[Step], trace: Trace, verdict: Verdi
     for hit in schedule:
         lines.append(_happened(hit, steps))
         lines.extend(_came_back(hit, steps, trace))
-    lines.extend(_done_again(taken))
+    lines.extend(_done_again(trace))
     return "\n".join([*lines, _sentence(verdict.message)])
 
 
@@ -71,17 +74,17 @@ def _times_of(trace: Trace, process: str, kind: str) -> list[int]:
     return [time for time, what, actor in rows if what == kind and actor >= 0 and actors[actor] == process]
 
 
-def _done_again(taken: Sequence[Step]) -> Iterator[str]:
-    """An effect that was asked for twice."""
-    first: dict[object, Step] = {}
-    for step in taken:
-        if not (isinstance(step.on, tuple) and step.on[0] == "effect"):
-            continue
-        if step.on in first:
-            before = _clock(first[step.on].began)
-            yield f"{_clock(step.began)}: {step.id.process} did {step.what} again (first at {before})."
-            return
-        first[step.on] = step
+def _done_again(trace: Trace) -> Iterator[str]:
+    """The first effect that was done twice."""
+    again = np.flatnonzero(effect_occurrence(trace.data) == 2)
+    if not len(again):
+        return
+    names, actors = trace.data.code_table("effects"), trace.data.code_table("actors")
+    name, key, process, time = (trace.data.column("effects", column) for column in ("name", "key", "process", "time"))
+    row = int(again[0])
+    first = next(i for i in range(row) if name[i] == name[row] and repr(key[i]) == repr(key[row]))
+    yield (f"{_clock(int(time[row]))}: {actors[process[row]]} did {names[name[row]]} {key[row]} again "
+           f"(first at {_clock(int(time[first]))}).")
 
 
 def _when(step: Step | None) -> str:

@@ -18,6 +18,8 @@ HIT = {
     "twice": "{who}: {what} comes twice",
     "kill-before-ack": "the leader dies before it acknowledges: {who}: {what}",
     "kill-after-ack": "the leader dies after it acknowledged: {who}: {what}",
+    "lose-wire-request": "{who}: the request {what} gets lost on its way",
+    "lose-wire-reply": "{who}: the answer to {what} gets lost",
     "move-coordinator": "the group's coordinator dies: {who}: {what}",
 }
 

@@ -4,6 +4,7 @@ The anomalies carry Jepsen's names: lost write, duplicate, unseen, nonmonotonic 
 """
 
 from simlib.laws.conservation import conservation
+from simlib.laws.databases import as_calm, balance_never_negative, eventually, same_in_both
 from simlib.laws.durability import no_acked_write_lost
 from simlib.laws.effects import at_least_once, at_most_once, exactly_once
 from simlib.laws.groups import nothing_lost
@@ -11,5 +12,6 @@ from simlib.laws.offsets import commit_never_ahead_of_delivery
 from simlib.laws.order import order_per_key, order_per_partition
 from simlib.laws.verdict import Law, Verdict
 
-__all__ = ["Law", "Verdict", "at_least_once", "at_most_once", "commit_never_ahead_of_delivery", "conservation",
-           "exactly_once", "no_acked_write_lost", "nothing_lost", "order_per_key", "order_per_partition"]
+__all__ = ["Law", "Verdict", "as_calm", "at_least_once", "at_most_once", "balance_never_negative",
+           "commit_never_ahead_of_delivery", "conservation", "eventually", "exactly_once", "no_acked_write_lost",
+           "nothing_lost", "order_per_key", "order_per_partition", "same_in_both"]

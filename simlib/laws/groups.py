@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simlib.laws.consequences import worked_off
 from simlib.laws.promises import acknowledged
 from simlib.laws.verdict import Law, Verdict, broken, count, holds, not_judged, stuck
 from simlib.trace import Trace
@@ -12,6 +13,8 @@ from simlib.trace import Trace
 def nothing_lost(group: str) -> Law:
     """The law that every acknowledged record was finished by the group, or still waits for it. Backlog is not loss.
 
+    Finished means: the next one was asked for. A service may have died just before that, with its work done: with the
+    calm run as second argument, a record is also finished when every effect the calm run did for it was done.
     Broken by records that are committed past and never finished, by acknowledged records that left the log
     before the group got them, and in a quiet run by anything that still waits.
     """
@@ -21,13 +24,14 @@ def nothing_lost(group: str) -> Law:
         names = [str(name) for name in trace.data.code_table("groups")]
         if group not in names:
             return not_judged(law, f"nothing to protect: no group {group!r} in this run; there are {', '.join(names)}")
-        return _judge(law, trace, names.index(group))
+        return _judge(law, trace, names.index(group), worked_off(trace, calm))
 
     return judge
 
 
-def _judge(law: str, trace: Trace, group: int) -> Verdict:
-    passed = trace.groups.passed_over["group"] == group
+def _judge(law: str, trace: Trace, group: int, done: np.ndarray) -> Verdict:
+    rows = trace.groups.passed_over
+    passed = (rows["group"] == group) & ~done[rows["message"]]
     if passed.any():
         records = count(int(passed.sum()), "record")
         message = f"unseen: {records} committed past and never finished: nobody will read them"
@@ -36,7 +40,7 @@ def _judge(law: str, trace: Trace, group: int) -> Verdict:
     if len(gone):
         message = f"lost write: {count(len(gone), 'acknowledged record')} left the log before the group got them"
         return broken(law, message, lambda: trace.records_of(gone), "lost write")
-    return _liveness(law, trace, group)
+    return _liveness(law, trace, group, done)
 
 
 def _gone_before_delivery(trace: Trace, group: int) -> np.ndarray:
@@ -47,14 +51,15 @@ def _gone_before_delivery(trace: Trace, group: int) -> np.ndarray:
     return np.flatnonzero(acknowledged(trace) & trace.messages.is_lost & read & ~handed)
 
 
-def _liveness(law: str, trace: Trace, group: int) -> Verdict:
+def _liveness(law: str, trace: Trace, group: int, done: np.ndarray) -> Verdict:
     logs = trace.groups.logs_of(group)
-    finished = sum(int(log.finished.sum()) for log in logs)
-    unfinished = sum(int((~log.finished & ~log.skipped).sum()) for log in logs)
+    finished = sum(int((log.finished | done[log.message]).sum()) for log in logs)
+    open_ones = [~log.finished & ~log.skipped & ~done[log.message] for log in logs]
+    unfinished = sum(int(mask.sum()) for mask in open_ones)
     if trace.ended == "stuck" and unfinished:
         return stuck(law, trace)
     if trace.ended == "quiet" and unfinished:
-        rows = np.concatenate([log.message[~log.finished & ~log.skipped] for log in logs])
+        rows = np.concatenate([log.message[mask] for log, mask in zip(logs, open_ones, strict=True)])
         return broken(law, f"unseen: the world went quiet with {count(len(rows), 'record')} not finished",
                       lambda: trace.records_of(rows), "unseen")
     if not finished + unfinished:

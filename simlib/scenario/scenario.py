@@ -15,6 +15,7 @@ from simlib.scenario.settings_table import CLIENTS
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic, numbered
 
 INPUTS = "inputs"  # the name of the process that sends `inputs`
+REDIS = "redis-0"  # the name of the process behind every service's `app.redis`
 
 
 @plain
@@ -65,10 +66,10 @@ class Scenario(Plain):
     )
     duration: float = declared(
         "Duration",
-        default=600.0,
+        default=1_200.0,
         unit="s",
         low=1,
-        high=600,
+        high=1_200,
         log=True,
         minimum=0,
         maximum=LONGEST,
@@ -119,11 +120,12 @@ class Scenario(Plain):
         return _named(self.services, name, "service")
 
     def process_names(self) -> tuple[str, ...]:
-        """Everything that can be killed: members of groups, instances of services, producers, brokers, controllers."""
+        """Everything that can be killed: members, instances of services, producers, brokers, controllers, Redis."""
         declared: tuple[Any, ...] = (*self.groups, *self.services)
         members = [member for each in declared for member in each.members]
         senders = [producer.name for producer in self.producers] + ([INPUTS] if self.inputs else [])
-        return (*members, *senders, *self.broker_names, *self.controller_names)
+        redis = (REDIS,) if self.services else ()
+        return (*members, *senders, *self.broker_names, *self.controller_names, *redis)
 
 
 def _named(things: Iterable[Any], name: str, what: str) -> Any:

@@ -15,7 +15,7 @@ from simlib.kafka.consumer.client import ConsumerClient
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import error_for
-from simlib.units import MS, NEVER
+from simlib.units import MS, NEVER, SECOND
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -200,9 +200,11 @@ class ServiceConsumer:
         return "commit " + ", ".join(f"{tps[tp].topic}-{tps[tp].partition}: {at}" for tp, at in offsets.items())
 
     async def _commit(self, offsets: dict[int, int]) -> None:
-        done = self._app.future()
+        done, began = self._app.future(), self._process.clock.now
         self._client.commits.commit(offsets, lambda error: _settle(done, error))
         await done
+        if self._process.clock.now - began > SECOND:  # it was sent again: what follows it is still to come
+            self._process.recorder.mark(self._process.clock.now, False)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue reading a partition at `offset`."""

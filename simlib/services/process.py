@@ -13,7 +13,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
 from simlib.services.program import Program
-from simlib.world.blame import innermost
+from simlib.world.blame import in_full, innermost
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.network import Network
 from simlib.world.process import Process
@@ -47,6 +47,7 @@ class ServiceProcess(Process):
     def on_start(self, now: int) -> None:
         """A fresh copy of the code and of the globals it uses: a new process remembers nothing."""
         self._stopped: Callable[[], None] | None = None
+        self.recorder.mark(now, False)
         self.loop = VirtualLoop(self, self._complain, self._ended)
         self.app = App(self, self.loop)
         main = cloudpickle.loads(self.pickled)
@@ -64,7 +65,11 @@ class ServiceProcess(Process):
         forget(self.program)
 
     def on_resume(self, now: int) -> None:
+        self.recorder.mark(now, False)
         self.loop.stood_still(self.paused_since)
+
+    def woke_up(self) -> None:
+        self.recorder.mark(self.clock.now, False)
 
     def shut_down(self, stopped: Callable[[], None]) -> None:
         self._stopped = stopped
@@ -84,6 +89,15 @@ class ServiceProcess(Process):
             self.recorder.event("shutdown", self, detail="main is over")
             self.world.failures.end(self)
 
+    def handle(self, exchange: Any) -> None:
+        """Another service calls."""
+        self.app.server.arrived(exchange)
+
+    def handler_failed(self, error: Exception) -> str:
+        """A request could not be handled; the process lives on."""
+        self._complain({"exception": error})
+        return _told(error)
+
     def _complain(self, context: dict[str, Any]) -> None:
         """Write an exception down the first time; count it afterwards (a poison record crashes in a loop)."""
         error = context.get("exception")
@@ -91,7 +105,7 @@ class ServiceProcess(Process):
         self._complaints[told] = self._complaints.get(told, 0) + 1
         if self._complaints[told] == 1:
             self.recorder.event("exception", self, detail=told)
-        self.world.note_exception(self.name, told, self._complaints[told])
+        self.world.note_exception(self.name, told, self._complaints[told], in_full(error) if error else "")
 
 
 def packed(service: Service) -> bytes:

@@ -185,6 +185,7 @@ class ServiceProducer:
             self._process.busy(-1)
             if future.done():
                 continue
+            self._process.recorder.mark(self._process.clock.now, False)  # what it does now is still to come
             if outcome in (ACKED, ACKED_UNKNOWN):
                 offset = base + i if base >= 0 else -1
                 created = lane.created[batch.start + i] // MS

@@ -33,6 +33,10 @@ class Trace:
         self.handed = Deliveries(self.messages)
         self.groups = Groups(self.handed)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes its views anew, and opens the databases itself."""
+        return Trace, (self.data,)
+
     @property
     def scenario(self) -> Any:
         """The scenario that was run (None where it was saved without its code)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from traceback import FrameSummary
+from traceback import FrameSummary, StackSummary, TracebackException
 
 OURS = str(Path(__file__).parents[1])
 PYTHONS = sysconfig.get_paths()["stdlib"]
@@ -15,6 +15,13 @@ def innermost(stack: Iterable[FrameSummary]) -> str:
     """The innermost line that is neither ours nor Python's own, as "charge, line 12"; "" if there is none."""
     theirs = [frame for frame in stack if is_theirs(frame.filename)]
     return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else ""
+
+
+def in_full(error: BaseException) -> str:
+    """The error's traceback as Python prints it, without our lines."""
+    found = TracebackException.from_exception(error)
+    found.stack = StackSummary.from_list([frame for frame in found.stack if not _is_under(frame.filename, OURS)])
+    return "".join(found.format())
 
 
 def is_theirs(file: str) -> bool:

@@ -103,6 +103,7 @@ class VirtualLoop(InsideLoop):
         if timer in self._sleeps:
             del self._sleeps[timer]
             self.process.busy(-1)
+            self.process.woke_up()
 
     # -- being busy
 

@@ -11,11 +11,18 @@ if TYPE_CHECKING:
     from simlib.world.network import Network
 
 
+ASKED_BY_SERVICES = frozenset({"effect", "call", "redis"})
+
+
+PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbeat"})
+"""Requests that may stay unanswered while nothing happens: they do not keep a run alive."""
+
+
 class Exchange:
     """One request and its reply."""
 
-    __slots__ = ("abandoned", "deadline", "done", "kind", "life", "lost", "network", "on_error", "on_reply", "payload",
-                 "sent", "server_life", "source", "target")
+    __slots__ = ("abandoned", "deadline", "done", "keeps_alive", "kind", "life", "lost", "network", "on_error", "on_reply",
+                 "payload", "sent", "server_life", "source", "target")
 
     def __init__(self, network: Network, source: Process, target: Process, kind: str, payload: Any,
                  on_reply: Callable[[Any], None], on_error: Callable[[str], None], deadline: int) -> None:
@@ -31,6 +38,7 @@ class Exchange:
         self.done = False
         self.abandoned = False
         self.lost = False
+        self.keeps_alive = kind not in PARKED_KINDS
         self.life = source.incarnation
         self.server_life = target.incarnation
 
@@ -45,6 +53,8 @@ class Exchange:
             return
         self.abandoned = True
         self.network.close(self)
+        if self.kind in ASKED_BY_SERVICES:
+            self.network.recorder.mark(self.network.clock.now, False)  # what it does about that is still to come
         self.on_error(reason)
 
 

@@ -16,14 +16,11 @@ from simlib.scenario.distributions import Constant, as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.units import NEVER, SECOND, nanoseconds
 from simlib.world.clock import MESSAGE, Clock
-from simlib.world.exchange import Exchange, Told
+from simlib.world.exchange import PARKED_KINDS, Exchange, Told
 from simlib.world.process import Alarm, Process
 
 CONNECT_TIMEOUT = 10 * SECOND
 """socket.connection.setup.timeout.ms: how long a client tries to reach a host that does not answer at all."""
-
-PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbeat"})
-"""Requests that may stay unanswered while nothing happens: they do not keep a run alive."""
 
 
 class Network:
@@ -61,7 +58,7 @@ class Network:
         exchange = Exchange(self, source, target, kind, payload, on_reply, on_error,
                             NEVER if timeout is None else now + timeout)
         self.requests += 1
-        if kind not in PARKED_KINDS:
+        if exchange.keeps_alive:
             self.clock.pending += 1
         self._open[source][exchange] = None
         if timeout is not None:
@@ -127,7 +124,7 @@ class Network:
 
     def close(self, exchange: Exchange) -> None:
         exchange.done = True
-        if exchange.kind not in PARKED_KINDS:
+        if exchange.keeps_alive:
             self.clock.pending -= 1
         del self._open[exchange.source][exchange]
 
@@ -181,7 +178,7 @@ class Network:
         """Its own requests are forgotten; servers and waiting clients see the connection break, one latency later."""
         for exchange in list(self._open.pop(process, {})):
             exchange.done = True
-            if exchange.kind not in PARKED_KINDS:
+            if exchange.keeps_alive:
                 self.clock.pending -= 1
             self._carry(process, exchange.target, self._client_gone, (exchange,))
         for source in sorted(self._open, key=lambda one: one.rank):
@@ -193,7 +190,7 @@ class Network:
         """Power is gone: nobody closes its connections. Only its own requests end with it."""
         for exchange in list(self._open.pop(process, {})):
             exchange.done = True
-            if exchange.kind not in PARKED_KINDS:
+            if exchange.keeps_alive:
                 self.clock.pending -= 1
         self.stall_all(process)
 
@@ -250,6 +247,9 @@ class Network:
     def _lost(self, what: str, exchange: Exchange) -> bool:
         lost = any([loss.takes(what, exchange) for loss in self.losses])
         if lost:
+            if not (exchange.keeps_alive or exchange.done):
+                self.clock.pending += 1  # a time-out is pending now, and it will be asked again
+                exchange.keeps_alive = True
             exchange.lost = True
             self.recorder.event(f"{what}_lost", exchange.source, detail=f"{exchange.kind} to {exchange.target.name}")
             self.stall(exchange, exchange.source.give_up_after)

@@ -47,6 +47,9 @@ class Process:
 
     def on_resume(self, now: int) -> None: ...
 
+    def woke_up(self) -> None:
+        """A long sleep is over: something new may begin."""
+
     def handle(self, exchange: Any) -> None:
         """A request arrives."""
         raise NotImplementedError(f"{self.name} serves no requests, but was asked for {exchange.kind}")

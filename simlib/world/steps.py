@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simlib.scenario.schedules import Hit, Schedule, StepId
 from simlib.units import SECOND, millis
 from simlib.world.clock import FAULT
-from simlib.world.losses import StepLoss
+from simlib.world.losses import StepLoss, WireLoss
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -64,7 +64,10 @@ class Steps:
         self.hit_brokers = any(hit.kind in ("broker", "wire") for hit in schedule)
         self._hits: dict[StepId, list[Hit]] = {}
         for hit in schedule:
-            self._hits.setdefault(hit.step, []).append(hit)
+            if hit.kind == "wire":
+                self._lose_on_the_wire(hit)
+            else:
+                self._hits.setdefault(hit.step, []).append(hit)
         self._counts: dict[tuple[str, int, str], int] = {}
         self._applied = 0
         self._done: dict[StepId, None] = {}
@@ -155,6 +158,9 @@ class Steps:
         loss = StepLoss(app.process, what, kind, lambda exchange: self._lost(hit, loss, exchange))
         loss.spares = hit.fault == "kill-after-ack"
         self.world.network.losses.append(loss)
+
+    def _lose_on_the_wire(self, hit: Hit) -> None:
+        self.world.network.losses.append(WireLoss(hit, lambda exchange: self._reached(hit)))
 
     def _lost(self, hit: Hit, loss: StepLoss, exchange: Any) -> None:
         self._reached(hit)

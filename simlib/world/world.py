@@ -44,7 +44,6 @@ class World:
         """`schedule`: number the services' steps, and hit some; `programs`: services' code, if already packed."""
         self.scenario = scenario
         self.programs = programs or {}
-        self.steps = None if schedule is None else Steps(self, schedule)
         self.taken: list[Step] = []
         self.unreached: list[Hit] = []
         self.clock = Clock(-GATHERING)
@@ -55,17 +54,20 @@ class World:
         if wire:
             self.network.wire = []
         self.outside = Outside(self.recorder, *self.identity("world"))
-        self.stores = Stores(self)
         self.databases: dict[str, bytes] = {}
         self.processes: dict[str, Process] = {}
         self.warnings: list[str] = []
         self.exceptions: dict[tuple[str, str], int] = {}
+        self.tracebacks: list[str] = []
+        """Of each exception of a service, the first time: the user's own lines."""
         self.producers: dict[str, dict[str, Any]] = {}
         """What services' own producers asked for: acks decides what they were promised."""
         self.ended: str | None = None
         self._instant, self._same_instant = 0, 0
+        self.steps = None if schedule is None else Steps(self, schedule)
         self.ends_when_quiet = bool(scenario.services or scenario.inputs)
         self.cluster, self.lanes = build(self)
+        self.stores = Stores(self)
         self.failures = Failures(self)
         self.changes = Changes(self)
         self.faults = Faults(self)
@@ -185,7 +187,7 @@ class World:
         meta: dict[str, Any] = {
             "ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
             "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],
-            "producers": self.producers,
+            "producers": self.producers, "tracebacks": self.tracebacks,
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }
         if self.network.wire is not None:
@@ -205,8 +207,10 @@ class World:
             if warning not in self.warnings:
                 self.warnings.append(warning)
 
-    def note_exception(self, process: str, told: str, count: int) -> None:
+    def note_exception(self, process: str, told: str, count: int, traceback: str = "") -> None:
         self.exceptions[process, told] = count
+        if count == 1:
+            self.tracebacks.append(f"{process}: {traceback or told}")
 
 
 def natural(name: str) -> tuple[Any, ...]:
