@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.settings import resolve_consumer, resolve_producer
+from simlib.services.calls import Caller, Handler, Server
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.database import ServiceDatabase
 from simlib.services.producer import ServiceProducer
+from simlib.services.redis import ServiceRedis
 from simlib.units import SECOND
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.faults import dies
@@ -32,6 +34,9 @@ class App:
         self._producers: list[ServiceProducer] = []
         self._consumers: list[ServiceConsumer] = []
         self._database: ServiceDatabase | None = None
+        self._redis: ServiceRedis | None = None
+        self._caller = Caller(self, process)
+        self.server = Server(self, process)
         self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
         self.random = Random(f"{process.world.scenario.seed}/{process.name}/{process.incarnation}")
         """This process's own random numbers: the same in every run of one seed."""
@@ -83,6 +88,25 @@ class App:
             self._database = ServiceDatabase(self, self._process)
         return self._database
 
+    @property
+    def redis(self) -> ServiceRedis:
+        """The scenario's one Redis, `redis-0`: shared by all services, as redis-py's asyncio client."""
+        if self._redis is None:
+            self._redis = ServiceRedis(self, self._process)
+        return self._redis
+
+    async def call(self, service: str, request: Any, timeout: float | None = None) -> Any:
+        """Ask another service and wait for its answer; both are anything JSON can say. `timeout`: seconds, None for 30.
+
+        Raises TimeoutError when no answer comes in time, ConnectionError when no instance can be reached or it dies
+        meanwhile (then, too, it may have been carried out), RemoteError when its handler raised.
+        """
+        return await self._caller.call(service, request, timeout)
+
+    async def serve(self, handler: Handler) -> None:
+        """Answer the calls of others, each in a task of its own, until cancelled: `async def handler(request)`."""
+        await self.server.serve(handler)
+
     async def effect(self, name: str, key: Any) -> None:
         """Do something in the outside world that cannot be undone: charge a card, send a mail.
 
@@ -128,6 +152,10 @@ class App:
     def _dies(self, when: str, kind: str) -> bool:
         return bool(self._process.aims) and dies(self._process, when, kind)
 
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something more this process does from now on."""
+        self._loop.create_task(work)
+
     def future(self) -> asyncio.Future[Any]:
         """Something to wait for."""
         return self._loop.create_future()
@@ -155,8 +183,9 @@ class App:
         """Suspended coroutines refer to these objects for ever; these must not refer to the run."""
         if self._database is not None:
             self._database.abandon()
-        for thing in (*self._producers, *self._consumers, self):
-            forget(thing)
+        for thing in (*self._producers, *self._consumers, self._redis, self._caller, self.server, self):
+            if thing is not None:
+                forget(thing)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

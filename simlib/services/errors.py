@@ -59,6 +59,22 @@ class InconsistentGroupProtocolError(KafkaError):
     """No assignor that all members of the group can use."""
 
 
+class RemoteError(Exception):
+    """The handler of the called service raised; the text says which process, what, and at which line."""
+
+
+class RedisError(Exception):
+    """Base of what Redis and its client refuse."""
+
+
+class ResponseError(RedisError):
+    """Redis itself refuses a command."""
+
+
+class DataError(RedisError):
+    """The client refuses a command before it is sent."""
+
+
 BY_NAME: dict[str, type[KafkaError]] = {
     "delivery timeout": KafkaTimeoutError, "timed out": KafkaTimeoutError,
     "MESSAGE_TOO_LARGE": MessageSizeTooLargeError,

@@ -1,10 +1,12 @@
-"""What a scenario's services share and what outlives them: their databases."""
+"""What a scenario's services share and what outlives them: their databases and one Redis."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.scenario import REDIS
 from simlib.services.stored_database import StoredDatabase
+from simlib.world.redis import Redis
 
 if TYPE_CHECKING:
     from simlib.world.process import Process
@@ -17,6 +19,10 @@ class Stores:
     def __init__(self, world: World) -> None:
         self._world = world
         self._databases: dict[str, StoredDatabase] = {}
+        if world.scenario.services:
+            self.redis = Redis(world.recorder, *world.identity(REDIS))
+            world.processes[REDIS] = self.redis
+            self.redis.start()
 
     def database(self, service: Any) -> StoredDatabase:
         """The database of a service."""

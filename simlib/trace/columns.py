@@ -72,7 +72,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """view -> (what a row is, {column: meaning})."""
 
-DATABASES = """`trace.databases["billing"]` is the final database of a service that used `app.database` (or was given one),
+DATABASES = """`trace.databases["billing"]` is the final database of a service that used `app.database` or was given one:
 what was committed when the run ended. It is read-only.
 
 | use | gives |
@@ -112,6 +112,10 @@ CONTROL_KINDS: dict[str, str] = {
     "executed": "a service's database carried out a statement; a: rows changed, or found; detail: the statement, and "
                 "why it failed",
     "transaction": "a transaction of a service's database ended; detail: committed, or rolled back and why",
+    "called": "a service called another; detail: which, and the request",
+    "request": "an instance of the called service was handed the request; detail: the caller, and the request",
+    "answered": "the caller learned how that ended; detail: the answer, the error, or why there is none",
+    "redis": "Redis carried out a command of a process; detail: the command and its answer",
     "exception": "a service's code raised an exception", "fault_not_fired": "a fault never found its moment",
     "partitions_added": "a topic got more partitions; a: how many it has", "changed": "a setting was changed",
     "coordinator": "a group's coordinator moved; a: broker", "note": "a remark",

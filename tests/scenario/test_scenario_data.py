@@ -144,7 +144,7 @@ def test_names_of_processes():
     assert scenario.members_of("billing") == ("billing-0", "billing-1")
     assert scenario.members_of("stock") == ("stock-0",)
     assert scenario.process_names() == (
-        "billing-0", "billing-1", "stock-0", "shop", "inputs", "broker-0", "broker-1", "controller-0",
+        "billing-0", "billing-1", "stock-0", "shop", "inputs", "broker-0", "broker-1", "controller-0", "redis-0",
     )
 
 
