@@ -39,3 +39,8 @@ def given_up_after(trace: Any) -> float | None:
     events = trace.events
     crashed, evicted = events[events.kind == "crashed"], events[events.kind == "evicted"]
     return None if crashed.empty or evicted.empty else float(evicted.iloc[0].time - crashed.iloc[0].time)
+
+
+def first_line(counterexample: Any) -> str:
+    """How the story begins: "3.009 s: billing-0 did: charge o-00001. Then it died, before its next line."."""
+    return str(counterexample.telling.split("\n")[0])

@@ -1,15 +1,14 @@
 """Lesson 05 A: the consumer dies between the effect and the commit."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from simlib import Crash, Scenario, Service, Topic, replace, run
+from simlib import Scenario, Service, Topic, explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.trace_words import kill_in_words, last_steps, own_exception
+from simlib.course.trace_words import first_line, last_steps, own_exception
 from simlib.data import orders
 
 STEPS = ("charge", "commit", "mail")
-ORDERS_IN_TENS = 63
+ORDERS_IN_TENS = 13
 
 
 def shop(loop: Any, count: int) -> Scenario:
@@ -18,19 +17,16 @@ def shop(loop: Any, count: int) -> Scenario:
     return Scenario((Topic("orders"),), inputs=inputs, services=(Service("billing", loop),))
 
 
-def _kill(nth: int, **when: Any) -> Crash:
-    return Crash("billing-0", nth=nth, restart_after=40, **when)
-
-
 def _twice(trace: Any, effect: str) -> Any:
     """The effects of this name that were done again."""
     return trace.effects[(trace.effects.name == effect) & (trace.effects.occurrence > 1)]
 
 
-def _missing(scenario: Scenario, trace: Any, effect: str) -> list[str]:
+def _missing(trace: Any, effect: str) -> list[str]:
     """Orders without this effect."""
     done = set(trace.effects.key[trace.effects.name == effect])
-    return [row["value"]["order_id"] for row in scenario.inputs["orders"] if row["value"]["order_id"] not in done]
+    rows = trace.scenario.inputs["orders"]
+    return [row["value"]["order_id"] for row in rows if row["value"]["order_id"] not in done]
 
 
 def _rows(effects: Any) -> Any:
@@ -62,33 +58,28 @@ def in_this_order(steps: tuple[str, ...]) -> Any:
 
 
 def judge_order(first: Any, second: Any, third: Any) -> Verdict:
-    """Kill the loop before and after each step; the first run that breaks a rule is the answer."""
+    """Break every step of three orders in every way; the shortest story that breaks a rule is the answer."""
     steps = (first, second, third)
     if sorted(map(str, steps)) != sorted(STEPS):
         return _no("05-order", f"Three steps, each of them once: {', '.join(STEPS)}. You gave {steps}.")
-    scenario, price = shop(in_this_order(steps), 6), ""
-    for step in steps:
-        for when in ("before", "after"):
-            kill = _kill(3, **{when: step})
-            trace = run(replace(scenario, "faults", [kill]))
-            if refusal := _order_refused(scenario, trace, kill, steps):
-                return refusal
-            if not price and (missing := _missing(scenario, trace, "mail")):
-                price = f" The price: {kill_in_words(kill).lower()}, the customer of order {missing[0]} gets no mail."
-    text = "Killed at 6 moments: every order is charged, and nobody gets two mails."
-    return Verdict(True, f"05-order: yes. {text}{price}")
+    scenario = shop(in_this_order(steps), 3)
+    result = explore(scenario, [laws.at_least_once("charge"), laws.at_most_once("mail")], progress=False)
+    if result.counterexample:
+        return _order_refused(result.counterexample, steps)
+    price = explore(scenario, laws.at_least_once("mail"), only="crash", progress=False).counterexample
+    assert price is not None
+    text = f"{result.tried} accidents, all there are: every order is charged, and nobody gets two mails."
+    return Verdict(True, f"05-order: yes. {text} The price: {first_line(price)} That customer gets no mail.")
 
 
-def _order_refused(scenario: Scenario, trace: Any, kill: Crash, steps: tuple[str, ...]) -> Verdict | None:
-    yours = ", ".join(steps)
-    if missing := _missing(scenario, trace, "charge"):
-        text = f"{kill_in_words(kill)}: order {missing[0]} is ticked off, and nobody charges it."
-        return _no("05-order", f"You {yours}. {text}", last_steps(trace), _last_moments(trace))
+def _order_refused(story: Any, steps: tuple[str, ...]) -> Verdict:
+    yours, trace = f"You {', '.join(steps)}. {first_line(story)}", story.trace
+    if missing := _missing(trace, "charge"):
+        text = f"{yours} Order {missing[0]} is ticked off, and nobody charges it."
+        return _no("05-order", text, last_steps(trace), _last_moments(trace))
     again = _twice(trace, "mail")
-    if len(again):
-        text = f"{kill_in_words(kill)}: the customer of order {again.key.iloc[0]} gets two mails."
-        return _no("05-order", f"You {yours}. {text}", _rows(again), trace.plot.sequence(records=1))
-    return None
+    text = f"{yours} The customer of order {again.key.iloc[0]} gets two mails."
+    return _no("05-order", text, _rows(again), trace.plot.sequence(records=1))
 
 
 def _no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
@@ -124,58 +115,60 @@ ORDER = Exercise(
 
 
 def judge_tens(loop: Any, worst: Any) -> Verdict:
-    """Run it calmly, then kill it around ten charges in a row; the number must be the worst of them."""
+    """Run it calmly, then kill it at every moment: `worst` of a ten is never exceeded, and reached."""
     scenario = shop(loop, ORDERS_IN_TENS)
-    calm = run(scenario)
-    if refusal := _not_tens(scenario, calm):
+    if refusal := _not_tens(run(scenario)):
         return refusal
-    most, kill, trace = 0, None, calm
-    for this in _kills():
-        died = run(replace(scenario, "faults", [this]))
-        if missing := _missing(scenario, died, "charge"):
-            text = f"{kill_in_words(this)}: order {missing[0]} is ticked off, and nobody charges it."
-            text = f"You commit before the tenth charge. {text} You lose one instead of repeating ten."
-            return _no("05-tens", text, last_steps(died), _last_moments(died))
-        if len(_twice(died, "charge")) > most:
-            most, kill, trace = len(_twice(died, "charge")), this, died
-    return _number(worst, most, kill, trace)
+    if not isinstance(worst, int):
+        return _no("05-tens", f"How many orders at worst? A whole number, please: worst={worst!r}.")
+    limit = min(worst, 10)
+    rules = [laws.at_least_once("charge"), lambda trace: len(_twice(trace, "charge")) <= limit]
+    result = explore(scenario, rules, only="crash", progress=False)
+    if result.counterexample:
+        return _tens_refused(result.counterexample, worst)
+    tried = f"Killed at {result.tried} moments, all there are:"
+    if worst > limit:
+        return _no("05-tens", f"You say {worst}. {tried} never more than {limit} repeat. Count once more.")
+    return Verdict(True, f"05-tens: yes. {tried} nothing is lost, and at worst {worst} repeat.")
 
 
-def _kills() -> Iterator[Crash]:
-    yield _kill(40, before="charge")
-    for nth in range(31, 41):
-        yield _kill(nth, after="charge")
-
-
-def _not_tens(scenario: Scenario, calm: Any) -> Verdict | None:
+def _not_tens(calm: Any) -> Verdict | None:
     """What is wrong before anybody is killed."""
     if error := own_exception(calm):
         return _no("05-tens", f"Your loop stops before anybody kills it. {error}.")
-    if missing := _missing(scenario, calm, "charge"):
+    if missing := _missing(calm, "charge"):
         return _no("05-tens", f"Nobody is killed, and {len(missing)} of {ORDERS_IN_TENS} orders are never charged.")
     if calm.commits.auto.any():
         text = "Kafka commits for you, every five seconds. Count orders, not time [K75]."
         return _no("05-tens", text, _commits(calm))
-    if len(calm.commits) != 6:
-        text = f"{ORDERS_IN_TENS} orders are six full tens. You commit {len(calm.commits)} times."
+    if len(calm.commits) != ORDERS_IN_TENS // 10:
+        text = f"{ORDERS_IN_TENS} orders are one full ten. You commit {len(calm.commits)} times."
         return _no("05-tens", text, _commits(calm))
-    return None
+    return _wrong_offset(int(calm.commits.offset.iloc[0]), calm)
+
+
+def _wrong_offset(offset: int, calm: Any) -> Verdict | None:
+    if offset == 10:
+        return None
+    if offset == 9 and len(calm.effects[calm.effects.time < calm.commits.time.iloc[0]]) == 10:
+        text = "Ten are charged, and your commit says 9. Kafka wants the next one to read, not the one done [K72]:"
+        return _no("05-tens", f"{text} a kill now would charge the tenth again.", _commits(calm))
+    return _no("05-tens", "You commit once, but not after the tenth charge. Count again.", _commits(calm))
 
 
 def _commits(trace: Any) -> Any:
     return trace.commits[["time", "offset", "member", "auto"]].head().round(3).set_index("time")
 
 
-def _number(said: Any, most: int, kill: Crash | None, trace: Any) -> Verdict:
-    assert kill is not None
-    rows, told = _rows(_twice(trace, "charge")), f"{kill_in_words(kill)}: {most} orders are charged twice."
-    if most > 10:
-        text = f"{told} One too many: you commit the order that is done. Kafka wants the next one [K72]."
-        return _no("05-tens", text, _commits(trace), trace.plot.duplicates())
-    if said != most:
-        return _no("05-tens", f"You say {said}. {told}", rows, trace.plot.duplicates())
-    text = f"Killed at 11 moments: nothing is lost, and at worst {most} orders are charged twice."
-    return Verdict(True, f"05-tens: yes. {text}")
+def _tens_refused(story: Any, worst: int) -> Verdict:
+    trace, begins = story.trace, first_line(story)
+    if missing := _missing(trace, "charge"):
+        text = f"You commit before the tenth charge. {begins} Order {missing[0]} is ticked off, and nobody charges it."
+        text += " You lose one instead of repeating ten."
+        return _no("05-tens", text, last_steps(trace), _last_moments(trace))
+    again = _twice(trace, "charge")
+    told = f"You say {worst}. {begins} {len(again)} orders are charged twice."
+    return _no("05-tens", told, _rows(again), trace.plot.duplicates())
 
 
 def _in_tens(number: int | str, body: str, settings: str = "enable_auto_commit=False") -> str:
@@ -210,10 +203,13 @@ TENS = Exercise(
     wrong=(
         Wrong("nine, the tenth is ticked", _in_tens(9, AFTER), "You say 9"),
         Wrong("five, the average", _in_tens(5, AFTER), "You say 5"),
+        Wrong("better safe than sorry", _in_tens(13, AFTER), "never more than 10 repeat"),
         Wrong("tick before the tenth", _in_tens(10, f"done += 1\n{TICK}{CHARGE}"), "You commit before the tenth"),
-        Wrong("every order", _in_tens(1, f"{CHARGE}await consumer.commit()"), "You commit 63 times"),
+        Wrong("every order", _in_tens(1, f"{CHARGE}await consumer.commit()"), "You commit 13 times"),
         Wrong("let Kafka do it", _in_tens(10, CHARGE, "auto_commit_interval_ms=1_000"), "Count orders, not time"),
-        Wrong("commit the last one", _in_tens(11, AFTER.replace("await consumer.commit()", LAST)), "Kafka wants the"),
+        Wrong("commit the last one", _in_tens(11, AFTER.replace("await consumer.commit()", LAST)), "commit says 9"),
+        Wrong("the eleventh", _in_tens(10, f"{CHARGE}{TICK}done += 1").replace("% 10 == 0", "% 10 == 0 and done"),
+              "not after the tenth charge"),
         Wrong("never", _in_tens(10, f"{CHARGE}done += 1"), "You commit 0 times"),
     ),
 )
