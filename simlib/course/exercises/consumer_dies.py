@@ -6,6 +6,7 @@ from simlib import Scenario, Service, Topic, explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.trace_words import first_line, last_steps, own_exception
 from simlib.data import orders
+from simlib.exploring.judging import Rule
 
 STEPS = ("charge", "commit", "mail")
 ORDERS_IN_TENS = 13
@@ -122,14 +123,18 @@ def judge_tens(loop: Any, worst: Any) -> Verdict:
     if not isinstance(worst, int):
         return _no("05-tens", f"How many orders at worst? A whole number, please: worst={worst!r}.")
     limit = min(worst, 10)
-    rules = [laws.at_least_once("charge"), lambda trace: len(_twice(trace, "charge")) <= limit]
-    result = explore(scenario, rules, only="crash", progress=False)
+    result = explore(scenario, [laws.at_least_once("charge"), _repeat_at_most(limit)], only="crash", progress=False)
     if result.counterexample:
         return _tens_refused(result.counterexample, worst)
     tried = f"Killed at {result.tried} moments, all there are:"
     if worst > limit:
         return _no("05-tens", f"You say {worst}. {tried} never more than {limit} repeat. Count once more.")
     return Verdict(True, f"05-tens: yes. {tried} nothing is lost, and at worst {worst} repeat.")
+
+
+def _repeat_at_most(number: int) -> Rule:
+    """The learner's number as a law."""
+    return lambda trace: len(_twice(trace, "charge")) <= number
 
 
 def _not_tens(calm: Any) -> Verdict | None:
