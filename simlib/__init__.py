@@ -17,6 +17,7 @@ _HOME = {
         "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
     "simlib.running": ("run",),
     "simlib.exploring": ("explore",),
+    "simlib.services.errors": ("KafkaError", "CommitFailedError", "RemoteError", "RedisError"),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
     "simlib.views.controls": ("sliders",),
@@ -66,6 +67,10 @@ if TYPE_CHECKING:
     from simlib.scenario import from_json as from_json
     from simlib.scenario import replace as replace
     from simlib.scenario import to_json as to_json
+    from simlib.services.errors import CommitFailedError as CommitFailedError
+    from simlib.services.errors import KafkaError as KafkaError
+    from simlib.services.errors import RedisError as RedisError
+    from simlib.services.errors import RemoteError as RemoteError
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders
 

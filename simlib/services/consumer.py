@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -70,30 +70,44 @@ class ServiceConsumer:
     async def getone(self) -> ConsumerRecord:
         """The next record, however long it takes to come."""
         self._finish_records_in_hand()
-        while not self._in_hand:
-            await self._poll(None, not self._one_by_one)
+        await self._something_in_hand()
         record: ConsumerRecord = await self._app.step("receive", self._next, on=self._topic_in_hand(),
                                                            again=self._again)
         return record
 
-    async def getmany(self, *, timeout_ms: float = 0, max_records: int | None = None
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
                       ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """What one poll brings, by partition; waits up to `timeout_ms` for the first record."""
+        """What one poll brings, by partition; waits up to `timeout_ms` for the first record.
+
+        At most `max_records` (None: the setting max_poll_records), and of these partitions only if some are named.
+        """
+        if max_records is not None and (isinstance(max_records, bool) or max_records < 1):
+            raise ValueError(f"getmany(max_records={max_records!r}): a whole number from 1, or None")
+        wanted = {self._owned(tp) for tp in partitions}
         self._finish_records_in_hand()
-        if not self._in_hand:
+        if not self._has(wanted):
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     self._app.limit_poll(limit, timeout_ms / 1000)
-                    await self._poll(max_records, True)
+                    await self._poll(max_records, True, wanted)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        if self._in_hand:  # an empty poll is no step
-            found = await self._app.step("receive", self._many, on=self._topic_in_hand(), again=self._again)
+        if self._has(wanted):  # an empty poll is no step
+            found = await self._app.step("receive", lambda: self._many(wanted, max_records), on=self._topic_in_hand(),
+                                         again=self._again)
         return found
+
+    def _has(self, wanted: Collection[int]) -> bool:
+        return any(not wanted or run.tp in wanted for run in self._in_hand)
+
+    async def _something_in_hand(self) -> None:
+        while not self._in_hand:
+            await self._poll(None, not self._one_by_one)
 
     def _topic_in_hand(self) -> tuple[str, str]:
         return "topic", self._process.cluster.tps[self._in_hand[0].tp].topic
 
     async def _next(self) -> ConsumerRecord:
+        await self._something_in_hand()  # a step may be held up, and the partition be gone when its turn comes
         run = self._in_hand.popleft()
         self._handed = [Run(run.tp, run.lane, run.start, 1, run.offset)]
         if run.count > 1:
@@ -102,21 +116,36 @@ class ServiceConsumer:
         cursor.position = run.offset + 1 if self._one_by_one else cursor.taken  # before anybody has seen it (K77, K78)
         return self._hand_over(run, 0)
 
-    async def _many(self) -> dict[TopicPartition, list[ConsumerRecord]]:
-        runs, self._in_hand = self._in_hand, deque()
-        self._handed = list(runs)
+    async def _many(self, wanted: set[int], most: int | None) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self._handed = self._take(wanted, most)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for run in runs:
-            self._client.cursors[run.tp].position = run.offset + run.count
+        for run in self._handed:
             records = [self._hand_over(run, i) for i in range(run.count)]
             found.setdefault(self._process.cluster.tps[run.tp], []).extend(records)
         return found
+
+    def _take(self, wanted: set[int], most: int | None) -> list[Run]:
+        """The first records in hand of these partitions. The position is behind them, and before those that stay."""
+        taken, left = [], sys.maxsize if most is None else most
+        runs, self._in_hand = self._in_hand, deque()
+        for run in runs:
+            count = 0 if wanted and run.tp not in wanted else min(run.count, left)
+            left -= count
+            if count:
+                taken.append(Run(run.tp, run.lane, run.start, count, run.offset))
+            if count < run.count:
+                self._in_hand.append(Run(run.tp, run.lane, run.start + count, run.count - count, run.offset + count))
+        for run in taken:
+            self._client.cursors[run.tp].position = run.offset + run.count
+        for run in reversed(self._in_hand):
+            self._client.cursors[run.tp].position = run.offset
+        return taken
 
     def _again(self, handed: Any) -> None:
         """Hand the same over once more, as a broker does that never heard of the commit."""
         self._in_hand.extendleft(reversed(self._handed))
 
-    async def _poll(self, most: int | None, move_position: bool) -> None:
+    async def _poll(self, most: int | None, move_position: bool, wanted: Collection[int] = ()) -> None:
         """Wait until there are records in hand. Several tasks may wait; one of them polls."""
         async with self._polling:
             if not self._ready.done():
@@ -125,7 +154,7 @@ class ServiceConsumer:
                 raise RuntimeError("this consumer is closed")
             if self._error:
                 raise error_for(self._error)
-            if not self._in_hand:
+            while not self._has(wanted):
                 self._waiting = self._app.future()
                 self._client.poll(self._polled, most, move_position)
                 await self._polled_or_given_up()
