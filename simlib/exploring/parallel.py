@@ -35,9 +35,10 @@ def _configured() -> bool:
 
     if "joblib" not in sys.modules:
         return False
-    from joblib import parallel
+    from joblib.parallel import get_active_backend
 
-    return getattr(parallel._backend, "config", None) is not None
+    backend, n_jobs = get_active_backend()
+    return type(backend).__name__ != "LokyBackend" or n_jobs not in (None, 1)
 
 
 def in_parallel(search: Search, schedules: list[Schedule], expand: bool

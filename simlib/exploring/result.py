@@ -68,7 +68,8 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether every schedule of the space was tried, judged, and kept the law."""
-        return self.counterexample is None and self.calm_verdict.judged and self._unjudged == 0
+        kept = self.counterexample is None and self.calm_verdict.judged and self._unjudged == 0
+        return kept and self.tried == self.total
 
     def __bool__(self) -> bool:
         return self.holds

@@ -20,24 +20,33 @@ MOST_TRIES = 400
 
 def shrunk(runner: Runner, finding: Finding, space: Space, job: Job) -> tuple[Runner, Finding]:
     """A runner with as few inputs as still break the law with as many faults, and the schedule that does it."""
-    for scenario in smaller(runner.scenario):
+    best = runner, finding
+    for way in (first_ones, last_ones):
+        best = next(_broken(way(best[0].scenario), *best, space, job), best)
+    return best
+
+
+def _broken(scenarios: Iterator[Scenario], runner: Runner, finding: Finding, space: Space, job: Job
+            ) -> Iterator[tuple[Runner, Finding]]:
+    for scenario in scenarios:
         if job.interrupted:
-            break
+            return
         candidate = Runner(scenario, runner.rules)
         found = _first_broken(candidate, finding.schedule, space, job)
         if found is not None:
-            return candidate, found
-    return runner, finding
+            yield candidate, found
 
 
-def smaller(scenario: Scenario) -> Iterator[Scenario]:
-    """The scenario with the first one, two, ... of its inputs; then with the last ones of its only topic."""
-    total = sum(map(len, scenario.inputs.values()))
-    for count in range(1, total):
+def first_ones(scenario: Scenario) -> Iterator[Scenario]:
+    """The scenario with the first one, two, ... of its inputs, taken from its topics in turn."""
+    for count in range(1, sum(map(len, scenario.inputs.values()))):
         yield from _if_sound(replace(scenario, "inputs", _first(scenario.inputs, count)))
-    if len(scenario.inputs) == 1 and total > 2:
-        (topic, records), = scenario.inputs.items()
-        for start in range(1, total):
+
+
+def last_ones(scenario: Scenario) -> Iterator[Scenario]:
+    """The scenario with the last one, two, ... of its inputs, where they are for one topic."""
+    for topic, records in scenario.inputs.items():
+        for start in range(len(records) - 1, 0, -1) if len(scenario.inputs) == 1 else ():
             yield from _if_sound(replace(scenario, "inputs", {topic: records[start:]}))
 
 
@@ -50,7 +59,6 @@ def _if_sound(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _first(inputs: Any, count: int) -> dict[str, Any]:
-    """The first `count` records, taken from the topics in turn."""
     taken = dict.fromkeys(inputs, 0)
     while sum(taken.values()) < count:
         for topic, records in inputs.items():

@@ -14,6 +14,9 @@ from simlib.trace.trace import Trace
 from simlib.units import SECOND
 from simlib.world.steps import Step
 
+MOST_MEANWHILE = 4
+"""Steps of others that are told; more would hide what matters."""
+
 HAPPENED = {
     "crash-before": "{when}: {who} was about to {what}, and died.",
     "crash-after": "{when}: {who} did: {what}. Then it died, before its next line.",
@@ -59,11 +62,23 @@ def _came_back(hit: Hit, steps: dict[StepId, Step], trace: Trace) -> Iterator[st
     back = [time for time in times if time >= began]
     if not back:
         return
+    yield from _meanwhile(hit, steps, began, back[0])
     said = f"{back[0] / SECOND:.4g} s: {process} was back."
     first = next((step for step in steps.values() if step.id.process == process and step.began >= back[0]), None)
     if first is not None:
         said += f" {_clock(first.began)}, its next step: {step_in_words(steps, first.id)}."
     yield said
+
+
+def _meanwhile(hit: Hit, steps: dict[StepId, Step], since: int, until: int) -> Iterator[str]:
+    """What others did with the same things while it was away."""
+    touched = {step.on for step in steps.values() if step.id.process == hit.step.process}
+    others = [step for step in steps.values() if step.id.process != hit.step.process and since < step.began < until
+              and step.ended is not None and step.on in touched]
+    if others:
+        acts = "; ".join(step_in_words(steps, step.id) for step in others[:MOST_MEANWHILE])
+        more = " ..." if len(others) > MOST_MEANWHILE else ""
+        yield f"Meanwhile, from {_clock(others[0].began)} on: {others[0].id.process} did: {acts}{more}."
 
 
 def _times_of(trace: Trace, process: str, kind: str) -> list[int]:

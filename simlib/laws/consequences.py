@@ -16,16 +16,35 @@ Id = tuple[Any, int]
 def worked_off(trace: Trace, calm: Trace | None) -> np.ndarray:
     """Messages that were handed to a service and have all the effects that they have in the calm run.
 
-    What has no effect there cannot be seen: it counts as worked off when it was handed over.
+    A message that has none there may stand for rows or records; it counts as worked off where these are all there.
     """
     done = np.zeros(len(trace.messages), bool)
     if calm is None or not getattr(trace.scenario, "services", ()):
         return done
     wanted, found = _effects(calm), _effects(trace)
-    ids = _ids(trace)
+    ids, all_there = _ids(trace), _all_there(trace, calm)
     for row in np.unique(trace.handed.message).tolist():
-        done[row] = not wanted.get(ids[row], Counter()) - found.get(ids[row], Counter())
+        mine = wanted.get(ids[row])
+        done[row] = all_there if mine is None else not mine - found.get(ids[row], Counter())
     return done
+
+
+def _all_there(trace: Trace, calm: Trace) -> bool:
+    """Is every row of the calm run's final databases there, and every record that its services sent?"""
+    return not (_sent(calm) - _sent(trace) or _stored(calm) - _stored(trace))
+
+
+def _sent(trace: Trace) -> Counter[tuple[str, str]]:
+    members = {name for service in trace.scenario.services for name in service.members}
+    actors, topics = trace.data.code_table("actors"), trace.data.code_table("topics")
+    own = np.flatnonzero(np.isin(trace.messages.producer, [i for i, name in enumerate(actors) if str(name) in members]))
+    values = trace.data.column("messages", "value")
+    return Counter((str(topics[trace.messages.topic[row]]), repr(values[row])) for row in own.tolist()
+                   if trace.messages.offset[row] >= 0)
+
+
+def _stored(trace: Trace) -> Counter[tuple[str, str]]:
+    return Counter((service, line) for service, database in trace.databases.items() for line in database.content())
 
 
 def _effects(trace: Trace) -> dict[Id, Counter[tuple[int, str]]]:
