@@ -1,4 +1,4 @@
-"""Ways to save and announce that everybody writes, as exhibits: each loses an announcement, invents one, or doubles all.
+"""Ways to save and announce that everybody writes, as exhibits: each loses an announcement, invents one, or doubles it.
 
 Lesson 07 breaks them one by one; `outbox.py` has the form that holds. An order is `{"order_id": ...}`.
 """

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simlib.services.app import App
-    from simlib.services.database import Database
+    from simlib.services.database import ServiceDatabase
     from simlib.services.producer import ServiceProducer
 
 OUTBOX = """
@@ -49,7 +49,7 @@ RELEASE = "UPDATE outbox SET leased_until = 0 WHERE leased_by = ? AND published_
 MARK = "UPDATE outbox SET published_at = ? WHERE id = ?"
 
 
-async def announce(db: Database, topic: str, aggregate: str, event: Any) -> None:
+async def announce(db: ServiceDatabase, topic: str, aggregate: str, event: Any) -> None:
     """Write an announcement down. Call it in the transaction that saves what the event tells of [P02]."""
     await db.execute(
         "INSERT INTO outbox (topic, aggregate, event) VALUES (?, ?, ?)", (topic, aggregate, json.dumps(event))
@@ -92,6 +92,6 @@ async def publish(app: App, producer: ServiceProducer, note: Any) -> None:
         await app.database.execute(MARK, (app.now, note["id"]))
 
 
-async def forget(db: Database, before: float) -> None:
+async def forget(db: ServiceDatabase, before: float) -> None:
     """Delete what was published before that second: a table that only grows makes every claim slower."""
     await db.execute("DELETE FROM outbox WHERE published_at < ?", (before,))
