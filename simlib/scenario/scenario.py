@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from simlib.scenario.distributions import Distribution
-from simlib.scenario.errors import what_exists
+from simlib.scenario.errors import ConfigError, what_exists
 from simlib.scenario.faults import Fault
 from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
@@ -22,7 +22,8 @@ REDIS = "redis-0"  # the name of the process behind every service's `app.redis`
 class Scenario(Plain):
     """A system, its load and its faults. Times are in seconds; 0 is when the load starts.
 
-    `inputs` maps a topic to records in order: mappings with `value` and optionally `key`, `at`, `headers`, `partition`.
+    `inputs` maps a topic to records in order: mappings with `value` and optionally `key`, `at`, `headers`, `partition`;
+    or to a Producer, which then is one of the `producers`.
     """
 
     topics: tuple[Topic, ...]
@@ -86,6 +87,17 @@ class Scenario(Plain):
         help="Another seed is another run of the same scenario.",
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        loads = [_load(topic, rows) for topic, rows in self._inputs() if isinstance(rows, Producer)]
+        if loads and isinstance(self.producers, tuple):
+            rest = {topic: rows for topic, rows in self._inputs() if not isinstance(rows, Producer)}
+            object.__setattr__(self, "producers", (*self.producers, *loads))
+            object.__setattr__(self, INPUTS, FrozenDict(rest))
+
+    def _inputs(self) -> Iterable[tuple[str, Any]]:
+        return self.inputs.items() if isinstance(self.inputs, Mapping) else ()
+
     def _frozen(self, name: str, value: Any) -> Any:
         if name == INPUTS and isinstance(value, Mapping):
             return FrozenDict({topic: _rows(rows) for topic, rows in value.items()})
@@ -136,6 +148,14 @@ def _named(things: Iterable[Any], name: str, what: str) -> Any:
             return thing
     known = [thing.name for thing in things]
     raise KeyError(f"no {what} {name!r}{what_exists(name, known)}")
+
+
+def _load(topic: str, producer: Producer) -> Producer:
+    """A producer given as the input of a topic: one more of the scenario's producers. Raises ConfigError."""
+    if producer.topic != topic:
+        raise ConfigError(f'inputs[{topic!r}]: Producer("{producer.name}") sends to {producer.topic!r}; '
+                          f"give it topic={topic!r}, or put it under {producer.topic!r}")
+    return producer
 
 
 def _rows(rows: Any) -> Any:

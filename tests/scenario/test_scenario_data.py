@@ -132,6 +132,15 @@ def test_the_step_of_a_crash_must_be_named():
         Crash("billing-0", None, None, "charge")
 
 
+def test_a_producer_as_the_input_of_a_topic_is_one_of_the_producers():
+    source = Producer("shop", "orders", rate=10, records=3)
+    scenario = Scenario([Topic("orders")], inputs={"orders": source, "refunds": [{"value": 1}]})
+    assert scenario == Scenario([Topic("orders")], producers=[source], inputs={"refunds": [{"value": 1}]})
+    assert "producers=[" in repr(scenario) and eval(repr(scenario)) == scenario
+    with pytest.raises(ConfigError, match='inputs\\[\'refunds\'\\]: Producer\\("shop"\\) sends to \'orders\''):
+        Scenario([Topic("orders")], inputs={"refunds": source})
+
+
 def test_names_of_processes():
     scenario = Scenario(
         [Topic("orders")],

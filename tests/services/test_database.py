@@ -1,8 +1,12 @@
 """`app.database`: transactions are all or nothing whatever dies, connections see what a database would show them."""
 
 import gc
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from small_services import alone, control, done, run_alone, times
@@ -244,6 +248,16 @@ def test_time_is_virtual_and_chance_is_drawn_from_the_seed():
     assert done(trace, "00:08:20.252") == [("1970-01-01", "1970-01-08 00:08:20")]
     assert rows(trace, "SELECT b FROM log") == [("1970-01-01 00:08:20",)]
     assert run(scenario).digest() == trace.digest() != run(alone(clocks_and_dice, duration=510, seed=1)).digest()
+
+
+def test_the_same_database_in_another_process():
+    source = "import test_database as t; print(t.run(t.alone(t.clocks_and_dice, duration=510)).digest())"
+    folder = Path(__file__).parent
+    paths = os.pathsep.join([str(folder), str(folder.parents[1])])
+    digests = {subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=120,
+                              env={"PYTHONPATH": paths, "PYTHONHASHSEED": seed, "TZ": zone}).stdout
+               for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))}
+    assert digests == {run(alone(clocks_and_dice, duration=510)).digest() + "\n"}
 
 
 UPSERT = "INSERT INTO account VALUES ('ann', 100) ON CONFLICT DO UPDATE SET balance = 100"
