@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 import numpy as np
 
 from simlib.trace import Trace
@@ -29,7 +31,7 @@ def sequence(trace: Trace, window: tuple[float, float] | None = None, records: i
     chosen, left_out = _chosen(trace, window, records)
     steps = steps_of(trace, chosen, span)
     with sheet("sequence") as page:
-        draw(page, steps)
+        draw(page, steps, shorten(trace.data.meta.get("broken", ""), 110, placeholder=" \u2026"))
         return Picture(page.png(), _description(trace, chosen, steps, left_out))
 
 
@@ -106,4 +108,6 @@ def _description(trace: Trace, chosen: np.ndarray, steps: list[Step], left_out: 
         text.append(f"{again[0].label} happens again at {again[0].time / 1e9:.4g} s.")
     if left_out:
         text.append(f"{plural(left_out, 'more record')} in this window left out: choose a smaller window.")
+    if broken := trace.data.meta.get("broken"):
+        text.append(f"Broken: {broken}.")
     return " ".join([*text, told(trace)]).strip()

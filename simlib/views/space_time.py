@@ -15,19 +15,21 @@ ROW_INCHES, LEFT_INCHES = 0.27, 1.0
 LONG = 1.0
 """s; a pause at least this long, and much longer than usual, is drawn as a break"""
 MARKERS = {"created": "o", "appended": "s", "acked": "o", "delivered": "o", "effect": "*", "committed": "D",
-           "crashed": "X", ENDED: "s", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o"}
-GONE = ("crashed", ENDED)
+           "crashed": "X", ENDED: "s", "restarted": "^", "evicted": "v", "elected": "^", "lost": "x", "retried": "o",
+           "asked": "d", "paused": "X", "resumed": "^"}
+GONE = ("crashed", "paused", ENDED)
+BACK = ("restarted", "resumed")
 LEFT_SIDE = ("created", "acked", "lost", "retried")
 Arrow = tuple[tuple[float, float], tuple[float, float], str]
 """From, to (column, row), colour."""
 
 
-def draw(page: Sheet, steps: list[Step]) -> None:
-    """Everything on one page, as high as it has steps."""
+def draw(page: Sheet, steps: list[Step], broken: str = "") -> None:
+    """Everything on one page, as high as it has steps; below them the rule that was broken."""
     columns = _columns(steps)
     rows, breaks = _rows(steps)
     last = max(rows.values(), default=0.0)
-    axes = page.blank("Who did what, in order", height=0.9 + ROW_INCHES * (last + 2), x="", left=LEFT_INCHES,
+    axes = page.blank("Who did what, in order", height=0.9 + ROW_INCHES * (last + (3 if broken else 2)), x="", left=LEFT_INCHES,
                       bottom=0.2, top=0.5)
     _frame(axes, columns, steps, last)
     _lifelines(axes, columns, steps, rows, last)
@@ -42,6 +44,10 @@ def draw(page: Sheet, steps: list[Step]) -> None:
     for step in shown:
         _say(axes, step, columns, rows[step.place])
     _times(axes, steps, rows)
+    if broken:
+        axes.set_ylim(last + 2, -0.2)
+        axes.text(-0.5, last + 1.4, f"\u2716  {broken}", size=style.SMALL_SIZE, weight="bold", color=style.CRASH,
+                  ha="left", va="center", clip_on=False)
 
 
 def _columns(steps: list[Step]) -> dict[str, int]:
@@ -126,7 +132,7 @@ def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -
     for step in steps:
         if step.process == name and step.kind in GONE and since is None:
             since, colour = rows[step.place], _colour(step)
-        elif step.process == name and step.kind == "restarted" and since is not None:
+        elif step.process == name and step.kind in BACK and since is not None:
             spans.append((since, rows[step.place], colour))
             since = None
     return spans + ([(since, last + 0.7, colour)] if since is not None else [])
@@ -137,7 +143,7 @@ def _ink(name: str) -> str:
 
 
 def _colour(step: Step) -> str:
-    if step.kind in ("crashed", "lost"):
+    if step.kind in ("crashed", "lost", "paused"):
         return style.CRASH
     if step.kind == ENDED:
         return style.SOFT
@@ -151,7 +157,7 @@ def _marks(axes: Any, steps: list[Step], columns: dict[str, int], rows: dict[tup
         alike.setdefault((step.kind, _colour(step)), []).append(step)
     for (kind, colour), group in alike.items():
         axes.plot([columns[step.process] for step in group], [rows[step.place] for step in group],
-                  marker=MARKERS[kind], color=colour, markersize=9 if kind in ("crashed", "effect") else 5.5,
+                  marker=MARKERS[kind], color=colour, markersize=9 if kind in ("crashed", "paused", "effect") else 5.5,
                   linestyle="none", markeredgewidth=1.5 if kind == "lost" else 0, zorder=4)
 
 

@@ -14,15 +14,20 @@ from simlib.units import NEVER
 from simlib.views.reading import ENDED, actor_name, ended_by_itself, partition_name
 
 WORLD = "the world"
-ORDER = ("restarted", "elected", "created", "retried", "appended", "lost", "acked", "delivered", "effect", "committed",
-         "done", "evicted", "crashed", ENDED)
+ORDER = ("restarted", "resumed", "elected", "created", "retried", "appended", "lost", "acked", "delivered", "asked",
+         "effect", "committed", "done", "evicted", "paused", "crashed", ENDED)
 """How steps at one instant follow each other."""
 
 CONTROL = {"crashed": "crashed", "power_lost": "crashed", "exception": "crashed", "shutdown": "crashed",
            "restarted": "restarted", "evicted": "evicted", "elected": "elected", "request_lost": "lost",
-           "reply_lost": "lost", "send_retry": "retried"}
-WORDS = {"power_lost": "power lost", "request_lost": "request lost", "reply_lost": "reply lost",
+           "reply_lost": "lost", "send_retry": "retried", "paused": "paused", "resumed": "resumed"}
+WORDS = {"paused": "stands still", "resumed": "goes on", "power_lost": "power lost", "request_lost": "request lost", "reply_lost": "reply lost",
          "send_retry": "sends again"}
+ASKED = ("execute", "call", "redis")
+LONGEST = 44
+"""Letters of a statement that are shown."""
+AFTERWARDS = 10**9
+"""ns after the last step of a record in which its member may still be at work."""
 MOST_RETRIES = 3
 """More of them would hide what matters."""
 
@@ -51,7 +56,19 @@ def steps_of(trace: Trace, messages: np.ndarray, window: tuple[float, float]) ->
     own = [*_created(trace, messages), *_appended(trace, chosen), *_acked(trace, chosen), *_delivered(trace, chosen),
            *_effects(trace, chosen), *_commits(trace, chosen)]
     own = [step for step in own if window[0] * 1e9 <= step.time <= window[1] * 1e9]
+    own += _asked(trace, own)
     return sorted([*_merged(own), *_control(trace, own, window)], key=lambda step: step.place)
+
+
+def _asked(trace: Trace, own: list[Step]) -> list[Step]:
+    """Statements, calls and the like of the processes that take part, while they do (a replayed schedule keeps them)."""
+    if not own:
+        return []
+    low, high = min(step.time for step in own), max(step.time for step in own) + AFTERWARDS
+    involved = {step.process for step in own}
+    return [Step(ended, "asked", process, what if len(what) <= LONGEST else what[:LONGEST - 1] + "\u2026")
+            for process, kind, what, _, ended in trace.data.meta.get("steps", ())
+            if kind in ASKED and ended is not None and process in involved and low <= ended <= high]
 
 
 def message_name(trace: Trace, message: int) -> str:

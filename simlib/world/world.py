@@ -190,6 +190,8 @@ class World:
             "producers": self.producers, "tracebacks": self.tracebacks,
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }
+        if self.taken:
+            meta["steps"] = [(step.id.process, step.id.kind, step.what, step.began, step.ended) for step in self.taken]
         if self.network.wire is not None:
             meta["wire"] = self.network.wire
         return TraceData(tables, recorder.names, self.scenario, meta, self.databases)

@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from explored_shop import CONSUMER, billing, check_then_act, commits_first, shop
 
 from simlib import Crash, explore, laws, run
+from simlib.views.steps import steps_of
 
 ONCE = laws.exactly_once("charge")
 
@@ -195,3 +197,11 @@ def test_check_then_act_survives_every_single_fault_of_one_instance_but_not_of_t
     law = laws.at_most_once("charge")
     assert not answer(shop(check_then_act, orders=1), law)  # a death between the charge and its mark
     assert answer(shop(check_then_act, orders=1, instances=2), law, only="stall").broken
+
+
+def test_the_picture_shows_the_statements_the_zombie_and_the_broken_rule():
+    found = answer(shop(check_then_act, orders=1, instances=2), laws.at_most_once("charge"), only="stall").counterexample
+    said = found.trace.plot.sequence().description
+    assert "Broken: at_most_once('charge'): duplicate" in said and "billing-0 stood still" in said
+    shown = [step.label for step in steps_of(found.trace, np.arange(len(found.trace.messages)), (-np.inf, np.inf))]
+    assert "SELECT 1 FROM done WHERE id = ?" in shown and shown.count("stands still") == 1

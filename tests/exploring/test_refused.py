@@ -25,7 +25,8 @@ def refused(error, said, main=billing, law=ONCE, **options):
 
 
 @pytest.mark.parametrize("options, said", [
-    (dict(faults=3), "faults=3.*1 tries single faults, 2 pairs"), (dict(only="crush"), "crush.*kinds of fault are crash, "),
+    (dict(faults=3), "faults=3.*1 tries single faults, 2 pairs"),
+    (dict(only="crush"), "crush.*kinds of fault are crash, "),
     (dict(only=[]), "kinds of fault are"), (dict(budget=0), "budget=0.*1 or more")])
 def test_options_that_mean_nothing(options, said):
     refused(ValueError, said, **options)
