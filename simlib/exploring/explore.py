@@ -33,7 +33,7 @@ def explore(scenario: Scenario, law: Rule | Sequence[Rule], *, faults: int = 1,
     """Try every schedule with up to `faults` faults (1 or 2), and answer with the shortest that breaks the law.
 
     A schedule hits service steps: a crash at each boundary, each request and each reply lost; with two or more
-    instances each stall; each order of two services' steps on one thing. `redeliver` adds records that come twice,
+    instances (or named in `only`) each stall; each order of two services' steps on one thing. `redeliver` adds records that come twice,
     `brokers` leaders and coordinators that die, `wire` every other request of the services' clients; `only` names the
     kinds wanted: crash, lost request, lost reply, stall, order, twice, broker, wire. The scenario's own faults are
     dropped unless `keep_faults`.
@@ -52,7 +52,8 @@ def explore(scenario: Scenario, law: Rule | Sequence[Rule], *, faults: int = 1,
         raise ValueError("explore tries the steps of services, and this scenario has none: write what your "
                          "ConsumerGroup does as a Service(name, main)")
     state = ModuleState([service.main for service in scenario.services])
-    search = Search(Runner(scenario, as_rules(law)), kinds, faults, budget, resume, n_jobs, progress)
+    search = Search(Runner(scenario, as_rules(law)), kinds, faults, budget, resume, n_jobs, progress,
+                    stalls_wanted=only is not None)
     result = search.result()
     state.refuse_changes()
     return result
@@ -87,6 +88,7 @@ class Search:
     resume: str | None
     n_jobs: int | None
     progress: bool
+    stalls_wanted: bool = False
     findings: list[Finding] = field(default_factory=list)
     total: int = 0
     interrupted: bool = False
@@ -118,9 +120,7 @@ class Search:
             began = time.perf_counter()
             taken = self.runner.run_calm(job.watch)
             self.seconds_each = (time.perf_counter() - began) / 4  # one of the two runs was watched
-            several = frozenset(name for service in self.runner.scenario.services if service.instances > 1
-                                for name in service.members)
-            self.runner.space = Space(self.kinds, several)
+            self.runner.space = Space(self.kinds, self._may_stall())
             singles.extend(self.runner.space.after(taken))
             if "wire" in self.kinds:
                 asked = self.runner.wire(job.watch)
@@ -131,6 +131,11 @@ class Search:
 
         Job(body, {"total": 1}).run(progress=False)
         return singles
+
+    def _may_stall(self) -> frozenset[str]:
+        """Processes that somebody else may replace while they stand still; all, where stalls were asked for."""
+        return frozenset(name for service in self.runner.scenario.services
+                         if service.instances > 1 or self.stalls_wanted for name in service.members)
 
     def _calm_verdict(self) -> Verdict:
         assert self.runner.calm is not None

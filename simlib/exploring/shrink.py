@@ -77,7 +77,7 @@ def _first_broken(runner: Runner, schedule: Schedule, space: Space, job: Job) ->
         done, taken = waiting.pop(0)
         if len(done) == len(kinds):
             continue
-        for longer in Space((kinds[len(done)],), space.several).after(taken, done):
+        for longer in Space((kinds[len(done)],), space.may_stall).after(taken, done):
             tries += 1
             if tries > MOST_TRIES or job.interrupted:
                 return None

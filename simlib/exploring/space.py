@@ -23,11 +23,10 @@ SHARED = ("topic", "database", "redis", "callee", "effect")
 
 @dataclass(frozen=True)
 class Space:
-    """What may happen: kinds of fault, and which services have several instances."""
+    """What may happen: kinds of fault, and which processes may stand still."""
 
     kinds: tuple[str, ...]
-    several: frozenset[str]
-    """Processes of services with two or more instances: only they can become zombies."""
+    may_stall: frozenset[str]
 
     def after(self, taken: Sequence[Step], schedule: Schedule = ()) -> list[Schedule]:
         """The schedules with one hit more than this one, at a step after its last; `taken` is what its run took."""
@@ -59,7 +58,7 @@ class Space:
             life = step.id.process, step.id.life
             before = last.get(life)
             last[life] = step
-            if place < start or kind == "stall" and step.id.process not in self.several:
+            if place < start or kind == "stall" and step.id.process not in self.may_stall:
                 continue
             if _is_new_before(taken, before, step):
                 yield Hit(f"{kind}-before", step.id)

@@ -42,7 +42,7 @@ def tell(schedule: Schedule, taken: Sequence[Step], trace: Trace, verdict: Verdi
         lines.append(_happened(hit, steps))
         lines.extend(_came_back(hit, steps, trace))
     lines.extend(_done_again(trace))
-    return "\n".join([*lines, _sentence(verdict.message)])
+    return "\n".join([*lines, f"In the end: {verdict.message}" + "." * (not verdict.message.endswith("."))])
 
 
 def _happened(hit: Hit, steps: dict[StepId, Step]) -> str:
@@ -109,6 +109,3 @@ def _when(step: Step | None) -> str:
 def _clock(time: int) -> str:
     return f"{time / SECOND:.4g} s"
 
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -62,7 +62,7 @@ def test_the_story_is_told_in_sentences():
     assert lines[0].endswith("billing-0 did: charge 0. Then it died, before its next line.")
     assert "billing-0 was back." in lines[1] and "receive inputs:0" in lines[1]
     assert lines[2].startswith("48.01 s: billing-0 did charge 0 again (first at 3.0")
-    assert lines[3].startswith("Duplicate: charge was done again")
+    assert lines[3].startswith("In the end: duplicate: charge was done again")
 
 
 def test_an_act_whose_request_was_lost_is_not_told_as_done_again():
