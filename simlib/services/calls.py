@@ -127,9 +127,9 @@ class Server:
             return
         number = next(self._numbers)
         self._open[number] = exchange
-        self._app.start_task(self._handled(number))
+        self._app.start_task(self._handled(number, self._handler))
 
-    async def _handled(self, number: int) -> None:
+    async def _handled(self, number: int, handler: Handler) -> None:
         """Frames of dead processes are kept for ever: they hold the number of a request, not the request."""
         text, lane, ordinal = self._open[number].payload
         self._app.in_hand.set((lane, ordinal))
@@ -138,18 +138,13 @@ class Server:
             await self._app.step("receive", self._nothing, on=("callee", self._process.service.name),
                                  what=f"request from {caller}")
             self._process.recorder.event("request", self._process, detail=f"{caller}: {text}")
-            answer = ANSWERED, encode_value(await self._handler_now()(json.loads(text)))
+            answer = ANSWERED, encode_value(await handler(json.loads(text)))
         except asyncio.CancelledError:
             self._process.network.close_connection(self._open.pop(number))
             raise
         except Exception as error:  # whatever the user's handler raises: the caller gets it, the server lives on
             answer = RAISED, f"{self._process.name} raised {self._process.handler_failed(error)}"
         self._open.pop(number).reply(answer)
-
-    def _handler_now(self) -> Handler:
-        if self._handler is None:
-            raise ConnectionError("it stopped serving before the request was handled")
-        return self._handler
 
     async def _nothing(self) -> None:
         """A request is handed over: nothing else has to happen."""

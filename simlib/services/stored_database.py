@@ -27,6 +27,9 @@ Act = Callable[[Database], Rows]
 HEADER = 100
 """Bytes of a SQLite file before its first page's content: counters, versions."""
 
+LARGE = 1_000_000
+"""Bytes; of a larger database every UPDATE is taken for a change."""
+
 NO_LONGER_OPEN = "the transaction was rolled back already, by an ON CONFLICT ROLLBACK or RAISE(ROLLBACK)"
 
 
@@ -51,6 +54,7 @@ class StoredDatabase:
         self._recorder = world.recorder
         self._random = Random(f"{world.scenario.seed}/{service.name}/database")
         self._database = self._opened(initial_image(service.database or ""))
+        self._is_large = False
         self._owner: Ownership | None = None
         self._snapshot: Database | None = None
 
@@ -109,7 +113,7 @@ class StoredDatabase:
 
     def commit(self, owner: Ownership) -> None:
         """Raises IntegrityError where a deferred constraint is not met; the transaction is then still open."""
-        image_before = None if owner.counts_tell else self._database.image()
+        image_before = None if owner.counts_tell else self._committed()
         self._database.control("COMMIT")
         self._mark(owner.rows_changed, image_before)
         self._recorder.event("transaction", owner.process, detail="committed")
@@ -136,7 +140,13 @@ class StoredDatabase:
     # -- was anything changed?
 
     def _state(self, counts_tell: bool) -> tuple[int, bytes | None]:
-        return self._database.sqlite.total_changes, None if counts_tell else self._database.image()
+        return self._database.sqlite.total_changes, None if counts_tell else self._committed()
+
+    def _committed(self) -> bytes | None:
+        """The committed state, as long as it is small enough to be compared after each statement."""
+        image = None if self._is_large else self._database.image()
+        self._is_large = self._is_large or len(image or b"") > LARGE
+        return image
 
     def _mark(self, rows_before: int, image_before: bytes | None) -> None:
         """A change keeps the run alive; an UPDATE that changes nothing does not."""

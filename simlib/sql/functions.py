@@ -40,10 +40,12 @@ class Times:
         self._sqlite: sqlite3.Connection | None = None
 
     def function(self, name: str) -> Callable[..., Any]:
+        place = 1 if name == "strftime" else 0
+
         def computed(*args: Any) -> Any:
             given = [self._meant(arg) for arg in args]
-            if len(given) == (name == "strftime"):  # no time given: SQLite takes the present
-                given.append(self._present())
+            if len(given) == place or len(given) > place and given[place] in ("subsec", "subsecond"):
+                given.insert(place, self._present())  # no time given: SQLite takes the present
             return self._compute(f"SELECT {name}({', '.join('?' * len(given))})", given)
 
         return computed

@@ -41,6 +41,7 @@ class Row(tuple[Any, ...]):
 class Rows(list[Row]):
     """The rows of a query (none for other statements). `rowcount`: rows changed; `lastrowid`: of the row inserted."""
 
+    columns: tuple[str, ...] = ()
     rowcount = -1
     lastrowid: int | None = None
 
@@ -49,5 +50,5 @@ def rows_of(cursor: sqlite3.Cursor) -> Rows:
     """Everything a cursor has to give."""
     columns = tuple(column[0] for column in cursor.description or ())
     rows = Rows(Row(values, columns) for values in cursor.fetchall())
-    rows.rowcount, rows.lastrowid = cursor.rowcount, cursor.lastrowid
+    rows.columns, rows.rowcount, rows.lastrowid = columns, cursor.rowcount, cursor.lastrowid
     return rows

@@ -72,8 +72,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """view -> (what a row is, {column: meaning})."""
 
-DATABASES = """`trace.databases["billing"]` is the final database of a service that used `app.database` or was given one:
-what was committed when the run ended. It is read-only.
+DATABASES = """`trace.databases["billing"]` is the final database of a service that used `app.database` or was given
+one: what was committed when the run ended. It is read-only.
 
 | use | gives |
 |---|---|

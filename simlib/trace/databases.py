@@ -49,8 +49,8 @@ class FinalDatabase:
         """The rows of a query as a pandas table."""
         import pandas as pd
 
-        cursor = self._database.sqlite.execute(sql, parameters)
-        return pd.DataFrame(cursor.fetchall(), columns=[column[0] for column in cursor.description])
+        rows = self.execute(sql, parameters)
+        return pd.DataFrame(map(tuple, rows), columns=rows.columns)
 
     def file(self) -> bytes:
         """The bytes of a SQLite file: write them to `billing.sqlite`, and any tool opens it."""
@@ -73,6 +73,9 @@ class FinalDatabase:
 
     def __del__(self) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FinalDatabase, (self.name, self._image, self._ended_at)
 
     def __repr__(self) -> str:
         counts = [(table, self.execute(f'SELECT COUNT(*) FROM "{table}"')[0][0]) for table in self.tables()]

@@ -1,7 +1,9 @@
 """`app.database`: transactions are all or nothing whatever dies, connections see what a database would show them."""
 
+import asyncio
 import gc
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -206,7 +208,6 @@ def test_tasks_of_one_process_do_not_mix_their_statements():
             await app.sleep(0.5)
             await app.database.execute("INSERT INTO done VALUES ('other')")
 
-        import asyncio
         await asyncio.gather(failing(), other(), return_exceptions=True)
 
     assert rows(ran(main), "SELECT * FROM done") == [("other",)]
@@ -281,6 +282,41 @@ def test_only_what_changes_something_keeps_a_run_alive(sql, ended, inside):
     assert ran(main, duration=60).ended == ended
 
 
+def test_a_large_database_is_not_compared_byte_by_byte():
+    async def main(app):
+        await app.database.execute("INSERT INTO done VALUES (zeroblob(2000000))")
+        for _ in range(20):
+            await app.database.execute("UPDATE account SET balance = 100")
+            await app.sleep(1)
+
+    trace = ran(main)
+    assert trace.ended == "quiet" and trace.ended_at == pytest.approx(24.02)  # each UPDATE is taken for a change
+
+
+def test_a_time_out_inside_a_transaction_rolls_it_back():
+    async def main(app):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1), app.database.transaction():
+                await app.database.execute("INSERT INTO done VALUES (1)")
+                await app.sleep(2)
+        await app.database.execute("INSERT INTO done VALUES (2)")
+
+    assert rows(ran(main), "SELECT * FROM done") == [(2,)]
+
+
+def test_a_conflict_that_rolls_back_ends_the_transaction():
+    async def main(app):
+        async with app.database.transaction():
+            await app.database.execute("INSERT INTO done VALUES (1)")
+            with suppress(sqlite3.IntegrityError):
+                await app.database.execute("INSERT OR ROLLBACK INTO done VALUES (1)")
+            await app.database.execute("INSERT INTO done VALUES (2)")
+
+    trace = ran(main, restart_after=None)
+    assert rows(trace, "SELECT * FROM done") == []
+    assert "the transaction was rolled back already" in control(trace, "exception").detail.iloc[0]
+
+
 def test_a_run_is_forgotten_whatever_its_transactions_were_doing():
     async def main(app):
         await app.effect("begun", app.name)
@@ -307,6 +343,7 @@ def test_the_final_database_can_be_read_saved_and_not_changed(tmp_path):
     assert database.tables() == ["account", "done"] and repr(database) == \
         "<database of billing: account (1 row), done (3 rows)>"
     assert list(database.frame("SELECT id AS order_id FROM done").order_id) == [0, 1, 2]
+    assert pickle.loads(pickle.dumps(database)).tables() == database.tables()
     with pytest.raises(sqlite3.OperationalError, match="the final database of billing is read-only"):
         database.execute("DELETE FROM done")
     with pytest.raises(KeyError, match="no database 'bank'; there is billing"):
