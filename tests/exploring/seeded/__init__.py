@@ -1,0 +1,11 @@
+"""Small services with one known flaw each, and sound ones: what `explore` is trusted for."""
+
+from __future__ import annotations
+
+from seeded import asking, duplicates, instances, offsets, outbox, retries, sagas, sending, timeouts
+from seeded.case import Flaw, Sound
+
+THEMES = (offsets, timeouts, duplicates, sending, retries, outbox, asking, sagas, instances)
+
+FLAWS: list[Flaw] = [flaw for theme in THEMES for flaw in theme.FLAWS]
+SOUND: list[Sound] = [sound for theme in THEMES for sound in theme.SOUND]

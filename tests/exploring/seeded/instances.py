@@ -1,0 +1,226 @@
+"""Two instances of one service: one is slow for a moment, or comes back from the dead."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from seeded.business import all_in, always, column_of, ordered, total_is_right
+from seeded.case import CALM, Flaw, Sound, orders, reader, shop
+from simlib import Service, laws
+
+TABLES = """
+CREATE TABLE inbox (id PRIMARY KEY);
+CREATE TABLE account (total INTEGER);
+INSERT INTO account VALUES (0);
+CREATE TABLE newest (number INTEGER);
+INSERT INTO newest VALUES (0);
+CREATE TABLE moves (version INTEGER, amount INTEGER, id PRIMARY KEY);
+INSERT INTO moves VALUES (1, 100, 'opening');
+CREATE TABLE versions (version INTEGER PRIMARY KEY);
+CREATE TABLE seat (holder TEXT, token INTEGER);
+INSERT INTO seat VALUES (NULL, 0);
+CREATE TABLE tickets (id PRIMARY KEY);
+"""
+
+
+async def check_mark_handle(app):
+    """P11: two deliveries can both pass the check, however early the mark is made."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        if not await db.execute("SELECT 1 FROM inbox WHERE id = ?", (order.value["order"],)):
+            await db.execute("INSERT INTO inbox VALUES (?) ON CONFLICT DO NOTHING", (order.value["order"],))
+            await app.effect("charge", order.value["order"])
+        await consumer.commit()
+
+
+async def claim_then_handle(app):
+    """The insert is the check: one of two gets the row."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        if await db.execute("INSERT INTO inbox VALUES (?) ON CONFLICT DO NOTHING RETURNING id",
+                            (order.value["order"],)):
+            await app.effect("charge", order.value["order"])
+        await consumer.commit()
+
+
+async def commit_then_charge(app):
+    """Who has lost its partitions cannot commit (K97): the generation is the fence."""
+    consumer = reader(app)
+    async for order in consumer:
+        await consumer.commit()
+        await app.effect("charge", order.value["order"])
+
+
+async def read_add_write(app):
+    """A lost update: the inbox is right, but the total was read before the transaction."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        total = (await db.execute("SELECT total FROM account"))[0]["total"]
+        async with db.transaction():
+            if await db.execute("INSERT INTO inbox VALUES (?) ON CONFLICT DO NOTHING RETURNING id",
+                                (order.value["order"],)):
+                await db.execute("UPDATE account SET total = ?", (total + order.value["amount"],))
+        await consumer.commit()
+
+
+async def last_writer_wins(app):
+    """A zombie writes what was new when it fell asleep."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        await db.execute("UPDATE newest SET number = ?", (order.value["number"],))
+        await consumer.commit()
+
+
+async def newer_version_wins(app):
+    """P14: comparing versions settles zombies, repeats and disorder."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        await db.execute("UPDATE newest SET number = ? WHERE number < ?", 2 * (order.value["number"],))
+        await consumer.commit()
+
+
+async def look_then_withdraw(app):
+    """C05: the balance is looked up in one step and used in another."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        balance = (await db.execute("SELECT SUM(amount) FROM moves"))[0][0]
+        if balance >= 80:
+            await db.execute("INSERT INTO moves VALUES (0, -80, ?) ON CONFLICT DO NOTHING", (order.value["order"],))
+        await consumer.commit()
+
+
+async def withdraw_at_version(app):
+    """P23: the move says which version it was decided on; if another came first, decide again."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        while not await withdraw(db, order.value["order"]):
+            pass
+        await consumer.commit()
+
+
+async def withdraw(db, name):
+    balance, version = (await db.execute("SELECT SUM(amount), MAX(version) FROM moves"))[0]
+    if balance < 80 or await db.execute("SELECT 1 FROM moves WHERE id = ?", (name,)):
+        return True
+    try:
+        async with db.transaction():
+            await db.execute("INSERT INTO versions VALUES (?)", (version + 1,))
+            await db.execute("INSERT INTO moves VALUES (?, -80, ?)", (version + 1, name))
+        return True
+    except sqlite3.IntegrityError:
+        return False
+
+
+async def lock(app):
+    while not await app.redis.set("seat", app.name, nx=True, px=30_000):
+        await app.sleep(1)
+
+
+async def lock_that_expires(app):
+    """The lock is gone after 30 s, its holder does not know."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        await lock(app)
+        if (await db.execute("SELECT holder FROM seat"))[0]["holder"] is None:
+            async with db.transaction():
+                await db.execute("UPDATE seat SET holder = ?", (order.value["order"],))
+                await db.execute("INSERT INTO tickets VALUES (?) ON CONFLICT DO NOTHING", (order.value["order"],))
+        await app.redis.delete("seat")
+        await consumer.commit()
+
+
+async def lock_with_token(app):
+    """The same lock with a fencing token: the seat remembers the newest token it has seen."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        await lock(app)
+        token = await app.redis.incr("token")
+        await db.execute("UPDATE seat SET token = ? WHERE token < ?", (token, token))
+        if (await db.execute("SELECT holder FROM seat"))[0]["holder"] is None:
+            async with db.transaction():
+                if await db.execute("UPDATE seat SET holder = ? WHERE token = ? AND holder IS NULL RETURNING holder",
+                                    (order.value["order"], token)):
+                    await db.execute("INSERT INTO tickets VALUES (?)", (order.value["order"],))
+        await app.redis.delete("seat")
+        await consumer.commit()
+
+
+async def lock_for_ever(app):
+    """No expiry: a dead holder's lock is never released."""
+    consumer = reader(app)
+    async for order in consumer:
+        while not await app.redis.set("charging", app.name, nx=True):
+            await app.sleep(1)
+        await app.effect("charge", order.value["order"])
+        await app.redis.delete("charging")
+        await consumer.commit()
+
+
+async def locked_taken_for_done(app):
+    """While one instance waits for an answer inside its transaction, the other finds the database locked."""
+    consumer, db = reader(app), app.database
+    async for order in consumer:
+        try:
+            async with db.transaction():
+                await db.execute("INSERT INTO tickets VALUES (?) ON CONFLICT DO NOTHING", (order.value["order"],))
+                await app.effect("print", order.value["order"])
+        except sqlite3.OperationalError:
+            pass  # "it is being worked on"
+        await consumer.commit()
+
+
+async def report_of_the_day(app):
+    """Every instance has the same timetable."""
+    await app.sleep(60)
+    await app.effect("report", "Monday")
+
+
+async def report_of_one(app):
+    """The day is claimed for good before the report is sent."""
+    await app.sleep(60)
+    if await app.redis.set("report of Monday", app.name, nx=True):
+        await app.effect("report", "Monday")
+
+
+def newest_is_right(trace):
+    return column_of(trace, "billing", "SELECT number FROM newest") == [len(ordered(trace))]
+
+
+def two(main, partitions=1, **times):
+    """Two instances; with one partition the second one waits for the first one to fail."""
+    return shop(Service("billing", main, instances=2, database=TABLES), partitions=partitions,
+                inputs=orders(2, at=10, partitions=partitions, **times))
+
+
+def timetable(main):
+    return shop(Service("office", main, instances=2), inputs=[])
+
+
+TOTAL = total_is_right("billing", "SELECT total FROM account")
+ONE_SEAT = always("billing", "SELECT COUNT(*) <= 1 FROM tickets", 1)
+SOLVENT = laws.balance_never_negative("SELECT SUM(amount) FROM moves")
+
+FLAWS = [
+    Flaw("check, mark, handle", two(check_mark_handle), laws.at_most_once("charge"),
+         "stall-after:billing-0.0/execute#1"),
+    Flaw("read, add, write", two(read_add_write, partitions=2), TOTAL,
+         "hold:billing-0.0/execute#4~billing-1.0/execute#1", records=2),
+    Flaw("last writer wins", two(last_writer_wins), newest_is_right, "stall-after:billing-0.0/receive#1", records=2),
+    Flaw("look, then withdraw", two(look_then_withdraw, partitions=2), SOLVENT,
+         "hold:billing-0.0/execute#2~billing-1.0/execute#1", records=2),
+    Flaw("a lock that expires", two(lock_that_expires, partitions=2), ONE_SEAT,
+         "stall-after:billing-0.0/execute#1", records=2),
+    Flaw("a lock for ever", two(lock_for_ever), laws.at_least_once("charge"), "crash-after:billing-0.0/redis#1"),
+    Flaw("locked taken for done", two(locked_taken_for_done, partitions=2), all_in("billing", "SELECT id FROM tickets"),
+         "lose-request:billing-0.0/print#1", records=2),
+    Flaw("report of the day", timetable(report_of_the_day), laws.at_most_once("report"), CALM, records=0),
+]
+
+SOUND = [
+    Sound("claim, then handle", two(claim_then_handle), laws.at_most_once("charge")),
+    Sound("fenced by generation", two(commit_then_charge), laws.at_most_once("charge")),
+    Sound("newer version wins", two(newer_version_wins), newest_is_right),
+    Sound("withdraw at a version", two(withdraw_at_version, partitions=2), SOLVENT),
+    Sound("a lock with a token", two(lock_with_token, partitions=2), ONE_SEAT),
+    Sound("report of one", timetable(report_of_one), laws.at_most_once("report"), faults=2),
+]
