@@ -1,0 +1,59 @@
+"""What lesson 06's judges ask of a run: does the table end with what the orders add up to?"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simlib.course.exercise import Verdict
+from simlib.data import orders
+from simlib.laws import Law
+from simlib.laws import Verdict as Judgement
+from simlib.laws.verdict import broken, holds, stuck
+
+Expected = Callable[[Any], Mapping[str, Any]]
+"""What a table should say, by name, given the inputs."""
+
+
+def picked(*order_ids: str) -> tuple[dict[str, Any], ...]:
+    """Orders of the log in this sequence, as inputs; a name that comes twice is sent twice."""
+    log = {row["value"]["order_id"]: row for row in orders(400)}
+    return tuple({"key": log[name]["key"], "value": log[name]["value"]} for name in order_ids)
+
+
+def ends_with(service: str, sql: str, expected: Expected) -> Law:
+    """The law that a query of two columns, name and value, gives in the end what these inputs add up to."""
+    law = f"ends_with({service!r})"
+
+    def judge(trace: Any, calm: Any = None) -> Judgement:
+        if trace.ended == "stuck":
+            return stuck(law, trace)
+        wrong = differences(trace, service, sql, expected)
+        return broken(law, f"{'; '.join(wrong)}.") if wrong else holds(law, "every row is as it should be")
+
+    return judge
+
+
+def differences(trace: Any, service: str, sql: str, expected: Expected) -> list[str]:
+    """Where the table differs, one half sentence each: "00143 has 3 and should have 2".
+
+    What is expected comes from the trace's own inputs: `explore` leaves records out to tell a story shortly.
+    """
+    found = {row[0]: row[1] for row in trace.databases[service].execute(sql)}
+    wanted = expected(trace.scenario.inputs["orders"])
+    names = [*wanted, *(name for name in found if name not in wanted)]
+    return [f"{name} has {_said(found.get(name))} and should have {_said(wanted.get(name))}"
+            for name in names if (found.get(name) or None) != (wanted.get(name) or None)]
+
+
+def more(wrong: str) -> bool:
+    """Whether there is more than there should be."""
+    has, should = wrong.split(" has ")[1].split(" and should have ")
+    return should == "nothing" or (has != "nothing" and float(has) > float(should))
+
+
+def _said(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | int) and value else str(value or "nothing")
+
+
+def refused(id: str, idea: str, found: Any) -> Verdict:
+    """A no: the learner's idea, the schedule that breaks it, and its picture."""
+    return Verdict(False, f"{id}: no. {idea} {found.telling}".strip(), found.trace.plot.sequence())
