@@ -136,7 +136,7 @@ def test_rows_appear_in_the_order_of_commits_not_of_ids(connect, slow_and_fast):
     assert payloads(relay, "SELECT id, payload FROM outbox ORDER BY id") == ["A", "B"]
 
 
-@pytest.mark.statement("P06")
+@pytest.mark.statement("P06", "C03")
 def test_created_at_is_the_start_of_the_transaction(connect):
     slow, fast, relay = connect(), connect(), connect()
     slow.execute("SELECT 1")        # its transaction has begun; nothing is written yet
