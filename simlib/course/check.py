@@ -121,7 +121,7 @@ def _found(id: str) -> Exercise | None:
     except LookupError as unknown:
         if strict():
             raise
-        print(unknown.args[0])
+        print(folded(unknown.args[0]))
         return None
 
 

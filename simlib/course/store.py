@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ class Store:
             return {}
 
     def _set_aside(self, file: Path) -> None:
-        kept = file.with_name(f"{file.stem}.damaged.json")
+        names = (f"{file.stem}.damaged{number or ''}.json" for number in count())
+        kept = next(path for name in names if not (path := file.with_name(name)).exists())
         with suppress(OSError):
             os.replace(file, kept)
         self._say_once(f"Your file of guesses could not be read. It is kept as {kept.name}; guesses start afresh.")

@@ -29,6 +29,15 @@ def own_exception(trace: Any) -> str | None:
     return None if raised.empty else str(raised.iloc[0].detail)
 
 
+def skipped_at_first(trace: Any) -> str | None:
+    """What to say where a group without a commit began behind the orders that were there already."""
+    skipped = trace.summary().skipped
+    if not skipped:
+        return None
+    return (f"Your group begins behind what is there already: {skipped} orders are never handed over. Where it has no "
+            'commit, a consumer starts at the end, unless you say auto_offset_reset="earliest" [K81].')
+
+
 def kill_in_words(kill: Any) -> str:
     """A kill as a half sentence: "Killed right after charge 40"."""
     return f"Killed right {'after' if kill.after else 'before'} {kill.step} {kill.nth}"

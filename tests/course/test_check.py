@@ -57,8 +57,18 @@ def test_an_empty_blank_says_what_is_missing(capsys):
         """Only words so far."""
 
     check("00-demo", two, limit=...)
-    says = "00-demo: nothing here yet - write two and fill in limit, then run this cell again.\n"
-    assert capsys.readouterr().out == says
+    says = "00-demo: nothing here yet - write two and fill in limit, then run this cell again."
+    assert unfolded(capsys.readouterr().out) == says
+
+
+def unfolded(text):
+    return " ".join(text.split())
+
+
+def test_answers_fold_between_words_where_a_narrow_page_would_break_them(capsys):
+    check("00-" + "no such exercise " * 9)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= 76
 
 
 def test_no_answer_at_all_shows_the_call(capsys):
@@ -138,7 +148,7 @@ def test_a_mistake_of_ours_is_owned_up_to_without_a_traceback(monkeypatch, capsy
     monkeypatch.setattr(CHECK, "judged", lambda _exercise, answers, blanks: slip(answers, blanks))
     monkeypatch.setattr(CHECK, "_show", shown.append)
     check("00-demo", lambda: 4)
-    out = capsys.readouterr().out
+    out = unfolded(capsys.readouterr().out)
     assert "our mistake, not yours. Please report it." in out and "Traceback" not in out
     html = shown[0]._repr_html_()
     assert html.startswith("<details><summary>") and "Traceback" in html and type(raised).__name__ in html

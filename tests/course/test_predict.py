@@ -181,6 +181,15 @@ def test_the_form_has_the_same_text_in_every_run():
     assert repr(form(asked)) == repr(form(asked)) == f"[a question, when run: {TWICE}]"
 
 
+def test_a_file_damaged_again_does_not_replace_the_one_kept_aside(learner: Path, capsys):
+    learner.mkdir()
+    for damage in ("{ one", "{ two"):
+        (learner / "guesses.json").write_text(damage, encoding="utf-8")
+        predict("q", "How many?", answer=1)
+    kept = [(learner / f"guesses.damaged{number}.json").read_text(encoding="utf-8") for number in ("", "1")]
+    assert kept == ["{ one", "{ two"]
+
+
 def test_a_damaged_file_is_kept_aside_and_said_once(learner: Path, capsys):
     learner.mkdir()
     (learner / "guesses.json").write_text("{ half", encoding="utf-8")

@@ -4,7 +4,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.trace_words import first_line, given_up_after, last_steps, own_exception, turns
+from simlib.course.trace_words import first_line, given_up_after, last_steps, own_exception, skipped_at_first, turns
 from simlib.data import orders
 
 PATIENCE = 15           # seconds without a charge that the shop can bear
@@ -39,7 +39,8 @@ def _refused(trace: Any, story: str) -> Verdict | None:
 def _stopped(trace: Any) -> Verdict | None:
     error = own_exception(trace)
     if error is None:
-        return None
+        skipped = skipped_at_first(trace)
+        return _no(skipped) if skipped else None
     told = f"Your loop stops before anybody kills it. {error}."
     if "session" in error.lower():
         told += " A session timeout counts in milliseconds; Kafka accepts 6000 or more."
@@ -123,6 +124,7 @@ WRONG = (
     Wrong("tick first, then charge", _loop(f"{OURS}, {QUICK}", charge_first=False), "You tick off before you charge"),
     Wrong("let Kafka tick by itself", _loop(f'group_id="billing", {QUICK}', commit=False), "ticks come seconds apart"),
     Wrong("a group for each", _loop(f"group_id=app.name, enable_auto_commit=False, {QUICK}"), "a group of its own"),
+    Wrong("earliest forgotten", _loop(f"{OURS}, {QUICK}").replace("earliest", "latest"), "begins behind what is there"),
     Wrong("be quick, charge nobody", "async def billing_quick(app):\n    await app.sleep(1)\n", "not one order"),
 )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.trace_words import first_line, last_steps, own_exception
+from simlib.course.trace_words import first_line, last_steps, own_exception, skipped_at_first
 from simlib.data import orders
 from simlib.exploring.judging import Rule
 
@@ -141,6 +141,8 @@ def _not_tens(calm: Any) -> Verdict | None:
     """What is wrong before anybody is killed."""
     if error := own_exception(calm):
         return _no("05-tens", f"Your loop stops before anybody kills it. {error}.")
+    if skipped := skipped_at_first(calm):
+        return _no("05-tens", skipped)
     if missing := _missing(calm, "charge"):
         return _no("05-tens", f"Nobody is killed, and {len(missing)} of {ORDERS_IN_TENS} orders are never charged.")
     if calm.commits.auto.any():
@@ -215,6 +217,7 @@ TENS = Exercise(
         Wrong("commit the last one", _in_tens(11, AFTER.replace("await consumer.commit()", LAST)), "commit says 9"),
         Wrong("the eleventh", _in_tens(10, f"{CHARGE}{TICK}done += 1").replace("% 10 == 0", "% 10 == 0 and done"),
               "not after the tenth charge"),
+        Wrong("earliest forgotten", _in_tens(10, AFTER).replace("earliest", "latest"), "begins behind what is there"),
         Wrong("never", _in_tens(10, f"{CHARGE}done += 1"), "You commit 0 times"),
     ),
 )
