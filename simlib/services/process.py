@@ -13,7 +13,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
 from simlib.services.program import Program
-from simlib.world.blame import in_full, innermost
+from simlib.world.blame import in_full, innermost, is_ours
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.network import Network
 from simlib.world.process import Process
@@ -21,6 +21,14 @@ from simlib.world.process import Process
 
 class NotCopied(TypeError):
     """A service's code refers to something that cannot be pickled: an open file, a lock, a database connection."""
+
+
+class SimulatorBug(RuntimeError):
+    """Our own code failed while a service used it."""
+
+
+def raise_it(error: BaseException) -> None:
+    raise error
 
 
 class ServiceProcess(Process):
@@ -80,6 +88,7 @@ class ServiceProcess(Process):
         if isinstance(error, SystemExit) and error.code in (None, 0):
             error = None
         if error is not None:
+            self._refuse_mistakes_of_ours(error)
             self._complain({"exception": error})
         if self._stopped is not None:
             self._stopped()
@@ -97,6 +106,14 @@ class ServiceProcess(Process):
         """A request could not be handled; the process lives on."""
         self._complain({"exception": error})
         return _told(error)
+
+    def _refuse_mistakes_of_ours(self, error: BaseException) -> None:
+        """A bug of simlib must not pass for one of the service: it ends the run, with its whole traceback."""
+        if is_ours(error):
+            bug = SimulatorBug(f"{self.name} met a mistake in simlib itself, not in the service: "
+                               f"{type(error).__name__}: {error}. Please report it, with the traceback above")
+            bug.__cause__ = error
+            self.clock.at(self.clock.now, 0, raise_it, bug)
 
     def _complain(self, context: dict[str, Any]) -> None:
         """Write an exception down the first time; count it afterwards (a poison record crashes in a loop)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from traceback import FrameSummary, StackSummary, TracebackException
+from traceback import FrameSummary, StackSummary, TracebackException, extract_tb
 
+MISTAKES = (AssertionError, AttributeError, IndexError, NameError, NotImplementedError, RecursionError)
 OURS = str(Path(__file__).parents[1])
 PYTHONS = sysconfig.get_paths()["stdlib"]
 
@@ -15,6 +16,14 @@ def innermost(stack: Iterable[FrameSummary]) -> str:
     """The innermost line that is neither ours nor Python's own, as "charge, line 12"; "" if there is none."""
     theirs = [frame for frame in stack if is_theirs(frame.filename)]
     return f"{theirs[-1].name}, line {theirs[-1].lineno}" if theirs else ""
+
+
+def is_ours(error: BaseException) -> bool:
+    """Is it a mistake in our own code? What we raise on purpose is of other types."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    frames = extract_tb(error.__traceback__)
+    return isinstance(error, MISTAKES) and bool(frames) and _is_under(frames[-1].filename, OURS)
 
 
 def in_full(error: BaseException) -> str:

@@ -4,6 +4,7 @@ import pytest
 from small_services import alone, control, done, run_alone, times
 
 from simlib import Crash, Scenario, Service, Shutdown, Topic, run
+from simlib.services.process import SimulatorBug
 
 
 def kinds(trace, *wanted):
@@ -214,3 +215,19 @@ def test_a_restart_begins_with_its_own_random_numbers_the_same_in_every_run():
     assert numbers == done(run(scenario)) and len(set(numbers)) == 3
     other_seed = alone(main, faults=scenario.faults, instances=2, duration=30, seed=1)
     assert not set(numbers) & set(done(run(other_seed)))
+
+
+def test_a_mistake_of_ours_is_told_apart_from_one_of_the_service(monkeypatch):
+    """A raising service crashes and is restarted; a bug of simlib ends the run and says whose it is."""
+    async def its_own(app):
+        app.producer().nonsense  # noqa: B018
+
+    assert control(run_alone(its_own, duration=5), "exception").detail.str.contains("AttributeError").all()
+
+    async def innocent(app):
+        await app.effect("charge", 1)
+
+    monkeypatch.delattr("simlib.services.app.EFFECT_TIMEOUT")
+    with pytest.raises(SimulatorBug, match="mistake in simlib itself, not in the service: NameError") as caught:
+        run_alone(innocent)
+    assert isinstance(caught.value.__cause__, NameError)
