@@ -1,4 +1,4 @@
-"""The cures against duplicates that everybody copies, as exhibits: each loses work, or does it twice.
+"""The cures against duplicates that everybody copies, as exhibits: each loses work or does it twice.
 
 Each gets the event's id and `work`, which does what the event asks for. Lesson 06 breaks them one by one;
 `idempotency.py` has the form that holds.
@@ -68,3 +68,13 @@ async def redis_forgives(app: App, event_id: str, work: Work, ex: int = 86_400) 
         except Exception:
             await app.redis.delete(event_id)
             raise
+
+
+async def redis_lease(app: App, event_id: str, work: Work, lease: int = 30) -> None:
+    """Two marks: "in work", which expires, and "done". It loses nothing; a death before "done" repeats the work [C02]."""
+    if await app.redis.get(event_id) == b"done":        # redis-py gives bytes
+        return
+    if not await app.redis.set(event_id, "in work", nx=True, ex=lease):
+        raise RuntimeError(f"{event_id} is in work elsewhere: come back when that lease is over")
+    await work()
+    await app.redis.set(event_id, "done")

@@ -196,6 +196,12 @@ def test_an_error_in_the_work_loses_the_event_unless_the_key_is_taken_away(form,
     assert sum(owes == AMOUNTS[name] for name, owes in ends.items()) == handled
 
 
+@pytest.mark.statement("C02")
+def test_a_lease_and_a_mark_lose_nothing_and_repeat_what_dies_before_the_mark():
+    found = broken_by(explored(billing(redis(broken.redis_lease)), only="crash"))
+    assert found == {"twice": {("crash-after", "execute", nth) for nth in (1, 2, 3)}, "never": set()}
+
+
 # -- what needs no memory, and whose id is remembered
 
 
