@@ -89,7 +89,7 @@ class ServiceProcess(Process):
             error = None
         if error is not None:
             self._refuse_mistakes_of_ours(error)
-            self._complain({"exception": error})
+            self._complain({"exception": error}, "exception")
         if self._stopped is not None:
             self._stopped()
         elif error is not None:
@@ -115,13 +115,16 @@ class ServiceProcess(Process):
             bug.__cause__ = error
             self.clock.at(self.clock.now, 0, raise_it, bug)
 
-    def _complain(self, context: dict[str, Any]) -> None:
-        """Write an exception down the first time; count it afterwards (a poison record crashes in a loop)."""
+    def _complain(self, context: dict[str, Any], kind: str = "error") -> None:
+        """Write an exception down the first time; count it afterwards (a poison record crashes in a loop).
+
+        `kind` is "exception" when it ends the process, "error" when a background task or a handler raised it.
+        """
         error = context.get("exception")
         told = context.get("message", "") if error is None else _told(error)
         self._complaints[told] = self._complaints.get(told, 0) + 1
         if self._complaints[told] == 1:
-            self.recorder.event("exception", self, detail=told)
+            self.recorder.event(kind, self, detail=told)
         self.world.note_exception(self.name, told, self._complaints[told], in_full(error) if error else "")
 
 

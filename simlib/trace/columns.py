@@ -116,7 +116,9 @@ CONTROL_KINDS: dict[str, str] = {
     "request": "an instance of the called service was handed the request; detail: the caller, and the request",
     "answered": "the caller learned how that ended; detail: the answer, the error, or why there is none",
     "redis": "Redis carried out a command of a process; detail: the command and its answer",
-    "exception": "a service's code raised an exception", "fault_not_fired": "a fault never found its moment",
+    "exception": "a service's main raised an exception: the process ends",
+    "error": "a background task or a request's handler raised an exception: the process goes on",
+    "fault_not_fired": "a fault never found its moment",
     "partitions_added": "a topic got more partitions; a: how many it has", "changed": "a setting was changed",
     "coordinator": "a group's coordinator moved; a: broker", "note": "a remark",
 }

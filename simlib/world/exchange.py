@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simlib.units import SECOND
 from simlib.world.process import Process
 
 if TYPE_CHECKING:
     from simlib.world.network import Network
 
 
+LONG = 5 * SECOND
 ASKED_BY_SERVICES = frozenset({"effect", "call", "redis"})
 
 
@@ -53,8 +55,9 @@ class Exchange:
             return
         self.abandoned = True
         self.network.close(self)
-        if self.kind in ASKED_BY_SERVICES:
-            self.network.recorder.mark(self.network.clock.now, False)  # what it does about that is still to come
+        now = self.network.clock.now
+        if self.kind in ASKED_BY_SERVICES or now - self.sent > LONG:
+            self.network.recorder.mark(now, False)  # what is done about that is still to come
         self.on_error(reason)
 
 

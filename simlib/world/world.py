@@ -65,6 +65,7 @@ class World:
         self.ended: str | None = None
         self._instant, self._same_instant = 0, 0
         self.steps = None if schedule is None else Steps(self, schedule)
+        self.last_planned = last_planned(scenario)
         self.ends_when_quiet = bool(scenario.services or scenario.inputs)
         self.cluster, self.lanes = build(self)
         self.stores = Stores(self)
@@ -141,9 +142,10 @@ class World:
         now = self.clock.now
         recorder = self.recorder
         if self.clock.pending > 0:
-            if now - recorder.last_progress >= STUCK_AFTER:
+            stuck_at = max(recorder.last_progress, self.last_planned) + STUCK_AFTER
+            if now >= stuck_at:
                 self._end("stuck")
-            idle = min(self.failures.held_until, recorder.last_progress + STUCK_AFTER) - now
+            idle = min(self.failures.held_until, stuck_at) - now
             next_look = now + max(-(-idle // SECOND), 1) * SECOND  # still once a second, less those that say nothing
         elif now - recorder.last_mark < QUIET_AFTER:
             next_look = recorder.last_mark + QUIET_AFTER
@@ -213,6 +215,14 @@ class World:
         self.exceptions[process, told] = count
         if count == 1:
             self.tracebacks.append(f"{process}: {traceback or told}")
+
+
+def last_planned(scenario: Scenario) -> int:
+    """When the last input is due, or the last fault that has a time is over: until then nothing is stuck (ns)."""
+    inputs = [row.get("at", 0.0) for rows in scenario.inputs.values() for row in rows]
+    faults = [(getattr(fault, "at", None) or 0.0) + (getattr(fault, "duration", None) or 0.0)
+              + (getattr(fault, "restart_after", None) or 0.0) for fault in scenario.faults]
+    return nanoseconds(max([0.0, *inputs, *faults]))
 
 
 def natural(name: str) -> tuple[Any, ...]:

@@ -236,7 +236,7 @@ def test_a_failed_task_that_nobody_looks_at_is_written_down_once_and_at_its_time
         await app.effect("said", "unharmed")
 
     trace = run_alone(main)
-    (row,) = control(trace, "exception").itertuples()
+    (row,) = control(trace, "error").itertuples()
     assert row.detail == f"LookupError: no such order (in fail, line {main.__code__.co_firstlineno + 3})"
     assert row.time == 3 and done(trace) == ["unharmed"]
 

@@ -102,7 +102,7 @@ def test_what_the_handler_raises_reaches_the_caller_and_the_server_lives_on():
     (told,) = done(trace, "RemoteError")
     assert told.startswith("bank-0 raised KeyError: 'account' (in handler, line ")
     assert done(trace, "answered") == ["bank-0"] and len(control(trace, "crashed")) == 0
-    assert list(control(trace, "exception").process) == ["bank-0"]
+    assert list(control(trace, "error").process) == ["bank-0"]
 
 
 # -- no answer
