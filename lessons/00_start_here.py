@@ -23,7 +23,7 @@
 # **Lesson 00** · 20 minutes · you know Python and `await`
 #
 # Tuesday, 03:12. One of two billing programs dies. Its twin stands beside it, healthy and idle. At 03:13 the phone
-# rings all the same: *"Why is nobody being charged?"*
+# rings: *"Why is nobody being charged?"*
 #
 # When you leave this page you can
 # 1. say what a killed consumer costs: what is lost, who waits, what happens twice;
@@ -51,8 +51,8 @@ start("00")
 # In an office you do not run to every colleague. You pin a note to the board, and whoever cares reads it.
 #
 # The note is an *event*: something has happened. Whoever pins it is a *producer*, whoever reads it and acts is a
-# *consumer*, and the board is the *message broker*; ours is Kafka. Ten lines make a shop; the last one
-# kills a consumer:
+# *consumer*, and the board is the *message broker*; ours is Kafka. A consumer's tick, "done up to here", is called a
+# *commit*. Ten lines make a shop; the last one kills a consumer:
 
 # %% ten-lines
 async def billing(app):
@@ -69,10 +69,10 @@ shop = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=2)},
                 faults=[Crash("billing-0", after="charge", nth=40, restart_after=30)])
 
 # %% before-the-run [markdown]
-# Two hundred real orders, two a second. `billing-0` and `billing-1` are one group. These orders go to one member at a
-# time: `billing-0` works, `billing-1` is the spare [K84]. A *commit* tells Kafka "done up to here": a bookmark.
+# Two hundred real orders, two a second. `billing-0` and `billing-1` are one group. Kafka gives these orders to one
+# member at a time: `billing-0` works, `billing-1` is the spare [K84].
 #
-# `billing-0` is killed right after its 40th charge. After 30 seconds it is started again.
+# `billing-0` is killed right after its 40th charge, and started again 30 seconds later.
 #
 # **Before you run it, write down what you think.**
 
@@ -106,12 +106,12 @@ assert 44 < knew.time.iloc[-2] - knew.time.iloc[-4] < 45
 assert set(trace.effects.key) == {row["value"]["order_id"] for row in shop.inputs["orders"]}
 
 # %% nothing-lost [markdown]
-# Kafka saw no crash, only silence; the slow are silent too. It gives a member up after 45 seconds, the *session
-# timeout*: `session_timeout_ms=45_000` [K86]. The `billing-0` that came back was a new member. The dead one was still
-# on the list, and nobody got the orders before its time was over [K91].
+# Kafka saw no crash, only silence; the slow are silent too. It gives a member up (`evicted`) after 45 seconds, the
+# *session timeout*: `session_timeout_ms=45_000` [K86]. The `billing-0` that came back was a new member. The dead one
+# was still on the list, and nobody got the orders (`assigned`) before its time was over [K91].
 #
 # Nothing was lost: all 200 were charged. But one was charged twice. Bad luck? `explore` kills `billing` at every moment
-# there is, and holds each run against a rule:
+# there is (each a schedule), and holds each run against a rule:
 
 # %% every-death
 three = replace(shop, "inputs.orders", orders(3))
@@ -146,7 +146,7 @@ for seconds in (0, 1, 15, 40, 60, 120):
     assert round(moved.effects.time.diff().max()) == 45 and moved.lag.lag.max() == trace.lag.lag.max(), seconds
 
 # %% exercise-text [markdown]
-# From 0 to 120 the curve does not stir. Billing was ready; Kafka was waiting.
+# The curve does not stir. Billing was ready; Kafka was waiting.
 #
 # ### Exercise: eight minutes
 #

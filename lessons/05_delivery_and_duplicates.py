@@ -188,7 +188,8 @@ assert outcome(trace) == "each once" and len(trace.effects) == 200
 # ## Was that luck?
 #
 # Each order once. Is that the cure? We aimed; a power cut does not. Three orders are enough to try every moment at
-# which this loop can die. The rule: each order is charged exactly once. `explore` looks for runs that break it.
+# which this loop can die. The rule: each order is charged exactly once. `explore` looks for runs that break it. (Each
+# run has one accident, and is called a schedule. `commit orders-0: 1` says: in partition 0, the next to read is 1.)
 
 # %% every-death
 def tried(main, **which):
@@ -207,7 +208,8 @@ assert first.table.hit[first.table.verdict == "broken"].str.contains("right afte
 # Find the broken rows. Each says the same: dies right after commit, and a charge never comes. Our kill had hit another
 # moment. Nobody writes a mail about that one.
 #
-# Now the loop of the beginning, and more than deaths: without `only`, each request and each answer gets lost, too.
+# Now the loop of the beginning, and more than deaths: without `only`, each request and each answer gets lost, too, one
+# in each run.
 
 # %% every-accident
 tried(billing)
@@ -257,9 +259,9 @@ twins = replace(shop, "services.billing.instances", 2)
 frozen = replace(twins, "faults", [Pause("billing-0", at=10, duration=60)])
 trace = run(frozen)
 reveal("frozen", twice(trace))
-charge = "charge " + trace.effects.key[trace.effects.occurrence > 1].iloc[0]
-events, kinds = trace.events, ["paused", "evicted", "resumed", "commit_failed"]
-story = events[events.kind.isin(kinds) | (events.detail == charge)]
+charged_twice = "charge " + trace.effects.key[trace.effects.occurrence > 1].item()
+told = trace.events.kind.isin(["paused", "evicted", "resumed", "commit_failed"])
+story = trace.events[told | (trace.events.detail == charged_twice)]
 story[["time", "process", "kind", "detail"]].round(4).set_index("time")
 
 # %% frozen-proof tags=["claim"]
@@ -550,8 +552,8 @@ assert abs(1000 * (way.appended - way.created).mean() - 90) < 5 and way.appended
 
 # %% acks-text [markdown]
 # None, for a slower yes. Why about 290 milliseconds, and not 100? A follower gets an order in answer to one question,
-# and the leader learns that it has it only from its next question. Two rounds: 200. And before that the order waits
-# until the batch ahead of it has its yes, 90 on average: one batch is under way at a time [K28].
+# and the leader learns that it has it only from its next question. Two rounds: 200. And before it leaves, an order
+# waits, 90 on average: the producer packs orders into parcels, and sends the next one when the last has its yes [K28].
 #
 # ## All of whom?
 #
@@ -597,7 +599,8 @@ assert unset() == 1
 # > here the last 30 seconds. Those are the 300 orders that only it had.
 #
 # How many must be in sync is a setting of the topic, `min_insync_replicas`: one, if nobody says otherwise. So there
-# are three dials. They stand at `"all"`, three copies, one in sync; and 300 orders are gone.
+# are three dials: `acks` at `"all"`, copies (`replication_factor`) at 3, how many in sync (`min_insync_replicas`) at 1.
+# And 300 orders are gone.
 
 # %% guess-dial
 predict("dial", "You may turn one dial, and only one. Which one saves the 300 orders?", kind="choice",
