@@ -113,7 +113,7 @@ TRAY = Exercise(
     call='check("12-tray", billing_with_tray)',
     hints=(
         "Who has the order at each moment? When you commit, somebody else must have said yes.",
-        'producer = app.producer() above the loop; await producer.send_and_wait("orders-dlq", value, key=..., headers=...)',
+        "Name the error (as error). Then await producer.send_and_wait(...), with key=order.key and headers={...}.",
     ),
     solution=_tray(f"{WHY}await producer.send_and_wait({SEND}, headers=why)"),
     remark="The commit below it is the last step, for good orders and bad. Killed between the two, there are two "
