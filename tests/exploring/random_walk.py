@@ -34,11 +34,11 @@ class Walk:
 def walks(scenario: Scenario, law: Any, most: int, kinds: Iterable[str] | None = None, seed: int = 0) -> Iterator[Walk]:
     """Judge up to `most` runs; the first one is calm. `kinds`: which faults to draw, in `explore(only=)`'s words."""
     draws = [DRAWS[kind] for kind in (USUAL if kinds is None else kinds)]
-    calm = run(scenario)
+    calm = run(scenario, progress=False)
     yield _judged(0, (), law, calm, calm)
     for number in range(1, most):
-        faults = _faults(scenario, calm, draws, Random(f"{seed}/{number}"))
-        yield _judged(number, faults, law, run(replace(scenario, "faults", faults)), calm)
+        faults = (*scenario.faults, *_faults(scenario, calm, draws, Random(f"{seed}/{number}")))
+        yield _judged(number, faults, law, run(replace(scenario, "faults", faults), progress=False), calm)
 
 
 def first_broken(scenario: Scenario, law: Any, most: int, kinds: Iterable[str] | None = None, seed: int = 0

@@ -13,7 +13,7 @@ from seeded import FLAWS, SOUND
 WITHIN = 600
 """Walks after which a flaw must have shown; the hardest to find takes two particular faults."""
 
-WITHOUT = 50
+WITHOUT = 40
 """Walks that a sound scenario must survive."""
 
 

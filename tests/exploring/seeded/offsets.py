@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from seeded.business import every_order_is_done
-from seeded.case import Flaw, Sound, reader, shop
+from seeded.case import Flaw, Sound, orders, reader, shop
 from simlib import Service, TopicPartition, laws
 
 
@@ -54,6 +54,15 @@ async def commit_at_the_end_of_a_batch(app):
             for order in batch:
                 await app.effect("charge", order.value["order"])
             await consumer.commit()
+
+
+async def auto_commit_of_what_is_done(app):
+    """What a poll commits was handed over by the poll before, and is done by then."""
+    consumer = app.consumer("orders", group_id="billing", auto_offset_reset="earliest", auto_commit_interval_ms=100)
+    while True:
+        for batch in (await consumer.getmany(timeout_ms=1_000)).values():
+            for order in batch:
+                await app.effect("charge", order.value["order"])
 
 
 async def task_then_commit(app):
@@ -157,4 +166,8 @@ SOUND = [
     Sound("at least once: commit at the end of a batch", billing(commit_at_the_end_of_a_batch),
           [laws.at_least_once("charge"), laws.nothing_lost("billing")], faults=2),
     Sound("at least once: lowest offset of a pool", billing(lowest_offset_of_a_pool), laws.at_least_once("charge")),
+    Sound("at least once: auto-commit of what is done", billing(auto_commit_of_what_is_done),
+          laws.at_least_once("charge"), faults=2),
+    Sound("at least once: on the wire", billing(charge_then_commit, inputs=orders(1)), laws.at_least_once("charge"),
+          options={"wire": True}),
 ]

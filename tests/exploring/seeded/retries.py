@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from seeded.business import done, done_in_order, every_order_is_done, ordered, written
 from seeded.case import CALM, Flaw, Sound, reader, shop
 from simlib import Service, laws, replace
@@ -42,6 +44,20 @@ async def park_confirmed(app):
             await app.effect("charge", parse(order))
         except ValueError:
             await producer.send_and_wait("dead", order.value)
+        await consumer.commit()
+
+
+async def park_and_redrive(app):
+    """P28: what was parked comes back behind the customer's later orders."""
+    await asyncio.gather(park_confirmed(app), redrive(app))
+
+
+async def redrive(app):
+    """The fix is deployed half a minute later."""
+    consumer = reader(app, "dead")
+    async for order in consumer:
+        await app.sleep(30)
+        await app.effect("charge", order.value["order"])
         await consumer.commit()
 
 
@@ -115,6 +131,7 @@ FLAWS = [
     Flaw("poison blocks", replace(billing(poison_blocks), "duration", 1_200), laws.nothing_lost("billing"), CALM),
     Flaw("park unconfirmed", billing(park_unconfirmed), charged_or_parked, "crash-after:billing-0.0/commit#1"),
     Flaw("retry later", billing(retry_later), done_in_order("charge"), "lose-request:billing-0.0/charge#1", records=2),
+    Flaw("park and redrive", billing(park_and_redrive), done_in_order("charge"), CALM, records=2),
     Flaw("drop after a timeout", billing(drop_after_a_timeout), every_order_is_done("charge"),
          "lose-request:billing-0.0/charge#1"),
     Flaw("back to the tail", billing(back_to_the_tail), laws.at_most_once("charge"),
@@ -123,6 +140,7 @@ FLAWS = [
 
 SOUND = [
     Sound("park confirmed", billing(park_confirmed), charged_or_parked, faults=2),
+    Sound("park and redrive: nothing missing", billing(park_and_redrive), every_order_is_done("charge")),
     Sound("retry at once: in order", billing(retry_at_once), [done_in_order("charge"), every_order_is_done("charge")],
           faults=2),
     Sound("retry later: nothing missing", billing(retry_later), every_order_is_done("charge"), faults=2),
