@@ -51,6 +51,10 @@ class Broker(Process):
         self.leads: dict[int, Led] = {}
         self.followers = FollowerSessions(self)
         self.consumers = ConsumerFetches(self)
+        self._handlers: dict[str, Callable[[Exchange], None]] = {
+            "produce": self.on_produce, "fetch": self.consumers.fetch, "replica_fetch": self.followers.fetch,
+            "metadata": self.on_metadata, "find_coordinator": self.on_metadata,
+            "list_offsets": self.consumers.list_offsets}
 
     # -- life
 
@@ -127,23 +131,14 @@ class Broker(Process):
     # -- requests
 
     def handle(self, exchange: Exchange) -> None:
-        handler = HANDLERS.get(exchange.kind)
+        handler = self._handlers.get(exchange.kind)
         if handler is None:
             self.coordination.handle(exchange)
         else:
-            handler(self, exchange)
+            handler(exchange)
 
     def on_metadata(self, exchange: Exchange) -> None:
         exchange.reply(self.image)
-
-    def on_fetch(self, exchange: Exchange) -> None:
-        self.consumers.fetch(exchange)
-
-    def on_replica_fetch(self, exchange: Exchange) -> None:
-        self.followers.fetch(exchange)
-
-    def on_list_offsets(self, exchange: Exchange) -> None:
-        self.consumers.list_offsets(exchange)
 
     def answer_empty(self, exchange: Exchange) -> None:
         """fetch.max.wait.ms of a consumer's fetch is over."""
@@ -216,8 +211,3 @@ class Broker(Process):
         if state.epoch == led.leader.epoch or state.leader < 0:
             return False
         return self.cluster.brokers[state.leader].replicas[led.tp].high_watermark >= led.leader.high_watermark
-
-
-HANDLERS = {"produce": Broker.on_produce, "fetch": Broker.on_fetch, "replica_fetch": Broker.on_replica_fetch,
-            "metadata": Broker.on_metadata, "find_coordinator": Broker.on_metadata,
-            "list_offsets": Broker.on_list_offsets}

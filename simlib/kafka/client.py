@@ -41,12 +41,12 @@ class Metadata:
 
     def leader(self, tp: int) -> Any:
         """The broker to talk to about a partition; None if unknown, leaderless, or being left alone for now."""
-        number = -1 if self.image is None else self.image.leader(tp)
-        if number < 0:
+        state = None if self.image is None else self.image.partitions.get(tp)
+        if state is None or state.leader < 0:
             return None
-        if self._not_before and self._not_before.get(number, NEVER) > self.process.clock.now:
+        if self._not_before and self._not_before.get(state.leader, NEVER) > self.process.clock.now:
             return None
-        return self.cluster.brokers[number]
+        return self.cluster.brokers[state.leader]
 
     def broken(self, broker: Any) -> None:
         failures = self._failures[broker.number] = self._failures.get(broker.number, 0) + 1

@@ -70,7 +70,7 @@ class FollowerSessions:
         if led is None or led.leader.epoch != epoch:
             return tp, NOT_LEADER if led is None or led.leader.epoch < epoch else "FENCED_LEADER_EPOCH", (), 0
         leader = led.leader
-        if last_epoch >= 0:
+        if last_epoch >= 0 and (last_epoch != leader.log.last_epoch or offset > leader.log.end):
             found, end = leader.log.end_of_epoch(last_epoch)
             if found != last_epoch or end < offset:
                 return tp, "DIVERGING", (found, end), 0
@@ -111,15 +111,15 @@ class FollowerSessions:
         exchange = session.parked
         if exchange is None:
             return
+        leads, offsets = self.broker.leads, session.offsets
         for tp in session.news:
-            led = self.broker.leads.get(tp)
+            led = leads.get(tp)
             if led is None:
                 rows.append((tp, NOT_LEADER, (), 0))
-            elif tp in session.offsets:
-                leader = led.leader
-                entries = leader.log.read(session.offsets[tp], leader.log.end, FETCH_MAX_BYTES)
-                session.sent_high_watermark[tp] = leader.high_watermark
-                rows.append((tp, "", entries, leader.high_watermark))
+            elif tp in offsets:
+                log, high_watermark = led.leader.log, led.leader.high_watermark
+                session.sent_high_watermark[tp] = high_watermark
+                rows.append((tp, "", log.read(offsets[tp], log.end, FETCH_MAX_BYTES), high_watermark))
         session.news.clear()
         session.parked = None
         exchange.reply(rows)

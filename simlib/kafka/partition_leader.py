@@ -24,8 +24,12 @@ class PartitionState(NamedTuple):
     replicas: tuple[int, ...]
 
 
-Appended = tuple[str, int, Entry | None]
-"""The answer to an append: an error ("" if none), the offset of the first record, the entry if one was written."""
+class Appended(NamedTuple):
+    """The answer to an append: an error ("" if none), the offset of the first record, the entry if one was written."""
+
+    error: str
+    base: int
+    entry: Entry | None
 
 
 def never() -> bool:
@@ -84,11 +88,11 @@ class PartitionLeader:
     def append(self, now: int, batch: Batch, acks_all: bool) -> Appended:
         """K04, K05: too few in-sync replicas refuse the batch before it is written, but only for acks=all."""
         if acks_all and len(self.isr) < self.min_isr:
-            return "NOT_ENOUGH_REPLICAS", -1, None
+            return Appended("NOT_ENOUGH_REPLICAS", -1, None)
         if batch.pid >= 0:
             error, base = self.log.producers.check(batch, now)
             if error:
-                return error, base, None
+                return Appended(error, base, None)
         entry = Entry(self.log.end, batch, self.epoch, now)
         self.log.append(entry)
         for follower in self.followers.values():
@@ -97,7 +101,7 @@ class PartitionLeader:
                 follower.leader_end_at_last_fetch = entry.base
         if not self._required:
             self.advance(now)
-        return "", entry.base, entry
+        return Appended("", entry.base, entry)
 
     def outcome(self) -> str:
         """The answer for a batch that the high watermark has passed (K07)."""
@@ -108,14 +112,14 @@ class PartitionLeader:
 
     def fetched(self, now: int, replica: int, offset: int) -> bool:
         """A follower asks for `offset`, so it has everything before. True if the high watermark moved."""
-        follower = self.followers[replica]
-        if offset >= self.log.end:
-            follower.caught_up = max(follower.caught_up, now)
+        follower, end = self.followers[replica], self.log.end
+        if offset >= end:
+            follower.caught_up = now
         elif offset >= follower.leader_end_at_last_fetch:
             follower.caught_up = max(follower.caught_up, follower.last_fetch)
         follower.end = offset
         follower.last_fetch = now
-        follower.leader_end_at_last_fetch = self.log.end
+        follower.leader_end_at_last_fetch = end
         return self.advance(now)
 
     def stopped_fetching(self, replica: int, now: int) -> None:

@@ -85,17 +85,17 @@ class Fetcher:
         for tp, error, content, high_watermark in rows:
             if tp not in self.epochs:
                 continue
-            if error == "":
-                if content:
-                    changed.append(tp)
+            if not error:
                 self._take(tp, content, high_watermark)
+                if content:
+                    changed.append(self._row(tp))
             elif error == "DIVERGING":
                 self._truncate(tp, *content)
-                changed.append(tp)
+                changed.append(self._row(tp))
             else:
                 self._back_off()
                 return
-        self._fetch(False, [self._row(tp) for tp in changed])
+        self._fetch(False, changed)
 
     def _take(self, tp: int, entries: Any, high_watermark: int) -> None:
         replica = self.broker.replicas[tp]

@@ -38,7 +38,10 @@ class WorkTimes:
     def begins(self, runs: list[Run]) -> bool:
         """True if some of these records are new to the group."""
         read = self.cluster.read_up_to
-        return any(run.offset + run.count > read.get((self.group, run.tp), 0) for run in runs)
+        for run in runs:
+            if run.offset + run.count > read.get((self.group, run.tp), 0):
+                return True
+        return False
 
     def delivered(self, run: Run, count: int) -> None:
         key = (self.group, run.tp)

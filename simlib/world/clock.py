@@ -16,14 +16,21 @@ FAULT, TIMER, MESSAGE, LAST = 0, 1 << 20, 2 << 20, 3 << 20
 """Order within one instant; the rank of the actor (its place among the sorted names) is added."""
 
 
-class Call(simpy.Event):
+class Entry:
+    """All that SimPy asks of an event whose turn has come: what to call with it, and that it did not fail.
+
+    Entries have no __slots__: they are made in millions, and Python makes objects without them faster.
+    """
+
+    callbacks: Any
+    _ok = True
+
+
+class Call(Entry):
     """A function call on the agenda. One allocation: no Timeout, no SimPy process, no list of callbacks."""
 
-    _ok = True
-    callbacks: Any
-
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function = function  # what else SimPy asks of an event is the same for all calls: see the class
+        self.function = function
         self.args = args
 
     def run(self) -> None:
@@ -52,15 +59,15 @@ class Clock:
 
     def at(self, time: int, order: int, function: Callable[..., Any], *args: Any) -> None:
         """Call `function(*args)` at `time`; `order` decides among calls of the same instant."""
-        self.plan(time, order, function, args)
+        self.enter(time, order, Call(function, args))
 
-    def plan(self, time: int, order: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The same, with the arguments as a tuple.
+    def enter(self, time: int, order: int, entry: Entry) -> None:
+        """Put something on the agenda.
 
         SimPy's own `schedule` would do as well: it wants a delay, makes a time of it, and numbers the entry once more.
         """
         self.calls = number = self.calls + 1
-        heappush(self._agenda, (time, order, number, Call(function, args)))
+        heappush(self._agenda, (time, order, number, entry))
 
     def next_time(self) -> float:
         """The time of the next call, infinity when there is none."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simlib.units import SECOND
+from simlib.world.clock import Entry
 from simlib.world.process import Process
 
 if TYPE_CHECKING:
@@ -20,14 +21,12 @@ PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "broker_heartbe
 """Requests that may stay unanswered while nothing happens: they do not keep a run alive."""
 
 
-class Exchange:
-    """One request and its reply."""
-
-    __slots__ = ("abandoned", "deadline", "done", "keeps_alive", "kind", "life", "lost", "network", "on_error", "on_reply",
-                 "payload", "sent", "server_life", "source", "target")
+class Exchange(Entry):
+    """One request and its reply. On its way to the target it is an entry of the agenda itself."""
 
     def __init__(self, network: Network, source: Process, target: Process, kind: str, payload: Any,
                  on_reply: Callable[[Any], None], on_error: Callable[[str], None], deadline: int) -> None:
+        self.callbacks = network.on_request
         self.network = network
         self.source = source
         self.target = target
@@ -61,11 +60,18 @@ class Exchange:
         self.on_error(reason)
 
 
+class Reply(Entry):
+    """An answer on its way."""
+
+    def __init__(self, network: Network, exchange: Exchange, answer: Any) -> None:
+        self.callbacks = network.on_reply
+        self.exchange = exchange
+        self.answer = answer
+
+
 class Told(Exchange):
     """A request whose sender wants no answer. All it ever learns is that the connection broke: a server closes it
     when it cannot do what was asked."""
-
-    __slots__ = ()
 
     def reply(self, answer: Any) -> None:
         if answer[0]:

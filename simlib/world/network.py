@@ -15,8 +15,8 @@ from typing import Any
 from simlib.scenario.distributions import Constant, as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.units import NEVER, SECOND, nanoseconds
-from simlib.world.clock import MESSAGE, Clock
-from simlib.world.exchange import PARKED_KINDS, Exchange, Told
+from simlib.world.clock import MESSAGE, Call, Clock, Entry
+from simlib.world.exchange import PARKED_KINDS, Exchange, Reply, Told
 from simlib.world.process import Alarm, Process
 
 CONNECT_TIMEOUT = 10 * SECOND
@@ -43,6 +43,7 @@ class Network:
         self._cut: dict[tuple[str, str], int] = {}
         self._last_arrival: dict[tuple[str, str], int] = {}
         self._disturbed = self._drawn
+        self.on_request, self.on_reply = (self.arrive,), (self.replied,)
 
     # -- asking and answering
 
@@ -66,7 +67,8 @@ class Network:
         if self.wire is not None:
             self.wire.append((now, "request", kind, source.code, target.code))
         if not (self.losses and self._lost("request", exchange)):
-            self._carry(source, target, self._arrive, (exchange,))
+            arrival = self._arrival_on_disturbed_link(source, target) if self._disturbed else now + self.latency
+            self.clock.enter(arrival, MESSAGE + source.rank, exchange)
         return exchange
 
     def tell_request(self, source: Process, target: Process, kind: str, payload: Any,
@@ -76,17 +78,18 @@ class Network:
         exchange.done = True
         self.requests += 1
         if not (self.losses and self._lost("request", exchange)):
-            self._carry(source, target, self._arrive, (exchange,))
+            self._carry(source, target, exchange)
 
     def close_connection(self, exchange: Exchange) -> None:
         """The server closes the connection on which a request came."""
-        self._carry(exchange.target, exchange.source, self._refused, (exchange, "disconnected"))
+        self._carry(exchange.target, exchange.source, Call(self._refused, (exchange, "disconnected")))
 
     def tell(self, source: Process, target: Process, function: Callable[..., None], *args: Any) -> None:
         """Send something that is not answered; a dead target does not notice."""
-        self._carry(source, target, target.receive, (target.incarnation, function, args))
+        self._carry(source, target, Call(target.receive, (target.incarnation, function, args)))
 
-    def _arrive(self, exchange: Exchange) -> None:
+    def arrive(self, exchange: Exchange) -> None:
+        """A request is there."""
         target = exchange.target
         if exchange.abandoned:  # still held back by a cut or slow link when its connection was closed
             return
@@ -94,7 +97,7 @@ class Network:
             self.clock.at(self.clock.now + CONNECT_TIMEOUT, MESSAGE + exchange.source.rank, self._refused, exchange,
                           "connection attempt timed out")
         elif not target.alive or target.incarnation != exchange.server_life:
-            self._carry(target, exchange.source, self._refused, (exchange, "connection refused"))
+            self._carry(target, exchange.source, Call(self._refused, (exchange, "connection refused")))
         elif target.paused:
             target.receive(target.incarnation, target.handle, (exchange,))
         else:
@@ -105,22 +108,27 @@ class Network:
         source.receive(exchange.life, exchange.fail, (reason,))
 
     def carry_reply(self, exchange: Exchange, answer: Any) -> None:
-        if not exchange.target.alive or exchange.target.incarnation != exchange.server_life:
+        source, asker = exchange.target, exchange.source
+        if not source.alive or source.incarnation != exchange.server_life:
             return
+        now = self.clock.now
         if self.wire is not None:
-            self.wire.append((self.clock.now, "reply", exchange.kind, exchange.target.code, exchange.source.code))
+            self.wire.append((now, "reply", exchange.kind, source.code, asker.code))
         if not (self.losses and self._lost("reply", exchange)):
-            self._carry(exchange.target, exchange.source, self._replied, (exchange, answer))
+            arrival = self._arrival_on_disturbed_link(source, asker) if self._disturbed else now + self.latency
+            self.clock.enter(arrival, MESSAGE + source.rank, Reply(self, exchange, answer))
 
-    def _replied(self, exchange: Exchange, answer: Any) -> None:
+    def replied(self, reply: Reply) -> None:
+        """An answer is there."""
+        exchange = reply.exchange
         source = exchange.source
         if exchange.done:
             return
         if source.paused:
-            source.receive(exchange.life, self._replied, (exchange, answer))
+            source.receive(exchange.life, self.replied, (reply,))
         elif source.alive and source.incarnation == exchange.life:
             self.close(exchange)
-            exchange.on_reply(answer)
+            exchange.on_reply(reply.answer)
 
     def close(self, exchange: Exchange) -> None:
         exchange.done = True
@@ -180,11 +188,11 @@ class Network:
             exchange.done = True
             if exchange.keeps_alive:
                 self.clock.pending -= 1
-            self._carry(process, exchange.target, self._client_gone, (exchange,))
+            self._carry(process, exchange.target, Call(self._client_gone, (exchange,)))
         for source in sorted(self._open, key=lambda one: one.rank):
             for exchange in list(self._open[source]):
                 if exchange.target is process and exchange.server_life == process.incarnation:
-                    self._carry(process, source, self._refused, (exchange, "disconnected"))
+                    self._carry(process, source, Call(self._refused, (exchange, "disconnected")))
 
     def host_lost(self, process: Process) -> None:
         """Power is gone: nobody closes its connections. Only its own requests end with it."""
@@ -200,16 +208,15 @@ class Network:
 
     # -- links
 
-    def _carry(self, source: Process, target: Process, deliver: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        clock = self.clock
-        arrival = clock.now + self.latency
-        if self._disturbed:
-            arrival = self._arrival_on_disturbed_link(source.name, target.name)
-        clock.plan(arrival, MESSAGE + source.rank, deliver, args)
+    def _carry(self, source: Process, target: Process, entry: Entry) -> None:
+        """As requests and replies are carried, which do it themselves: they are nearly all there is."""
+        now = self.clock.now
+        arrival = self._arrival_on_disturbed_link(source, target) if self._disturbed else now + self.latency
+        self.clock.enter(arrival, MESSAGE + source.rank, entry)
 
-    def _arrival_on_disturbed_link(self, source: str, target: str) -> int:
+    def _arrival_on_disturbed_link(self, source: Process, target: Process) -> int:
         """A cut link holds data back until it heals (TCP sends again); one link never reorders."""
-        link = (source, target)
+        link = (source.name, target.name)
         leaves = max(self.clock.now, self._cut.get(link, NEVER))
         latency = self._draw(link) if self._drawn else self.latency
         arrival = max(leaves + self._slow.get(link, latency), self._last_arrival.get(link, NEVER))

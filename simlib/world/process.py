@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simlib.units import SECOND
-from simlib.world.clock import TIMER, Clock
+from simlib.world.clock import TIMER, Call, Clock
 
 
 class Process:
@@ -101,11 +101,12 @@ class Process:
         """Call `function(*args)` at `time`, if this life lasts until then."""
         clock = self.clock
         now = clock.now
-        clock.plan(time if time > now else now, TIMER + self.rank, self.receive, (self.incarnation, function, args))
+        clock.enter(time if time > now else now, TIMER + self.rank,
+                    Call(self.receive, (self.incarnation, function, args)))
 
     def after(self, delay: int, function: Callable[..., Any], *args: Any) -> None:
         clock = self.clock
-        clock.plan(clock.now + delay, TIMER + self.rank, self.receive, (self.incarnation, function, args))
+        clock.enter(clock.now + delay, TIMER + self.rank, Call(self.receive, (self.incarnation, function, args)))
 
     def receive(self, incarnation: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """A timer of this process fires, or a message for it arrives."""

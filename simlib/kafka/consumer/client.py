@@ -73,18 +73,19 @@ class ConsumerClient:
         self.waiting = None
         self.membership.working()
 
-    def deliver(self) -> None:
-        """Hand over what is there, if somebody polls and the group lets us."""
+    def deliver(self) -> bool:
+        """Hand over what is there, if somebody polls and the group lets us; True if so."""
         if self.waiting is None or not self.drain_order or not self.membership.may_deliver():
-            return
+            return False
         runs = self._drain()
         if not runs:
-            return
+            return False
         on_records, self.waiting = self.waiting, None
         self.membership.working()
         self.commits.waited()
         self.fetching.fetch()
         on_records(runs)
+        return True
 
     def _drain(self) -> list[Run]:
         runs: list[Run] = []

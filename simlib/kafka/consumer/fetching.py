@@ -80,8 +80,8 @@ class Fetching:
             else:
                 cursor.received(entries)
                 consumer.drain_order[tp] = None
-        consumer.deliver()
-        self.fetch()
+        if not consumer.deliver():  # else that has asked for more already
+            self.fetch()
 
     def _refused(self, tp: int, error: str) -> None:
         consumer = self.consumer

@@ -38,7 +38,10 @@ class Sender:
         self.idempotent = settings.enable_idempotence
         self.permitted = permitted_in_flight(settings, client.client)
         self.linger = millis(settings.linger_ms)
-        self.most = None if lane.value_bytes is None else max(1, settings.batch_size // max(1, lane.value_bytes))
+        self.most: int | None = None
+        if lane.value_bytes is not None:  # all records have the same size: so many fill a batch, or leave no room
+            self.most = max(1, settings.batch_size // max(1, lane.value_bytes))
+            self._filling = self.most - (self.most * lane.value_bytes >= settings.batch_size)
         self.delivery_timeout = millis(settings.delivery_timeout_ms)
         self.epoch = 0
         self.sequence = 0
@@ -53,20 +56,20 @@ class Sender:
         """Send whatever may be sent now; set the alarm for what may be sent later."""
         now = self.client.process.clock.now
         while len(self.in_flight) < self.permitted:
-            batch = self._next_batch(now)
+            batch = self._next_batch(now) if self.retries else self._cut(now)
             if batch is None or not self._send(batch, now):
                 return
 
     def _next_batch(self, now: int) -> Batch | None:
-        if self.retries:
-            first = self.retries[0]
-            if first.not_before <= now and not (self.idempotent and self._must_wait_its_turn(first)):
-                if self.idempotent and first.epoch != self.epoch:
-                    self._number(first)
-                return self.retries.pop(0)
-            self.alarm.set(max(first.not_before, now + 1) if first.not_before > now else None)
-            if self.idempotent or self.permitted == 1:
-                return None  # nothing may overtake a batch that is sent again (K25, K27)
+        """One that is sent again, or a new one if that may overtake it."""
+        first = self.retries[0]
+        if first.not_before <= now and not (self.idempotent and self._must_wait_its_turn(first)):
+            if self.idempotent and first.epoch != self.epoch:
+                self._number(first)
+            return self.retries.pop(0)
+        self.alarm.set(max(first.not_before, now + 1) if first.not_before > now else None)
+        if self.idempotent or self.permitted == 1:
+            return None  # nothing may overtake a batch that is sent again (K25, K27)
         return self._cut(now)
 
     def _must_wait_its_turn(self, batch: Batch) -> bool:
@@ -106,11 +109,11 @@ class Sender:
 
         (None, FAR) if those created up to `until` do not fill it.
         """
-        lane, limit = self.lane, self.client.settings.batch_size
+        lane, size = self.lane, 0
         if self.most is not None:
-            last = start + self.most - (self.most * (lane.value_bytes or 0) >= limit)
+            last = start + self._filling
             return (self.most, lane.created[last]) if last < len(lane.created) else (None, FAR)
-        size = 0
+        limit = self.client.settings.batch_size
         for i in range(start, len(lane.bytes)):
             if lane.created[i] > until:
                 break

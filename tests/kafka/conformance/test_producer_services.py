@@ -107,7 +107,7 @@ def test_an_old_duplicate_is_a_success_without_an_offset(monkeypatch):
     def forgotten(self, exchange):
         exchange.reply(("DUPLICATE_SEQUENCE_NUMBER", -1))
 
-    monkeypatch.setitem(broker.HANDLERS, "produce", forgotten)
+    monkeypatch.setattr(broker.Broker, "on_produce", forgotten)
     trace = run(shop([0.1], duration=5))
     assert outcomes(trace) == ["acked"] and log(trace) == []
     assert list(trace.data.column("acks", "base_offset")) == [-1]
