@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from seeded import asking, duplicates, instances, offsets, outbox, own_faults, retries, sagas, sending, timeouts
+from seeded import (
+          asking,
+          dual_writes,
+          duplicates,
+          instances,
+          locks,
+          offsets,
+          outbox,
+          own_faults,
+          retries,
+          sagas,
+          sending,
+          timeouts,
+)
 from seeded.case import Flaw, Sound
 
-THEMES = (offsets, timeouts, duplicates, sending, retries, outbox, asking, sagas, instances,
+THEMES = (offsets, timeouts, duplicates, sending, retries, dual_writes, outbox, asking, sagas, instances, locks,
           own_faults)
 
 FLAWS: list[Flaw] = [flaw for theme in THEMES for flaw in theme.FLAWS]

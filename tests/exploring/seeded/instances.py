@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from seeded.business import all_in, always, column_of, ordered, total_is_right
-from seeded.case import CALM, Flaw, Sound, orders, reader, shop
+from seeded.business import column_of, ordered, total_is_right
+from seeded.case import Flaw, Sound, orders, reader, shop
 from simlib import Service, laws
 
 TABLES = """
@@ -17,9 +17,6 @@ INSERT INTO newest VALUES (0);
 CREATE TABLE moves (version INTEGER, amount INTEGER, id PRIMARY KEY);
 INSERT INTO moves VALUES (1, 100, 'opening');
 CREATE TABLE versions (version INTEGER PRIMARY KEY);
-CREATE TABLE seat (holder TEXT, token INTEGER);
-INSERT INTO seat VALUES (NULL, 0);
-CREATE TABLE tickets (id PRIMARY KEY);
 """
 
 
@@ -111,77 +108,6 @@ async def withdraw(db, name):
         return False
 
 
-async def lock(app):
-    while not await app.redis.set("seat", app.name, nx=True, px=30_000):
-        await app.sleep(1)
-
-
-async def lock_that_expires(app):
-    """The lock is gone after 30 s, its holder does not know."""
-    consumer, db = reader(app), app.database
-    async for order in consumer:
-        await lock(app)
-        if (await db.execute("SELECT holder FROM seat"))[0]["holder"] is None:
-            async with db.transaction():
-                await db.execute("UPDATE seat SET holder = ?", (order.value["order"],))
-                await db.execute("INSERT INTO tickets VALUES (?) ON CONFLICT DO NOTHING", (order.value["order"],))
-        await app.redis.delete("seat")
-        await consumer.commit()
-
-
-async def lock_with_token(app):
-    """The same lock with a fencing token: the seat remembers the newest token it has seen."""
-    consumer, db = reader(app), app.database
-    async for order in consumer:
-        await lock(app)
-        token = await app.redis.incr("token")
-        await db.execute("UPDATE seat SET token = ? WHERE token < ?", (token, token))
-        if (await db.execute("SELECT holder FROM seat"))[0]["holder"] is None:
-            async with db.transaction():
-                if await db.execute("UPDATE seat SET holder = ? WHERE token = ? AND holder IS NULL RETURNING holder",
-                                    (order.value["order"], token)):
-                    await db.execute("INSERT INTO tickets VALUES (?)", (order.value["order"],))
-        await app.redis.delete("seat")
-        await consumer.commit()
-
-
-async def lock_for_ever(app):
-    """No expiry: a dead holder's lock is never released."""
-    consumer = reader(app)
-    async for order in consumer:
-        while not await app.redis.set("charging", app.name, nx=True):
-            await app.sleep(1)
-        await app.effect("charge", order.value["order"])
-        await app.redis.delete("charging")
-        await consumer.commit()
-
-
-async def locked_taken_for_done(app):
-    """While one instance waits for an answer inside its transaction, the other finds the database locked."""
-    consumer, db = reader(app), app.database
-    async for order in consumer:
-        try:
-            async with db.transaction():
-                await db.execute("INSERT INTO tickets VALUES (?) ON CONFLICT DO NOTHING", (order.value["order"],))
-                await app.effect("print", order.value["order"])
-        except sqlite3.OperationalError:
-            pass  # "it is being worked on"
-        await consumer.commit()
-
-
-async def report_of_the_day(app):
-    """Every instance has the same timetable."""
-    await app.sleep(60)
-    await app.effect("report", "Monday")
-
-
-async def report_of_one(app):
-    """The day is claimed for good before the report is sent."""
-    await app.sleep(60)
-    if await app.redis.set("report of Monday", app.name, nx=True):
-        await app.effect("report", "Monday")
-
-
 def newest_is_right(trace):
     return column_of(trace, "billing", "SELECT number FROM newest") == [len(ordered(trace))]
 
@@ -192,12 +118,7 @@ def two(main, partitions=1, **times):
                 inputs=orders(2, at=10, partitions=partitions, **times))
 
 
-def timetable(main):
-    return shop(Service("office", main, instances=2), inputs=[])
-
-
 TOTAL = total_is_right("billing", "SELECT total FROM account")
-ONE_SEAT = always("billing", "SELECT COUNT(*) <= 1 FROM tickets", 1)
 SOLVENT = laws.balance_never_negative("SELECT SUM(amount) FROM moves")
 
 FLAWS = [
@@ -208,12 +129,6 @@ FLAWS = [
     Flaw("last writer wins", two(last_writer_wins), newest_is_right, "stall-after:billing-0.0/receive#1", records=2),
     Flaw("look, then withdraw", two(look_then_withdraw, partitions=2), SOLVENT,
          "hold:billing-0.0/execute#2~billing-1.0/execute#1", records=2),
-    Flaw("a lock that expires", two(lock_that_expires, partitions=2), ONE_SEAT,
-         "stall-after:billing-0.0/execute#1", records=2),
-    Flaw("a lock for ever", two(lock_for_ever), laws.at_least_once("charge"), "crash-after:billing-0.0/redis#1"),
-    Flaw("locked taken for done", two(locked_taken_for_done, partitions=2), all_in("billing", "SELECT id FROM tickets"),
-         "lose-request:billing-0.0/print#1", records=2),
-    Flaw("report of the day", timetable(report_of_the_day), laws.at_most_once("report"), CALM, records=0),
 ]
 
 SOUND = [
@@ -221,6 +136,4 @@ SOUND = [
     Sound("fenced by generation", two(commit_then_charge), laws.at_most_once("charge")),
     Sound("newer version wins", two(newer_version_wins), newest_is_right),
     Sound("withdraw at a version", two(withdraw_at_version, partitions=2), SOLVENT),
-    Sound("a lock with a token", two(lock_with_token, partitions=2), ONE_SEAT),
-    Sound("report of one", timetable(report_of_one), laws.at_most_once("report"), faults=2),
 ]

@@ -1,4 +1,4 @@
-"""An order is stored and announced: two systems, and no transaction over both."""
+"""The outbox: the event is stored with the order, and a relay announces what is stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from seeded.business import column_of, nothing_twice_in, written
 from seeded.case import CALM, Flaw, Sound, orders, reader, shop
+from seeded.dual_writes import INSERT, stored_and_announced
 from simlib import Service, laws
 
 TABLES = """
@@ -15,45 +16,10 @@ CREATE TABLE outbox (id INTEGER PRIMARY KEY, name TEXT UNIQUE, published INTEGER
 CREATE TABLE cursor (last INTEGER);
 INSERT INTO cursor VALUES (0);
 """
-INSERT = "INSERT INTO orders VALUES (?) ON CONFLICT DO NOTHING RETURNING id"
 WAITING = "SELECT id, name FROM outbox WHERE NOT published ORDER BY id LIMIT 10"
 
 
-# -- without an outbox
-
-async def store_then_announce(app):
-    """P01, one order of the two writes: a restart finds the order stored and says nothing."""
-    consumer, producer, db = reader(app), app.producer(), app.database
-    async for order in consumer:
-        if await db.execute(INSERT, (order.value["order"],)):
-            await producer.send_and_wait("events", order.value)
-        await consumer.commit()
-
-
-async def announce_inside_the_transaction(app):
-    """P01, the other order: what was announced is rolled back. The request is not repeated."""
-    producer, db = app.producer(), app.database
-
-    async def place(order):
-        async with db.transaction():
-            await db.execute(INSERT, (order["order"],))
-            await producer.send_and_wait("events", order)
-
-    await app.serve(place)
-
-
-async def ask_once(app):
-    """A customer who does not ask twice: whatever comes back, the next order is next."""
-    consumer = reader(app)
-    async for order in consumer:
-        await consumer.commit()
-        try:
-            await app.call("shop", order.value, timeout=5)
-        except (TimeoutError, ConnectionError):
-            continue
-
-
-# -- with an outbox: the shop writes both in one transaction, a relay of its own publishes
+# -- the shop writes both in one transaction, a relay of its own publishes
 
 async def store_both(app):
     consumer, db = reader(app), app.database
@@ -155,12 +121,6 @@ async def book_each_event(app):
         await consumer.commit()
 
 
-def stored_and_announced(trace):
-    """What is in the shop's database is in the log, and the other way round."""
-    return set(column_of(trace, "shop", "SELECT id FROM orders")) == {
-        value["order"] for value in written(trace, "events")}
-
-
 def announced_in_order(trace):
     """Events appear first in the order in which the outbox has them."""
     first = list(dict.fromkeys(value["order"] for value in written(trace, "events")))
@@ -183,10 +143,6 @@ EACH = Service("billing", book_each_event, database="CREATE TABLE booked (id)")
 SAME = laws.same_in_both(("shop", "SELECT id FROM orders"), ("billing", "SELECT id FROM booked"))
 
 FLAWS = [
-    Flaw("store, then announce", alone(store_then_announce), stored_and_announced,
-         "crash-after:shop-0.0/execute#1"),
-    Flaw("announce inside the transaction", alone(announce_inside_the_transaction, Service("web", ask_once)),
-         stored_and_announced, "crash-after:shop-0.0/send#1"),
     Flaw("mark, then publish", alone(with_relay(mark_then_publish)), stored_and_announced,
          "crash-after:shop-0.0/execute#10"),
     Flaw("hand over, then mark", alone(with_relay(hand_over_then_mark, linger_ms=100)), stored_and_announced,
