@@ -199,7 +199,7 @@ class Search:
 def _told(runner: Runner, schedule: Schedule, job: Job) -> Counterexample:
     trace, taken = runner.run(schedule, job.watch)
     verdict = judge(runner.rules, trace, runner.calm, schedule_id(schedule))
-    trace.data.meta["broken"] = f"{verdict.law}: {verdict.message}"
+    trace.data.meta["broken"] = verdict.message
     return Counterexample(schedule, runner.scenario, trace, verdict, tell(schedule, taken, trace, verdict))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from simlib.trace import Trace
 from simlib.trace.events import effect_messages
 
-Id = tuple[Any, int]
+What = tuple[str, Any, str]
+"""A message by its topic, key and value: a producer that starts again gives the same content another number."""
 
 
 def worked_off(trace: Trace, calm: Trace | None) -> np.ndarray:
@@ -47,10 +48,10 @@ def _stored(trace: Trace) -> Counter[tuple[str, str]]:
     return Counter((service, line) for service, database in trace.databases.items() for line in database.content())
 
 
-def _effects(trace: Trace) -> dict[Id, Counter[tuple[int, str]]]:
+def _effects(trace: Trace) -> dict[What, Counter[tuple[int, str]]]:
     """What was done for each message: how often, by name and key."""
     ids, names = _ids(trace), trace.data.code_table("effects")
-    found: dict[Id, Counter[tuple[int, str]]] = {}
+    found: dict[What, Counter[tuple[int, str]]] = {}
     rows = zip(effect_messages(trace.handed).tolist(), trace.data.column("effects", "name").tolist(),
                trace.data.column("effects", "key"), strict=True)
     for message, name, key in rows:
@@ -59,7 +60,8 @@ def _effects(trace: Trace) -> dict[Id, Counter[tuple[int, str]]]:
     return found
 
 
-def _ids(trace: Trace) -> list[Id]:
-    actors = trace.data.code_table("actors")
-    return [(str(actors[producer]), number) for producer, number in zip(
-        trace.messages.producer.tolist(), trace.data.column("messages", "number").tolist(), strict=True)]
+def _ids(trace: Trace) -> list[What]:
+    topics, keys = trace.data.code_table("topics"), [*trace.data.code_table("keys"), None]
+    values = trace.data.column("messages", "value")
+    return [(str(topics[topic]), keys[key], repr(value)) for topic, key, value in zip(
+        trace.messages.topic.tolist(), trace.data.column("messages", "key").tolist(), values, strict=True)]

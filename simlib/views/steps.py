@@ -24,8 +24,10 @@ CONTROL = {"crashed": "crashed", "power_lost": "crashed", "exception": "crashed"
 WORDS = {"paused": "stands still", "resumed": "goes on", "power_lost": "power lost", "request_lost": "request lost", "reply_lost": "reply lost",
          "send_retry": "sends again"}
 ASKED = ("execute", "call", "redis")
-LONGEST = 44
+LONGEST = 36
 """Letters of a statement that are shown."""
+MANY = 30
+"""More statements than this are shown only while the records are at work."""
 AFTERWARDS = 10**9
 """ns after the last step of a record in which its member may still be at work."""
 MOST_RETRIES = 3
@@ -61,14 +63,17 @@ def steps_of(trace: Trace, messages: np.ndarray, window: tuple[float, float]) ->
 
 
 def _asked(trace: Trace, own: list[Step]) -> list[Step]:
-    """Statements, calls and the like of the processes that take part, while they do (a replayed schedule keeps them)."""
+    """Statements, calls and the like (a replayed schedule keeps them) since the first of the records was there."""
     if not own:
         return []
-    low, high = min(step.time for step in own), max(step.time for step in own) + AFTERWARDS
-    involved = {step.process for step in own}
-    return [Step(ended, "asked", process, what if len(what) <= LONGEST else what[:LONGEST - 1] + "\u2026")
-            for process, kind, what, _, ended in trace.data.meta.get("steps", ())
-            if kind in ASKED and ended is not None and process in involved and low <= ended <= high]
+    low = min(step.time for step in own)
+    found = [Step(ended, "asked", process, what if len(what) <= LONGEST else what[:LONGEST - 1] + "\u2026")
+             for process, kind, what, _, ended in trace.data.meta.get("steps", ())
+             if kind in ASKED and ended is not None and low <= ended]
+    if len(found) <= MANY:
+        return found
+    high = max(step.time for step in own) + AFTERWARDS
+    return [step for step in found if step.time <= high]
 
 
 def message_name(trace: Trace, message: int) -> str:

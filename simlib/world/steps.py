@@ -71,7 +71,7 @@ class Steps:
         self._counts: dict[tuple[str, int, str], int] = {}
         self._applied = 0
         self._done: dict[StepId, None] = {}
-        self._held: dict[StepId, list[tuple[Process, asyncio.Future[None]]]] = {}
+        self._held: dict[StepId, list[tuple[Process, int, asyncio.Future[None]]]] = {}
 
     async def take(self, app: App, kind: str, act: Callable[[], Awaitable[Any]], on: Any, what: str,
                    again: Callable[[Any], None] | None) -> Any:
@@ -100,8 +100,9 @@ class Steps:
         step.ended = app.process.clock.now
         step.message = getattr(result, "message", "") if step.id.kind == "receive" else ""
         self._done[step.id] = None
-        for process, future in self._held.pop(step.id, ()):
-            process.after(0, _let_go, future)
+        for process, life, future in self._held.pop(step.id, ()):
+            if process.incarnation == life:
+                process.after(0, _let_go, future)
 
     # -- hits
 
@@ -146,7 +147,7 @@ class Steps:
             return
         waiting = app.future()
         app.process.busy(1)
-        self._held.setdefault(hit.until, []).append((app.process, waiting))
+        self._held.setdefault(hit.until, []).append((app.process, app.process.incarnation, waiting))
         app.process.after(LONGEST_HOLD, _let_go, waiting)
         await waiting
         app.process.busy(-1)

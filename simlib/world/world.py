@@ -12,7 +12,7 @@ from simlib.scenario.schedules import Hit, Schedule
 from simlib.services.stores import Stores
 from simlib.trace.recorder import Recorder
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
-from simlib.units import SECOND, nanoseconds
+from simlib.units import MS, SECOND, nanoseconds
 from simlib.world.build import build
 from simlib.world.changes import Changes
 from simlib.world.clock import LAST, Clock
@@ -34,6 +34,8 @@ TOO_MANY = 1_000_000
 
 QUIET_AFTER = 5 * SECOND
 STUCK_AFTER = 600 * SECOND
+LONG_WAIT, OUT_OF_STEP = 100 * SECOND, 7 * MS
+"""What is asked every second must not be under way at every look."""
 
 
 class World:
@@ -147,6 +149,8 @@ class World:
                 self._end("stuck")
             idle = min(self.failures.held_until, stuck_at) - now
             next_look = now + max(-(-idle // SECOND), 1) * SECOND  # still once a second, less those that say nothing
+            if now - recorder.last_progress > LONG_WAIT:
+                next_look += OUT_OF_STEP
         elif now - recorder.last_mark < QUIET_AFTER:
             next_look = recorder.last_mark + QUIET_AFTER
         elif all(broker.coordination.settled() for broker in self.cluster.brokers if broker.alive):
