@@ -299,13 +299,23 @@ def poisoned(task):
 @pytest.mark.statement("P08", "C03")
 def test_what_cannot_be_sent_stops_its_aggregate_and_no_other():
     async def hasty(app):
-        await relay(app, every=0.5, lease=1.0, attempts=3)
+        await relay(app, every=0.5, failures=3)
 
     trace = poisoned(hasty)
     assert [value["order_id"] for value in log(trace)] == ["b1"]
-    (poison, waiting, sent) = outbox(trace, "published_at, attempts, error")
-    assert poison[:2] == (None, 3) and "no such topic" in poison[2]     # after three attempts it is left to people
+    (poison, waiting, sent) = outbox(trace, "published_at, failures, error")
+    assert poison[:2] == (None, 3) and "no such topic" in poison[2]     # after three failures it is left to people
     assert waiting == (None, 0, None) and sent[0] is not None
+
+
+@pytest.mark.statement("P02")
+@pytest.mark.parametrize("seconds", [10, 50, 400])
+def test_while_kafka_is_away_customers_are_served_and_notes_wait(seconds):
+    away = replace(shop(together, relay, count=6), "faults", [Crash("broker-0", at=1, restart_after=seconds)])
+    trace = run(replace(away, "duration", 600))
+    assert len(saved(trace)) == 6 and same(trace)
+    (last,) = trace.databases["shop"].execute("SELECT max(published_at) AS time, max(failures) AS failures FROM outbox")
+    assert seconds < last["time"] < seconds + 60 and last["failures"] == 0
 
 
 @pytest.mark.statement("C03")
