@@ -5,35 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.consumer.client import ConsumerClient
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import error_for
+from simlib.services.in_hand import ConsumerRecord, InHand
 from simlib.units import MS, NEVER, SECOND
 
 if TYPE_CHECKING:
     from simlib.services.app import App
     from simlib.services.process import ServiceProcess
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerRecord:
-    """One record as the application gets it; `timestamp` is in milliseconds, as in Kafka."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: Any
-    value: Any
-    headers: tuple[tuple[str, Any], ...] = ()
-    message: str = field(default="", repr=False)
 
 
 class ServiceConsumer:
@@ -43,8 +28,6 @@ class ServiceConsumer:
                  settings: Any) -> None:
         self._app = app
         self._process = process
-        self._in_hand: deque[Run] = deque()
-        self._handed: list[Run] = []
         self._records_in_hand: list[int] = []
         self._polling = asyncio.Lock()
         self._waiting = app.future()
@@ -55,7 +38,8 @@ class ServiceConsumer:
         self._one_by_one = process.world.scenario.client == "kafka-python"
         self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network,
                                       self._failed)
-        self._client.on_revoked = self._revoked
+        self._in_hand = InHand(self._client.cursors)
+        self._client.on_revoked = self._in_hand.drop
         self._client.metadata.refresh(lambda: self._ready.set_result(None))
         process.world.consumes(process, settings, group_id, topics)
 
@@ -72,7 +56,7 @@ class ServiceConsumer:
         self._finish_records_in_hand()
         await self._something_in_hand()
         record: ConsumerRecord = await self._app.step("receive", self._next, on=self._topic_in_hand(),
-                                                           again=self._again)
+                                                     again=self._again)
         return record
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
@@ -85,65 +69,37 @@ class ServiceConsumer:
             raise ValueError(f"getmany(max_records={max_records!r}): a whole number from 1, or None")
         wanted = {self._owned(tp) for tp in partitions}
         self._finish_records_in_hand()
-        if not self._has(wanted):
+        if not self._in_hand.has(wanted):
             with suppress(TimeoutError):
                 async with asyncio.timeout(None) as limit:
                     self._app.limit_poll(limit, timeout_ms / 1000)
                     await self._poll(max_records, True, wanted)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        if self._has(wanted):  # an empty poll is no step
+        if self._in_hand.has(wanted):  # an empty poll is no step
             found = await self._app.step("receive", lambda: self._many(wanted, max_records), on=self._topic_in_hand(),
                                          again=self._again)
         return found
-
-    def _has(self, wanted: Collection[int]) -> bool:
-        return any(not wanted or run.tp in wanted for run in self._in_hand)
 
     async def _something_in_hand(self) -> None:
         while not self._in_hand:
             await self._poll(None, not self._one_by_one)
 
     def _topic_in_hand(self) -> tuple[str, str]:
-        return "topic", self._process.cluster.tps[self._in_hand[0].tp].topic
+        return "topic", self._process.cluster.tps[self._in_hand.first].topic
 
     async def _next(self) -> ConsumerRecord:
         await self._something_in_hand()  # a step may be held up, and the partition be gone when its turn comes
-        run = self._in_hand.popleft()
-        self._handed = [Run(run.tp, run.lane, run.start, 1, run.offset)]
-        if run.count > 1:
-            self._in_hand.appendleft(Run(run.tp, run.lane, run.start + 1, run.count - 1, run.offset + 1))
-        cursor = self._client.cursors[run.tp]
-        cursor.position = run.offset + 1 if self._one_by_one else cursor.taken  # before anybody has seen it (K77, K78)
-        return self._hand_over(run, 0)
+        return self._hand_over(self._in_hand.take_one(self._one_by_one), 0)
 
     async def _many(self, wanted: set[int], most: int | None) -> dict[TopicPartition, list[ConsumerRecord]]:
-        self._handed = self._take(wanted, most)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for run in self._handed:
+        for run in self._in_hand.take(wanted, most):
             records = [self._hand_over(run, i) for i in range(run.count)]
             found.setdefault(self._process.cluster.tps[run.tp], []).extend(records)
         return found
 
-    def _take(self, wanted: set[int], most: int | None) -> list[Run]:
-        """The first records in hand of these partitions. The position is behind them, and before those that stay."""
-        taken, left = [], sys.maxsize if most is None else most
-        runs, self._in_hand = self._in_hand, deque()
-        for run in runs:
-            count = 0 if wanted and run.tp not in wanted else min(run.count, left)
-            left -= count
-            if count:
-                taken.append(Run(run.tp, run.lane, run.start, count, run.offset))
-            if count < run.count:
-                self._in_hand.append(Run(run.tp, run.lane, run.start + count, run.count - count, run.offset + count))
-        for run in taken:
-            self._client.cursors[run.tp].position = run.offset + run.count
-        for run in reversed(self._in_hand):
-            self._client.cursors[run.tp].position = run.offset
-        return taken
-
     def _again(self, handed: Any) -> None:
-        """Hand the same over once more, as a broker does that never heard of the commit."""
-        self._in_hand.extendleft(reversed(self._handed))
+        self._in_hand.again()
 
     async def _poll(self, most: int | None, move_position: bool, wanted: Collection[int] = ()) -> None:
         """Wait until there are records in hand. Several tasks may wait; one of them polls."""
@@ -154,7 +110,7 @@ class ServiceConsumer:
                 raise RuntimeError("this consumer is closed")
             if self._error:
                 raise error_for(self._error)
-            while not self._has(wanted):
+            while not self._in_hand.has(wanted):
                 self._waiting = self._app.future()
                 self._client.poll(self._polled, most, move_position)
                 await self._polled_or_given_up()
@@ -164,12 +120,11 @@ class ServiceConsumer:
             await self._waiting
         except BaseException:
             self._client.stop_waiting()
-            for run in reversed(self._in_hand):  # came at the very instant at which nobody wanted it any more
-                self._client.cursors[run.tp].position = run.offset
+            self._in_hand.not_taken()  # it came at the very instant at which nobody wanted it any more
             raise
 
     def _polled(self, runs: list[Run]) -> None:
-        self._in_hand.extend(runs)
+        self._in_hand.add(runs)
         if not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -204,9 +159,6 @@ class ServiceConsumer:
             times[2 * first + 1] = now
         self._records_in_hand.clear()
 
-    def _revoked(self, tps: list[int]) -> None:
-        self._in_hand = deque(run for run in self._in_hand if run.tp not in tps)
-
     def _failed(self, error: str) -> None:
         self._error = error
         if not self._waiting.done():
@@ -238,7 +190,7 @@ class ServiceConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue reading a partition at `offset`."""
         tp = self._owned(partition)
-        self._in_hand = deque(run for run in self._in_hand if run.tp != tp)
+        self._in_hand.drop([tp])
         self._client.seek(tp, offset)
 
     def position(self, partition: TopicPartition) -> int:
