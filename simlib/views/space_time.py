@@ -29,8 +29,8 @@ def draw(page: Sheet, steps: list[Step], broken: str = "") -> None:
     columns = _columns(steps)
     rows, breaks = _rows(steps)
     last = max(rows.values(), default=0.0)
-    axes = page.blank("Who did what, in order", height=0.9 + ROW_INCHES * (last + (3 if broken else 2)), x="", left=LEFT_INCHES,
-                      bottom=0.2, top=0.5)
+    height = 0.9 + ROW_INCHES * (last + (3 if broken else 2))
+    axes = page.blank("Who did what, in order", height=height, x="", left=LEFT_INCHES, bottom=0.2, top=0.5)
     _frame(axes, columns, steps, last)
     _lifelines(axes, columns, steps, rows, last)
     _work(axes, columns, steps, rows)

@@ -21,8 +21,8 @@ ORDER = ("restarted", "resumed", "elected", "created", "retried", "appended", "l
 CONTROL = {"crashed": "crashed", "power_lost": "crashed", "exception": "crashed", "shutdown": "crashed",
            "restarted": "restarted", "evicted": "evicted", "elected": "elected", "request_lost": "lost",
            "reply_lost": "lost", "send_retry": "retried", "paused": "paused", "resumed": "resumed"}
-WORDS = {"paused": "stands still", "resumed": "goes on", "power_lost": "power lost", "request_lost": "request lost", "reply_lost": "reply lost",
-         "send_retry": "sends again"}
+WORDS = {"paused": "stands still", "resumed": "goes on", "power_lost": "power lost", "request_lost": "request lost",
+         "reply_lost": "reply lost", "send_retry": "sends again"}
 ASKED = ("execute", "call", "redis")
 LONGEST = 36
 """Letters of a statement that are shown."""

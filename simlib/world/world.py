@@ -150,7 +150,7 @@ class World:
             idle = min(self.failures.held_until, stuck_at) - now
             next_look = now + max(-(-idle // SECOND), 1) * SECOND  # still once a second, less those that say nothing
             if now - recorder.last_progress > LONG_WAIT:
-                next_look += OUT_OF_STEP
+                next_look = min(next_look + OUT_OF_STEP, max(stuck_at, now + 1))
         elif now - recorder.last_mark < QUIET_AFTER:
             next_look = recorder.last_mark + QUIET_AFTER
         elif all(broker.coordination.settled() for broker in self.cluster.brokers if broker.alive):
