@@ -25,7 +25,8 @@ INBOX = """
 CREATE TABLE IF NOT EXISTS inbox (consumer TEXT, event_id TEXT, PRIMARY KEY (consumer, event_id));
 """
 REMEMBER = """
-INSERT INTO inbox (consumer, event_id) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING event_id
+INSERT INTO inbox (consumer, event_id) VALUES (?, ?)
+ON CONFLICT DO NOTHING RETURNING event_id
 """
 NEWEST = """
 CREATE TABLE IF NOT EXISTS newest (key TEXT PRIMARY KEY, value TEXT, version INTEGER NOT NULL);
@@ -35,13 +36,16 @@ CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, request TEXT NOT NULL,
 """
 
 
-async def first_time(db: ServiceDatabase, consumer: str, event_id: str) -> bool:
+async def first_time(
+    db: ServiceDatabase, consumer: str, event_id: str
+) -> bool:
     """Remember an event; False if it was remembered before.
 
-    Call it in the transaction that does the work: whoever comes second waits there until the
-    first commits, or does the work if the first dies [P09]. `consumer` says who remembers: two
-    that share a database each handle every event. `event_id` is the name of what happened. An
-    offset is only a place in a log, and a copy of the event has another [P15].
+    Call it in the transaction that does the work: whoever comes second
+    waits there until the first commits, or does the work if the first
+    dies [P09]. `consumer` says who remembers: two that share a database
+    each handle every event. `event_id` is the name of what happened; an
+    offset is a place in a log, and a copy of the event has another [P15].
     """
     new = await db.execute(REMEMBER, (consumer, event_id))
     return bool(new)
