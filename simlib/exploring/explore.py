@@ -97,8 +97,7 @@ class Search:
     def result(self) -> Result:
         """Search, and say what was found."""
         singles = self._begin()
-        calm, verdict = self.runner.calm, self._calm_verdict()
-        assert calm is not None
+        calm, verdict = self.runner.calm_trace, self._calm_verdict()
         self.total = len(singles)
         if verdict.broken:  # nothing needs to be broken on purpose
             return Result(verdict.law, (), self.total, calm, verdict, self._counterexample(verdict))
@@ -138,8 +137,7 @@ class Search:
                          if service.instances > 1 or self.stalls_wanted for name in service.members)
 
     def _calm_verdict(self) -> Verdict:
-        assert self.runner.calm is not None
-        return judge(self.runner.rules, self.runner.calm, self.runner.calm, "calm")
+        return judge(self.runner.rules, self.runner.calm_trace, self.runner.calm, "calm")
 
     # -- trying
 

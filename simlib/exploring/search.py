@@ -91,6 +91,12 @@ class Runner:
                 found.append(StepId(who, 0, kind, counts[who, kind]))
         return found
 
+    @property
+    def calm_trace(self) -> Trace:
+        """The run without faults, once it was made."""
+        assert self.calm is not None
+        return self.calm
+
     def finding(self, schedule: Schedule, watch: Callable[[World], None] | None = None
                 ) -> tuple[Finding, Trace, list[Step]]:
         """Run a schedule and judge it."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from simlib.scenario.schedules import Hit, Schedule, StepId
-from simlib.world.steps import LONGEST_HOLD, ON_THE_WIRE, Step
+from simlib.world.steps import ON_THE_WIRE, Step, longest_hold
 
 KINDS = ("crash", "lost request", "lost reply", "stall", "order", "twice", "broker", "wire")
 """Kinds of fault, in the order in which they are tried."""
@@ -94,7 +94,7 @@ def _holds(taken: Sequence[Step], start: int) -> Iterator[Hit]:
         if not _is_shared(step):
             continue
         for other in taken[place + 1:]:
-            if other.began - step.began > LONGEST_HOLD:
+            if other.began - step.began > longest_hold(step.on):
                 break
             if other.id.process != step.id.process and other.on == step.on and other.applied is not None \
                     and not (_only_reads(step) and _only_reads(other)) and _is_shared(other):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.schedules import Hit, Schedule, StepId
-from simlib.units import SECOND, millis
+from simlib.units import MS, SECOND, millis
 from simlib.world.clock import FAULT
 from simlib.world.losses import StepLoss, WireLoss
 
@@ -26,13 +26,21 @@ USUAL_SESSION_MS = 45_000
 """The session time-out taken for a process that is in no group."""
 
 LONGEST_HOLD = 15 * SECOND
-"""No request is held longer than half the shortest time-out of a service's requests (effects, calls: 30 s)."""
+"""No request is held longer than half the time-out of whoever made it (an effect: 30 s)."""
+
+SHORT_HOLD = 2_500 * MS
+"""A statement may hold a lock that others wait for only 5 s; a call's own time-out is often as short."""
 
 BROKER_BACK_AFTER = 20.0
 """Seconds after which a broker that a schedule kills is started again."""
 
 ON_THE_WIRE = {"send": "produce", "commit": "commit", "call": "call", "redis": "redis"}
 """The request a step makes, by its kind; an effect's is called effect."""
+
+
+def longest_hold(on: Any) -> int:
+    """How long a request for this thing may be held (ns)."""
+    return SHORT_HOLD if isinstance(on, tuple) and on[0] in ("database", "callee") else LONGEST_HOLD
 
 
 class Step:
@@ -110,7 +118,7 @@ class Steps:
         if hit.fault in ("crash-before", "stall-before"):
             await self._strike(hit, app)
         elif hit.fault == "hold":
-            await self._hold(hit, app)
+            await self._hold(hit, app, step)
         elif hit.fault != "twice" and not hit.fault.endswith("-after"):
             self._lose(hit, app, step)
 
@@ -139,7 +147,7 @@ class Steps:
         session = millis(getattr(settings, "session_timeout_ms", USUAL_SESSION_MS))
         self.world.failures.pause(process, session + STALL_MORE)
 
-    async def _hold(self, hit: Hit, app: App) -> None:
+    async def _hold(self, hit: Hit, app: App, step: Step) -> None:
         """Wait for the other step, but never so long that a time-out would be the story."""
         assert hit.until is not None
         self._reached(hit)
@@ -148,7 +156,7 @@ class Steps:
         waiting = app.future()
         app.process.busy(1)
         self._held.setdefault(hit.until, []).append((app.process, app.process.incarnation, waiting))
-        app.process.after(LONGEST_HOLD, _let_go, waiting)
+        app.process.after(longest_hold(step.on), _let_go, waiting)
         await waiting
         app.process.busy(-1)
 

@@ -37,6 +37,21 @@ def test_the_last_record_is_kept_where_only_that_one_breaks_the_law():
     assert [record["value"] for record in found.scenario.inputs["orders"]] == [2]
 
 
+def test_a_law_that_counts_on_all_records_is_not_fooled_by_fewer():
+    async def counting(app):
+        consumer = app.consumer("orders", **CONSUMER)
+        await app.database.execute("CREATE TABLE IF NOT EXISTS total (n)")
+        async for order in consumer:
+            await app.database.execute("INSERT INTO total VALUES (?)", (order.value,))
+            await consumer.commit()
+
+    def three(trace):
+        return len(trace.databases["billing"].execute("SELECT n FROM total")) == 3
+
+    found = answer(shop(counting), three, only="crash").counterexample
+    assert found.records == 3 and "/execute#" in found.schedule
+
+
 def test_a_replay_by_its_id_is_the_same_run():
     found = answer(shop(billing)).counterexample
     assert run(found.scenario, schedule=found.schedule).same_as(found.trace)
