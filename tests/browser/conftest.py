@@ -3,9 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from learner import Course, press_ctrl_c, start_course
+
+from labtools.layout import TOOLS
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
               "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -27,9 +31,24 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def course(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
     """A running course with a folder of copies of its own; one for all tests here."""
-    running = start_course(tmp_path_factory.mktemp("somebody") / "my course ü")
-    yield running
-    press_ctrl_c(running.process)
+    with _left_as_they_were(TOOLS / "jupyter", tmp_path_factory.mktemp("kept")):
+        running = start_course(tmp_path_factory.mktemp("somebody") / "my course ü")
+        yield running
+        press_ctrl_c(running.process)
+
+
+@contextmanager
+def _left_as_they_were(jupyter: Path, kept: Path) -> Iterator[None]:
+    """Whoever runs the tests before the course must not find the theme and the layouts that they left."""
+    names = ("jupyterlab_settings_dir", "jupyterlab_workspaces_dir")
+    for name in names:
+        if (jupyter / name).exists():
+            shutil.copytree(jupyter / name, kept / name)
+    yield
+    for name in names:
+        shutil.rmtree(jupyter / name, ignore_errors=True)
+        if (kept / name).exists():
+            shutil.copytree(kept / name, jupyter / name)
 
 
 @pytest.fixture(scope="session")
