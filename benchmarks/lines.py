@@ -31,7 +31,8 @@ SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
 
 def lines(results: Results, with_happysim: bool) -> list[Line]:
     """All lines of the table."""
-    return [*_speed(results), *_peers(results, with_happysim), *_growth(results), *_size(results), *_feel(results)]
+    return [*_speed(results), *_peers(results, with_happysim), *_growth(results), *_size(results), *_explored(results),
+            *_feel(results)]
 
 
 def _speed(results: Results) -> list[Line]:
@@ -77,6 +78,16 @@ def _size(results: Results) -> list[Line]:
             Line("all a trace keeps alive (tracemalloc), 1,000/s, linger_ms=5", results.median("memory", "kept"),
                  "bytes/record", 150, at_most=True),
             Line("... and the most while it runs", results.median("memory", "most"), "bytes/record")]
+
+
+def _explored(results: Results) -> list[Line]:
+    def rate(name: str) -> float:
+        return results.median(name, "rate")
+
+    unit = "schedules/CPU s"
+    return [Line("explore, the handlers of lesson 06 over three orders, one core", rate("lesson 06"), unit, 500),
+            Line("... the slowest of them", results.median("lesson 06", "slowest"), unit),
+            Line("explore, brokers that die, a minute, three replicas", rate("brokers"), unit, 100)]
 
 
 def _feel(results: Results) -> list[Line]:

@@ -95,6 +95,13 @@ def redraw() -> dict[str, float]:
     return {"lesson 00": medians[0], "worst": max(medians), "slowest": slowest, "sliders": len(medians)}
 
 
+def explored(what: str) -> dict[str, float]:
+    """Schedules a CPU second on one core."""
+    from benchmarks.explored import explored
+
+    return explored(what)
+
+
 def _milliseconds(work: Callable[[], Any]) -> float:
     begin = time.process_time()
     work()
@@ -103,6 +110,7 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 KINDS: dict[str, Callable[..., dict[str, float]]] = {
     "engine": engine, "peer": peer, "memory": memory, "imports": imports, "redraw": redraw,
+    "explored": explored,
 }
 
 if __name__ == "__main__":
