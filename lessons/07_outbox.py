@@ -63,7 +63,7 @@ import asyncio
 import json
 from inspect import signature
 
-from simlib import Crash, Scenario, Service, Topic, explore, laws, replace, run, sliders
+from simlib import ConsumerGroup, Crash, Scenario, Service, Topic, explore, laws, replace, run, sliders
 from simlib.course import check, hint, predict, reveal, solution, start
 from simlib.data import orders
 from simlib.patterns.broken_outbox import marks_a_batch, marks_first, only_selects, remembers_the_last_id
@@ -77,13 +77,14 @@ start("07")
 #
 # The frame first; on this page you write what goes into it. Customers click, about one a second, each once, and `place`
 # serves them. Who clicks while the shop is down goes elsewhere. What else the process does, `tasks`, runs beside.
+# `more` goes to the scenario: faults, say.
 
 # %% shop tags=["service"]
 TABLES = "CREATE TABLE orders (order_id TEXT PRIMARY KEY);" + OUTBOX
 SAVE = "INSERT INTO orders VALUES (?)"
 
 
-def shop(place, *tasks, count=3):
+def shop(place, *tasks, count=3, **more):
     rows = orders(count, rate=1)
 
     async def click(app, producer, row):
@@ -96,7 +97,7 @@ def shop(place, *tasks, count=3):
         clicks = [click(app, producer, row) for row in still_to_come]
         await asyncio.gather(*clicks, *(task(app) for task in tasks))
 
-    return Scenario([Topic("orders")], services=[Service("shop", main, database=TABLES)])
+    return Scenario([Topic("orders")], services=[Service("shop", main, database=TABLES)], **more)
 
 
 # %% two-writes-text [markdown]
@@ -127,7 +128,7 @@ def books(trace):
 
 
 kill = Crash("shop-0", after="execute", nth=3, restart_after=0.1)
-saved, announced = books(run(replace(shop(save_then_publish, count=6), "faults", [kill])))
+saved, announced = books(run(shop(save_then_publish, count=6, faults=[kill])))
 reveal("lost", "it is never sent" if saved - set(announced) else "it is sent after the restart")
 print(f"saved: {len(saved)}, announced: {len(announced)}, not announced: {saved - set(announced)}")
 
@@ -283,7 +284,8 @@ def slowest(trace):
     return max(trace.effects.time - trace.effects.key.map(clicked))
 
 
-away = replace(shop(polite, relay, count=6), "faults", [Crash("broker-0", at=2, restart_after=20)])
+away = shop(polite, relay, count=6, groups=[ConsumerGroup("billing", topic="orders")],
+            faults=[Crash("broker-0", at=2, restart_after=20)])
 reveal("away", round(slowest(run(away)), 1))
 
 # %% slider-away
@@ -295,7 +297,7 @@ sliders(away, "faults.0.restart_after", show=lambda trace: (
 trace = run(away)
 assert away.faults[0].restart_after == 20 and len(trace.effects) == 6 and slowest(trace) < 0.01
 assert same(trace) and trace.records.appended.max() > 22
-waiting = run(replace(shop(save_then_publish, count=6), "faults", away.faults))
+waiting = run(shop(save_then_publish, count=6, faults=away.faults))
 assert max(waiting.records.acked - waiting.records.created) > 15
 
 # %% relay-text [markdown]
@@ -309,7 +311,7 @@ predict("twice", "How often does that order stand in the topic in the end?")
 
 # %% run-twice
 kill = Crash("shop-0", after="send", nth=2, restart_after=1)
-saved, announced = books(run(replace(shop(together, relay), "faults", [kill])))
+saved, announced = books(run(shop(together, relay, faults=[kill])))
 reveal("twice", announced.count(announced[1]))
 print(announced)
 
@@ -381,7 +383,7 @@ def again(task, sent):
         await task(app)
 
     kill = [Crash("shop-0", after="send", nth=sent, restart_after=1)] if sent else []
-    saved, announced = books(run(replace(shop(together, late, count=20), "faults", kill)))
+    saved, announced = books(run(shop(together, late, count=20, faults=kill)))
     return len(announced) - len(saved)
 
 
