@@ -13,7 +13,7 @@ import pytest
 from seeded import FLAWS, SOUND
 from seeded.case import CALM
 
-from simlib import explore, run
+from simlib import Crash, LoseReply, LoseRequest, explore, replace, run
 from simlib.scenario.schedules import parse_schedule
 
 
@@ -24,6 +24,18 @@ def judged(law, trace, calm):
         said = each(trace, calm) if len(inspect.signature(each).parameters) > 1 else each(trace)
         words.append(getattr(said, "word", "holds" if said else "broken"))
     return "broken" if "broken" in words or trace.ended == "stuck" else words[0]
+
+
+def public_fault(flaw):
+    """The fault that a scenario would name for a schedule of one crash or loss; None for other schedules."""
+    hits = parse_schedule(flaw.known)
+    if len(hits) != 1 or hits[0].kind not in ("crash", "lost request", "lost reply"):
+        return None
+    fault, (who, _, step, nth) = hits[0].fault, hits[0].step
+    if hits[0].kind == "crash":
+        return Crash(who, restart_after=1.0, nth=nth, **{fault.removeprefix("crash-"): step})
+    lose = LoseRequest if fault == "lose-request" else LoseReply
+    return lose(who, step if step in ("send", "commit", "call") else "effect", nth=nth)
 
 
 def explored(case):
@@ -44,6 +56,12 @@ def test_the_known_schedule_breaks_the_law(flaw):
     calm = run(flaw.scenario)
     assert judged(flaw.law, calm, calm) == ("broken" if flaw.known == CALM else "holds")
     assert judged(flaw.law, run(flaw.scenario, schedule=flaw.known), calm) == "broken"
+
+
+@pytest.mark.parametrize("flaw", [flaw for flaw in FLAWS if public_fault(flaw)], ids=str)
+def test_a_schedule_is_the_public_fault_at_the_same_step(flaw):
+    faults = [*flaw.scenario.faults, public_fault(flaw)]
+    assert run(flaw.scenario, schedule=flaw.known).same_as(run(replace(flaw.scenario, "faults", faults)))
 
 
 @pytest.mark.parametrize("flaw", FLAWS, ids=str)
