@@ -2,8 +2,9 @@
 
 from simlib.course.exercise import Exercise
 from simlib.course.exercises.idempotency_keys import KEY
-from simlib.course.exercises.inbox import BREAK, POINTS_EXERCISE
+from simlib.course.exercises.inbox import GIVE_POINTS
 from simlib.course.exercises.natural_keys import NEWEST
+from simlib.course.exercises.redis_marks import BREAK
 
 MAIL = Exercise(
     id="06-mail",
@@ -21,4 +22,4 @@ step: they are both there, or neither is. An order that comes twice is charged o
     remark="It does not promise that nothing comes twice. Twice will come; it only has to equal once.",
 )
 
-EXERCISES = (BREAK, POINTS_EXERCISE, NEWEST, KEY, MAIL)
+EXERCISES = (BREAK, GIVE_POINTS, NEWEST, KEY, MAIL)

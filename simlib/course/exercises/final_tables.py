@@ -4,19 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simlib.course.exercise import Verdict
-from simlib.data import orders
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
 from simlib.laws.verdict import broken, holds, stuck
 
 Expected = Callable[[Any], Mapping[str, Any]]
 """What a table should say, by name, given the inputs."""
-
-
-def picked(*order_ids: str) -> tuple[dict[str, Any], ...]:
-    """Orders of the log in this sequence, as inputs; a name that comes twice is sent twice."""
-    log = {row["value"]["order_id"]: row for row in orders(400)}
-    return tuple({"key": log[name]["key"], "value": log[name]["value"]} for name in order_ids)
 
 
 def ends_with(service: str, sql: str, expected: Expected) -> Law:

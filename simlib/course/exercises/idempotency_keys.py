@@ -5,14 +5,17 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, picked, refused
+from simlib.course.exercises.final_tables import differences, ends_with, more, refused
+from simlib.course.exercises.small_shop import picked
 from simlib.course.trace_words import own_exception
 from simlib.patterns.idempotency import ANSWERS, answer_once
 
 PAYMENTS = "CREATE TABLE payments (customer TEXT, amount REAL);"
 PAID = "SELECT customer, COUNT(*) FROM payments GROUP BY customer"
 REGULAR, SENT_TWICE = "00143", "o-00001"
-EACH_ONCE = ("o-00123", SENT_TWICE, "o-00122")
+SAME_AGAIN = "o-70000"
+"""An order that the log does not have: the regular customer buys the same once more, for the same price."""
+
 
 
 async def bank(app: Any) -> None:
@@ -41,21 +44,24 @@ def billing(key: Any) -> Any:
     return main
 
 
-def shop(key: Any, *order_ids: str) -> Scenario:
-    """Billing and its bank, and these orders."""
+def shop(key: Any, *once_more: str) -> Scenario:
+    """Billing and its bank; four orders, and some of them once more."""
+    first = picked("o-00123")[0]
+    same_again = {"key": first["key"], "value": first["value"] | {"order_id": SAME_AGAIN}}
+    inputs = (first, *picked(SENT_TWICE, "o-00122"), same_again, *picked(*once_more))
     services = (Service("billing", billing(key)), Service("bank", bank, database=ANSWERS + PAYMENTS))
-    return Scenario((Topic("orders"),), inputs={"orders": picked(*order_ids)}, services=services)
+    return Scenario((Topic("orders"),), inputs={"orders": inputs}, services=services)
 
 
 def judge_key(key: Any) -> Verdict:
     """Calmly, then every schedule, then calmly with an order that was sent twice."""
-    if refusal := _not_even_calmly(run(shop(key, *EACH_ONCE))):
+    if refusal := _not_even_calmly(run(shop(key))):
         return refusal
-    result = explore(shop(key, *EACH_ONCE), ends_with("bank", PAID, _payments), progress=False)
+    result = explore(shop(key), ends_with("bank", PAID, _payments), progress=False)
     if result.counterexample is not None:
         text = "Your key is new at every attempt, and so each attempt is a new payment to the bank."
         return refused("06-key", text, result.counterexample)
-    if refusal := _not_even_calmly(run(shop(key, *EACH_ONCE, SENT_TWICE))):
+    if refusal := _not_even_calmly(run(shop(key, SENT_TWICE))):
         return refusal
     return Verdict(True, f"06-key: yes. {result.tried} schedules: every order is paid, and none is paid twice.")
 
@@ -73,7 +79,11 @@ def _not_even_calmly(calm: Any) -> Verdict | None:
         return _no(f"{text} {error}.")
     if error:
         return _no(f"Your code stops before anybody kills it. {error}.")
-    if wrong := differences(calm, "bank", PAID, _payments):
+    wrong = differences(calm, "bank", PAID, _payments)
+    if wrong and not more(wrong[0]):
+        text = f"Customer {REGULAR} buys the same again, for the same price, and your key is the same"
+        return _no(f"{text}. The bank takes it for a repeat: {wrong[0]}.")
+    if wrong:
         text = f"Your key names a place in the log. Order {SENT_TWICE} lies at two, it was sent twice [P15]"
         return _no(f"{text}: customer {wrong[0]}.")
     return None
@@ -103,6 +113,7 @@ KEY = Exercise(
         Wrong("the time", _key("app.now"), "Your key is new at every attempt"),
         Wrong("the place in the log", _key('f"{order.partition}-{order.offset}"'), "Your key names a place in the log"),
         Wrong("the customer", _key('order.value["customer"]'), "Customer 00143, two payments, one key"),
+        Wrong("who and how much", _key('order.value["customer"] + str(order.value["amount"])'), "buys the same again"),
         Wrong("one key for all", _key('"charge"'), "Two customers, two payments, one key"),
         Wrong("who and when", _key('f"{app.name} {order.value[\'order_id\']} {app.now}"'), "Your key is new at every"),
     ),

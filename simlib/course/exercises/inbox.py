@@ -1,123 +1,14 @@
-"""Lesson 06 A and B: where the memory of an order stands, and what a death makes of it."""
+"""Lesson 06 B: an inbox of one's own, and what it is not."""
 
 from typing import Any
 
-from simlib import Scenario, Service, Topic, explore, run
+from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, more, picked, refused
+from simlib.course.exercises.final_tables import differences, ends_with, more, refused
+from simlib.course.exercises.small_shop import opened, picked, shop
 from simlib.course.trace_words import own_exception
-from simlib.patterns.broken_idempotency import redis_forgives
 from simlib.patterns.idempotency import INBOX
-from simlib.scenario.schedules import ScheduleError, parse_schedule
-
-# -- 06-break: an order that Redis remembers and nobody charges
-
-CHARGE = "UPDATE accounts SET owes = owes + ? WHERE customer = ?"
-OWED = "SELECT customer, owes FROM accounts"
-TO_BREAK = picked("o-00001", "o-00000", "o-00002")
-
-
-async def forgiving(app: Any, order: Any) -> None:
-    """The handler of 06-break."""
-
-    async def charge() -> None:
-        await app.database.execute(CHARGE, (order.value["amount"], order.value["customer"]))
-
-    await redis_forgives(app, order.value["order_id"], charge)
-
-
-def loop(group: str, handle: Any) -> Any:
-    """The lesson's loop around a handler: receive, handle, commit."""
-
-    async def main(app: Any) -> None:
-        consumer = app.consumer("orders", group_id=group, enable_auto_commit=False, auto_offset_reset="earliest")
-        async for order in consumer:
-            await handle(app, order)
-            await consumer.commit()
-
-    return main
-
-
-def opened(table: str, column: str, inputs: Any) -> str:
-    """A table with a row for each customer of these orders, and nothing in it yet."""
-    customers = dict.fromkeys(row["key"] for row in inputs)
-    rows = ", ".join(f"('{customer}', 0)" for customer in customers)
-    return f"CREATE TABLE {table} (customer TEXT PRIMARY KEY, {column} REAL); INSERT INTO {table} VALUES {rows};"
-
-
-def shop(name: str, handle: Any, inputs: Any, tables: str, instances: int = 1) -> Scenario:
-    """One topic of orders and one service that works them off."""
-    service = Service(name, loop(name, handle), instances=instances, database=tables)
-    return Scenario((Topic("orders"),), inputs={"orders": inputs}, services=(service,))
-
-
-def judge_break(schedule: Any) -> Verdict:
-    """Run the one schedule; an order has to be missing in the end."""
-    if not isinstance(schedule, str):
-        text = 'Give the id of a schedule, as the tables print it: "crash-after:billing-0.0/commit#1".'
-        return _no("06-break", text)
-    try:
-        hits = parse_schedule(schedule)
-        trace = run(shop("billing", forgiving, TO_BREAK, opened("accounts", "owes", TO_BREAK)), schedule=schedule)
-    except ScheduleError as error:
-        return _no("06-break", f"Nothing was hit. {error}")
-    missing = differences(trace, "billing", OWED, _owed)
-    if missing:
-        return Verdict(True, f"06-break: yes. Customer {missing[0]}. {_why_it_is_lost(hits)}")
-    return _no("06-break", _why_nothing_happened(hits), picture=trace.plot.sequence())
-
-
-def _owed(inputs: Any) -> dict[str, float]:
-    return {row["key"]: row["value"]["amount"] for row in inputs}
-
-
-def _why_it_is_lost(hits: Any) -> str:
-    if hits[0].kind == "crash":
-        return "Redis says that it is done, and a killed program runs no `except`."
-    return "Redis has set the mark. That billing did not hear of it is an error before the `try`."
-
-
-def _why_nothing_happened(hits: Any) -> str:
-    if not hits:
-        return "In the calm run nobody dies, and all three are charged."
-    fault, step, _ = hits[0]
-    if (fault, step.kind) == ("crash-before", "redis") or step.kind == "receive":
-        return "You kill it before it remembers. The next one finds no mark and charges: all three accounts are right."
-    if step.kind == "commit" or (fault, step.kind) == ("crash-after", "execute"):
-        return "You kill it when the charge is in. The next one finds the mark: all three accounts are right."
-    return f"{hits[0]}: all three accounts are right. Here it gets an error or a second try, and tidies up."
-
-
-def _no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    return Verdict(False, f"{id}: no. {text}", table, picture)
-
-
-def _id(schedule: str) -> str:
-    return f'schedule = "{schedule}"'
-
-
-BREAK = Exercise(
-    id="06-break",
-    starter="schedule = ...",
-    call='check("06-break", schedule)',
-    hints=(
-        "Which two lines must a kill fall between, so that Redis knows more than the account?",
-        'After the mark, before the charge: schedule = "crash-after:billing-0.0/...#2"',
-    ),
-    solution=_id("crash-after:billing-0.0/redis#2"),
-    remark="Any order will do. An error is an answer, and `except` can act on it. A kill is none.",
-    judge=judge_break,
-    wrong=(
-        Wrong("before the mark", _id("crash-before:billing-0.0/redis#2"), "before it remembers"),
-        Wrong("after the charge", _id("crash-after:billing-0.0/execute#2"), "the charge is in"),
-        Wrong("around the commit", _id("crash-before:billing-0.0/commit#1"), "the charge is in"),
-        Wrong("a fourth order", _id("crash-after:billing-0.0/redis#4"), "Nothing was hit"),
-        Wrong("calm", _id("calm"), "nobody dies"),
-        Wrong("not an id", "schedule = 2", "Give the id of a schedule"),
-    ),
-)
-
-# -- 06-points: an inbox of one's own
+from simlib.scenario.schedules import parse_schedule
 
 ADD = "UPDATE points SET points = points + ? WHERE customer = ?"
 POINTS = "SELECT customer, points FROM points"
@@ -148,20 +39,28 @@ def _points(inputs: Any) -> dict[str, int]:
 
 def _not_even_calmly(calm: Any) -> Verdict | None:
     """What is wrong before anybody dies."""
-    if error := own_exception(calm):
-        return _no("06-points", f"Your code stops before anybody kills it. {error}.")
+    error = own_exception(calm)
+    if error and "UNIQUE" in error:
+        text = "You let the table refuse the repeat, and nobody catches the refusal: the program stops, comes back, and"
+        return _no(f"{text} meets the same order. {error}.")
+    if error:
+        return _no(f"Your code stops before anybody kills it. {error}.")
     wrong = differences(calm, "points", POINTS, _points)
     if not wrong:
         return None
     if len(wrong) == len(_points(TO_COUNT)):
-        return _no("06-points", f"Nobody is killed, and customer {wrong[0]}.")
+        return _no(f"Nobody is killed, and customer {wrong[0]}.")
     if wrong[0].startswith(REGULAR):
         text = f"You remember the customer. {REGULAR} bought twice: {wrong[0]}. What comes again is the order."
-        return _no("06-points", text)
+        return _no(text)
     if not _remembered(calm):
-        return _no("06-points", f"You count what comes. Order {SENT_TWICE} comes twice: customer {wrong[0]}.")
+        return _no(f"You count what comes. Order {SENT_TWICE} comes twice: customer {wrong[0]}.")
     text = f"You remember a place in the log. Order {SENT_TWICE} lies at two offsets, it was sent twice [P15]"
-    return _no("06-points", f"{text}: customer {wrong[0]}.")
+    return _no(f"{text}: customer {wrong[0]}.")
+
+
+def _no(text: str) -> Verdict:
+    return Verdict(False, f"06-points: no. {text}")
 
 
 def _idea(calm: Any, found: Any) -> str:
@@ -196,6 +95,7 @@ NAME = 'order_id = order.value["order_id"]'
 COUNT = 'await app.database.execute(ADD, [order.value["cds"], order.value["customer"]])'
 LOOK = 'if not await app.database.execute("SELECT 1 FROM inbox WHERE event_id = ?", [order_id]):'
 BEGIN = "async with app.database.transaction():"
+ROW = 'VALUES (?, ?)", ["points", order.value["order_id"]])'
 FIRST = 'if await first_time(app.database, "points", {}):'
 
 
@@ -203,7 +103,7 @@ def _inbox_of(name: str) -> str:
     return _counting(BEGIN, f"    {FIRST.format(name)}", f"        {COUNT}")
 
 
-POINTS_EXERCISE = Exercise(
+GIVE_POINTS = Exercise(
     id="06-points",
     starter=_counting("...     # your code"),
     call='check("06-points", give_points)',
@@ -225,6 +125,8 @@ POINTS_EXERCISE = Exercise(
         Wrong("the customer", _inbox_of('order.value["customer"]'), "You remember the customer"),
         Wrong("a set", "seen = set()\n" + _counting(NAME, "if order_id not in seen:", f"    {COUNT}",
               "    seen.add(order_id)"), "You remember in the program"),
+        Wrong("let it be refused", _counting(BEGIN, f'    await app.database.execute("INSERT INTO inbox {ROW}',
+              f"    {COUNT}"), "You let the table refuse"),
         Wrong("no memory", _counting(COUNT), "You count what comes"),
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.final_tables import differences, ends_with, refused
-from simlib.course.exercises.inbox import loop
+from simlib.course.exercises.small_shop import loop
 from simlib.course.trace_words import own_exception
 
 TABLE = "CREATE TABLE addresses (customer TEXT PRIMARY KEY, city TEXT, version INTEGER);"
@@ -54,7 +54,7 @@ def judge_newest(sql: Any) -> Verdict:
 def _not_even_calmly(calm: Any) -> Verdict | None:
     if error := own_exception(calm):
         once_more = " The program starts again, meets the same event, and stops again." if "UNIQUE" in error else ""
-        return _no(f"Nobody is killed, and your statement stops the program. {error}.{once_more}")
+        return _no(f"Nobody is killed, and your statement stops the program. {error.rstrip('.')}.{once_more}")
     if not differences(calm, "addresses", LIVES, _home):
         return None
     city = {row[0]: row[1] for row in calm.databases["addresses"].execute(LIVES)}.get("Ada")
