@@ -19,6 +19,7 @@ ALL_HAVE_RUN = f"""wanted => document.querySelector("{ERROR}") !== null
     || [...document.querySelectorAll('.jp-NotebookPanel .jp-CodeCell .jp-InputPrompt')]
         .filter(prompt => /\\d/.test(prompt.textContent)).length >= wanted"""
 SLIDER = ".jp-OutputArea-output .widget-slider .noUi-handle"
+CHOICE = ".jp-OutputArea-output .widget-dropdown select"
 FILE_LIST = ".jp-FileBrowser"
 FORM = ".jp-OutputArea-output .widget-text input, .jp-OutputArea-output .widget-radio input"
 IN_A_FORM = f"() => document.activeElement.matches({FORM!r})"

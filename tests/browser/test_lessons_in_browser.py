@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from learner import ROOT, Course
 from notebook_page import (
+    CHOICE,
     FILE_LIST,
     FORM,
     IN_A_FORM,
@@ -82,6 +83,17 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_numbers(lesson):
     lesson.screenshot(path=screenshot(lesson, "slider", "moved"))
 
 
+def test_every_choice_among_the_sliders_is_made_by_keyboard(lesson):
+    for choice in lesson.locator(CHOICE).all():
+        look_at(lesson, choice)
+        before = choice.evaluate(SHOWN)["text"]
+        choice.focus()
+        lesson.keyboard.press("Home")
+        lesson.wait_for_function(f"([choice, before]) => ({SHOWN})(choice).text !== before",
+                                 arg=[choice.element_handle(), before])
+        lesson.screenshot(path=screenshot(lesson, "choice"))
+
+
 def test_a_wrong_and_a_right_answer_are_typed_in(lesson):
     exercise = next(exercise for exercise in of_lesson(lesson.name[:2]).values() if exercise.judge)
     wrong = exercise.wrong[0]
@@ -130,14 +142,14 @@ def test_narrow_and_wide_light_and_dark(lesson, theme, width):
     assert lesson.evaluate(TOO_NARROW) == []
     lesson.screenshot(path=screenshot(lesson, "page", width, theme))
     for name, place in {"slider": SLIDER, "guess": FORM}.items():
-        look_at(lesson, place)
+        look_at(lesson, lesson.locator(place).first)
         lesson.screenshot(path=screenshot(lesson, name, width, theme))
 
 
-def look_at(lesson, place: str) -> None:
+def look_at(lesson, place) -> None:
     """Cells get their height when they come into sight, and push away what one had scrolled to."""
     for _ in range(4):
-        lesson.locator(place).first.evaluate("part => part.scrollIntoView({block: 'center'})")
+        place.evaluate("part => part.scrollIntoView({block: 'center'})")
         lesson.wait_for_timeout(200)
 
 
