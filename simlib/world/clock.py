@@ -7,13 +7,18 @@ then by the name of the actor; then in the order in which they were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
 
-FAULT, TIMER, MESSAGE, LAST = 0, 1 << 20, 2 << 20, 3 << 20
+from simlib.units import SECOND
+
+FIRST, FAULT, TIMER, MESSAGE, LAST = -1, 0, 1 << 20, 2 << 20, 3 << 20
 """Order within one instant; the rank of the actor (its place among the sorted names) is added."""
+
+NEAR = SECOND // 10
+"""How far ahead the agenda reaches; what is to happen later waits apart."""
 
 
 class Entry:
@@ -51,6 +56,9 @@ class Clock:
         self.step: Callable[[], None] = self.env.step
         """Carry out the next call on the agenda."""
         self._agenda: list[Any] = self.env._queue
+        self._far: list[Any] = []
+        self._horizon = start
+        self._look_further()
 
     @property
     def now(self) -> int:
@@ -67,8 +75,14 @@ class Clock:
         SimPy's own `schedule` would do as well: it wants a delay, makes a time of it, and numbers the entry once more.
         """
         self.calls = number = self.calls + 1
-        heappush(self._agenda, (time, order, number, entry))
+        heappush(self._agenda if time < self._horizon else self._far, (time, order, number, entry))
 
-    def next_time(self) -> float:
-        """The time of the next call, infinity when there is none."""
-        return self.env.peek()
+    def _look_further(self) -> None:
+        """What lies far ahead waits apart: most entries are messages, and find their place on a short agenda sooner."""
+        far = self._far
+        first = far[0][0] if far else self._horizon
+        self._horizon = max(first, self._horizon) + NEAR
+        while far and far[0][0] < self._horizon:
+            heappush(self._agenda, heappop(far))
+        self.calls += 1
+        heappush(self._agenda, (self._horizon, FIRST, self.calls, Call(self._look_further, ())))
