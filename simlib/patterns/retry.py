@@ -36,7 +36,7 @@ def backoff(attempt: int, random: Random, base: float = 0.1, cap: float = 20.0) 
 
     Marc Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015.
     """
-    return random.uniform(0, min(cap, base * 2**attempt))
+    return random.uniform(0, min(cap, base * 2.0 ** min(attempt, 60)))  # 2.0**1024 is no float any more
 
 
 async def again(app: Any, act: Callable[[], Awaitable[Any]], attempts: int = 4, base: float = 0.1,
@@ -106,10 +106,13 @@ def why(letter: Any) -> dict[str, str]:
 
 async def redrive(app: Any, dead: str, group_id: str = "redrive",
                   chosen: Callable[[Any], bool] = lambda letter: True) -> int:
-    """Send the dead letters that are `chosen` back to where they came from; how many. Ends when none is left.
+    """Send the dead letters that are `chosen` back to where they came from; how many.
 
-    Killed between sending and the commit it sends one again: the handler must know an order it has done [P13].
+    Ends when none is left, or at the first that failed since it began: what is sent back unrepaired comes again, and
+    would come for ever. Killed between sending and the commit it sends one again: the handler must know an order it
+    has done [P13].
     """
+    began = app.now
     consumer = app.consumer(dead, group_id=group_id, enable_auto_commit=False, auto_offset_reset="earliest")
     producer, sent = app.producer(), 0
     while True:
@@ -118,6 +121,8 @@ async def redrive(app: Any, dead: str, group_id: str = "redrive",
         if joined and not found:
             return sent
         for letter in (one for letters in found.values() for one in letters):
+            if float(why(letter).get("failed-at", "0")) > began:
+                return sent
             if chosen(letter):
                 await producer.send_and_wait(why(letter)["original-topic"], letter.value, key=letter.key)
                 sent += 1

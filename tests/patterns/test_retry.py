@@ -27,6 +27,7 @@ from failing_shop import (
     parking,
     parking_and_releasing,
     parking_in_memory,
+    redriving,
     remembering,
     shop,
     skipping,
@@ -48,9 +49,9 @@ CERTAIN = 3.29
 
 def test_the_wait_is_anywhere_below_a_limit_that_doubles():
     draws = {attempt: [retry.backoff(attempt, Random(seed), base=0.1, cap=2.0) for seed in range(400)]
-             for attempt in range(8)}
+             for attempt in (*range(7), 2_000)}
     limits = [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
-    for attempt, limit in enumerate(limits):
+    for attempt, limit in zip(draws, limits, strict=True):
         mean, error = limit / 2, limit / math.sqrt(12 * 400)
         assert 0 <= min(draws[attempt]) < 0.1 * limit and 0.9 * limit < max(draws[attempt]) <= limit
         assert abs(sum(draws[attempt]) / 400 - mean) < CERTAIN * error
@@ -383,6 +384,16 @@ def test_redriving_is_harmless_to_a_consumer_that_remembers_orders():
     assert found.holds and found.tried == found.total > 150, found.counterexample
     doubled = run(scenario, schedule="crash-after:clerk-0.0/send#1")
     assert len(doubled.records[doubled.records.topic == "orders"]) == 2 + 3
+
+
+def test_what_is_sent_back_unrepaired_comes_again_and_the_clerk_goes_home():
+    orders = (order("bob/1", amount=0), order("ann/1"), order("bob/2", amount=0))
+    scenario = replace(shop(dead_lettering, orders), "services",
+                       [Service("billing", dead_lettering), Service("clerk", redriving)])
+    trace = run(scenario)
+    assert trace.ended == "quiet" and in_topic(trace, "orders-dlq") == ["bob/1", "bob/2"] * 2
+    ends = trace.control[(trace.control.process == "clerk-0") & (trace.control.kind == "shutdown")]
+    assert len(ends) == 1
 
 
 def test_a_letter_says_where_it_came_from_and_why():

@@ -17,11 +17,12 @@ def judge_wait(attempts: Any, base: Any, cap: Any, jitter: Any) -> Verdict:
     """A bank that is away for half a minute, one that is away for long, and fifty tills that wait for it."""
     if refusal := _no_numbers(attempts, base, cap, jitter):
         return refusal
-    worst = sum(min(cap, base * 2**attempt) for attempt in range(attempts - 1))
+    worst = sum(_limit(attempt, base, cap) for attempt in range(attempts - 1))
     again = _again(attempts, base, cap, jitter)
     if len(given_up := _given_up(again)):
         text = f"Your {attempts} attempts are over {given_up.time.iloc[0] - 10:.1f} seconds into an outage of {OUTAGE}"
-        return no("12-wait", f"{text}: {len(given_up)} good orders are put aside.", _rows(given_up))
+        lost = "a good order is" if len(given_up) == 1 else f"{len(given_up)} good orders are"
+        return no("12-wait", f"{text}: {lost} put aside.", _rows(given_up))
     return _too_patient(again, worst) if worst > LIMIT else _at_once(again, worst)
 
 
@@ -41,6 +42,10 @@ def _no_numbers(attempts: Any, base: Any, cap: Any, jitter: Any) -> Verdict | No
     return None
 
 
+def _limit(attempt: int, base: float, cap: float) -> float:
+    return min(cap, base * 2.0 ** min(attempt, 60))
+
+
 def _again(attempts: int, base: float, cap: float, jitter: bool) -> Any:
     async def again(app: Any, act: Any) -> bool:
         for attempt in range(attempts):
@@ -48,7 +53,7 @@ def _again(attempts: int, base: float, cap: float, jitter: bool) -> Any:
             if act():
                 return True
             if attempt + 1 < attempts:
-                limit = min(cap, base * 2**attempt)
+                limit = _limit(attempt, base, cap)
                 await app.sleep(app.random.uniform(0, limit) if jitter else limit)
         return False
 

@@ -37,6 +37,9 @@ def judge_tray(billing: Any) -> Verdict:
     if refusal := nothing_moves("12-tray", calm):
         return refusal
     if gone := kept(calm).message:
+        if (calm.records.topic == "orders-dlq").any():
+            return no("12-tray", "There is a letter, but the order in it is not as it came. Who sends it back later "
+                                 "needs its value unchanged; what you have to say belongs in the headers.")
         return no("12-tray", f"You go on as if nothing had been. Order {gone} is neither charged nor in the tray, and "
                               "nobody will ever know.", last_acts(calm))
     if refusal := _reason_missing(calm):
@@ -63,6 +66,9 @@ def _with_reader(scenario: Scenario) -> Scenario:
 
 
 def _reason_missing(calm: Any) -> Verdict | None:
+    if calm.records.key[calm.records.topic == "orders-dlq"].isna().any():
+        return no("12-tray", "Your letter has no key. Sent back one day, it would land in any partition, and this "
+                             "customer's orders would come in any order.")
     read = [json.loads(key) for key in calm.effects.key[calm.effects.name == "read"]]
     said = read[0] if read else {}
     if "no amount" not in said.get("error", ""):
@@ -127,6 +133,12 @@ TRAY = Exercise(
         Wrong("a letter without a reason", _tray(f"await producer.send_and_wait({SEND})"), "says what, and not why"),
         Wrong("why, not where from", _tray(f'await producer.send_and_wait({SEND}, headers={{"error": str(error)}})'),
               "does not say where it came from"),
+        Wrong("a letter of one's own", _tray('letter = {"order": order.value, "why": str(error)}\n'
+                                             'await producer.send_and_wait("orders-dlq", letter, key=order.key)'),
+              "is not as it came"),
+        Wrong("a letter without a key",
+              _tray(f'{WHY}await producer.send_and_wait("orders-dlq", order.value, headers=why)'),
+              "Your letter has no key"),
         Wrong("send and forget", _tray(f"{WHY}await producer.send({SEND}, headers=why)"), "do not wait for a yes"),
         Wrong("tick first", _tray(f"await consumer.commit()\n{WHY}await producer.send_and_wait({SEND}, headers=why)"),
               "You commit before the letter"),
