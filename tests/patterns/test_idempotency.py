@@ -2,7 +2,7 @@
 
 import pytest
 
-from simlib import LoseReply, Scenario, Service, Topic, explore, laws, replace, run
+from simlib import Crash, LoseReply, Scenario, Service, Topic, explore, laws, replace, run
 from simlib.data import orders
 from simlib.patterns import broken_idempotency as broken
 from simlib.patterns.idempotency import ANSWERS, INBOX, NEWEST, answer_once, first_time, keep_newest
@@ -89,6 +89,33 @@ def test_an_inbox_survives_a_zombie_whatever_happens_besides():
     result = explored(billing(inbox, instances=2, inputs=ORDERS[:2]), lambda trace: accounts(trace) == {
         **dict.fromkeys(AMOUNTS, 0), **{row["key"]: row["value"]["amount"] for row in ORDERS[:2]}}, faults=2)
     assert result.holds and any("stall" in text for text in result.table.schedule)
+
+
+def two_workers(*faults):
+    """Both get the same event at once, and the work takes two seconds."""
+
+    async def worker(app):
+        async with app.database.transaction():
+            new = await first_time(app.database, "workers", "e-1")
+            if new:
+                await app.sleep(2)
+                await app.database.execute("UPDATE account SET balance = balance - 10")
+        await app.effect("applied" if new else "duplicate", app.name)
+
+    tables = INBOX + "CREATE TABLE account (balance INTEGER); INSERT INTO account VALUES (100);"
+    return run(Scenario((Topic("orders"),), services=(Service("workers", worker, 2, database=tables),), faults=faults))
+
+
+@pytest.mark.statement("P09")
+@pytest.mark.parametrize(("faults", "told"), [
+    ((), {("workers-0", "applied"), ("workers-1", "duplicate")}),
+    ((Crash("workers-0", at=1),), {("workers-1", "applied")}),
+], ids=["the first commits", "the first dies"])
+def test_a_second_worker_waits_for_the_first_and_works_if_it_dies(faults, told):
+    trace = two_workers(*faults)
+    assert set(zip(trace.effects.key, trace.effects.name, strict=True)) == told
+    assert trace.effects.time.max() > 2
+    assert trace.databases["workers"].execute("SELECT balance FROM account") == [(90,)]
 
 
 @pytest.mark.statement("P09")
