@@ -23,13 +23,14 @@ from simlib.scenario import LoseRequest
 
 CUSTOMERS, A_SECOND = 5, 4.0    # quick enough that several notes wait when the relay looks
 REQUEST_LOST = (LoseRequest("shop-0", "produce", nth=2),)    # the producer tries again half a minute later
+CALM_SECONDS, MOST_LOOKS = 20, 250
 ACCIDENTS = (((), None, None), (REQUEST_LOST, "crash", None), ((), "crash", 1))
 
 
 def judge_relay(carry: Any) -> Verdict:
     """Try every death of a shop with this relay: nothing is lost, and at most one order is announced again."""
     scenario = shop(save_and_announce, carry, count=CUSTOMERS, rate=A_SECOND)
-    calm, tried = run(scenario), 0
+    calm, tried = run(replace(scenario, "duration", CALM_SECONDS), progress=False), 0
     if refusal := _calm_refused(calm):
         return refusal
     for trouble, only, most in ACCIDENTS:
@@ -45,6 +46,10 @@ def judge_relay(carry: Any) -> Verdict:
 def _calm_refused(calm: Any) -> Verdict | None:
     if error := own_exception(calm):
         return no("07-relay", f"Your relay stops before anybody is killed. {error}.")
+    looks = int((calm.events.kind == "executed").sum())
+    if looks > MOST_LOOKS:
+        text = f"You look again without a pause: {looks:,} statements in {calm.ended_at:.0f} seconds."
+        return no("07-relay", f"{text} Nobody dies of that but the database. Sleep a second between two looks.")
     told = times(calm)
     if not told:
         return no("07-relay", f"Nobody is killed, and none of {CUSTOMERS} orders is announced.")
@@ -121,6 +126,7 @@ RELAY = Exercise(
               "You keep in your head"),
         Wrong("never mark", _relay(SELECT + _each(SEND) + REST), "You never mark"),
         Wrong("look once", _relay(f"{SELECT}{BOTH}return\n"), "none of 5 orders is announced"),
+        Wrong("look again at once", _relay(SELECT + BOTH), "You look again without a pause"),
         Wrong("carry, and go", _relay(SELECT + BOTH + TO_END + REST), "do not look again"),
     ),
 )
