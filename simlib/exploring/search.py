@@ -14,7 +14,7 @@ from simlib.exploring.space import Space, same_steps
 from simlib.exploring.words import hit_in_words
 from simlib.running import simlib_version
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.schedules import Schedule, StepId, schedule_id
+from simlib.scenario.schedules import Hit, Schedule, StepId, schedule_id
 from simlib.services.process import packed
 from simlib.supervision import Job
 from simlib.trace.trace import Trace
@@ -52,12 +52,15 @@ class Runner:
         self.programs = {service.name: packed(service) for service in scenario.services}
         self.calm: Trace | None = None
         self.space: Space | None = None
+        self.unreached: list[Hit] = []
+        """Hits of the last run that found nothing: with acks=0 there is no reply to lose."""
 
     def run(self, schedule: Schedule, watch: Callable[[World], None] | None = None) -> tuple[Trace, list[Step]]:
         """One run: its trace, and the steps its services took."""
         world = World(self.scenario, schedule=schedule, programs=self.programs)
         world.run(watch)
         trace, taken = Trace(world.trace_data(simlib_version(), [])), world.taken
+        self.unreached = list(world.unreached)
         world.forget()
         return trace, taken
 
@@ -103,7 +106,8 @@ class Runner:
         trace, taken = self.run(schedule, watch)
         verdict = judge(self.rules, trace, self.calm, schedule_id(schedule))
         words = ", then ".join(hit_in_words(hit, taken) for hit in schedule) or "nothing"
-        return Finding(schedule, words, outcome(trace, self.calm), verdict.word, verdict.message), trace, taken
+        came = "never came: nothing was there to hit" if self.unreached else outcome(trace, self.calm)
+        return Finding(schedule, words, came, verdict.word, verdict.message), trace, taken
 
     def findings(self, schedules: Iterable[Schedule], job: Job, expand: bool
                  ) -> Iterator[tuple[Finding, list[Schedule]]]:

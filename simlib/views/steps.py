@@ -14,7 +14,7 @@ from simlib.units import NEVER
 from simlib.views.reading import ENDED, actor_name, ended_by_itself, partition_name
 
 WORLD = "the world"
-ORDER = ("restarted", "resumed", "elected", "created", "retried", "appended", "lost", "acked", "delivered", "asked",
+ORDER = ("restarted", "resumed", "asked", "elected", "created", "retried", "appended", "lost", "acked", "delivered",
          "effect", "committed", "done", "evicted", "paused", "crashed", ENDED)
 """How steps at one instant follow each other."""
 
@@ -63,17 +63,16 @@ def steps_of(trace: Trace, messages: np.ndarray, window: tuple[float, float]) ->
 
 
 def _asked(trace: Trace, own: list[Step]) -> list[Step]:
-    """Statements, calls and the like (a replayed schedule keeps them) since the first of the records was there."""
+    """Statements, calls and the like: a replayed schedule keeps them. What it hits may come before any record."""
     if not own:
         return []
-    low = min(step.time for step in own)
     found = [Step(ended, "asked", process, what if len(what) <= LONGEST else what[:LONGEST - 1] + "\u2026")
              for process, kind, what, _, ended in trace.data.meta.get("steps", ())
-             if kind in ASKED and ended is not None and low <= ended]
+             if kind in ASKED and ended is not None]
     if len(found) <= MANY:
         return found
-    high = max(step.time for step in own) + AFTERWARDS
-    return [step for step in found if step.time <= high]
+    low, high = min(step.time for step in own), max(step.time for step in own) + AFTERWARDS
+    return [step for step in found if low <= step.time <= high]
 
 
 def message_name(trace: Trace, message: int) -> str:

@@ -180,6 +180,15 @@ def test_a_leader_that_dies_around_its_acknowledgement():
     assert again.summary().lost_acked == 0 and again.records.copies.max() == 2
 
 
+def test_a_hit_that_finds_nothing_is_told():
+    async def selling(app):
+        await app.producer(acks=0).send_and_wait("orders", 1)
+
+    scenario = Scenario(topics=[Topic("orders")], services=[Service("selling", selling)])
+    table = explore(scenario, lambda trace: True, only="lost reply", progress=False).table
+    assert list(table.outcome) == ["never came: nothing was there to hit"]
+
+
 # -- ids
 
 def test_an_id_says_everything():
