@@ -232,6 +232,7 @@ result.table[result.table.verdict == "broken"][["schedule", "hit"]]
 #
 # Both or neither: the database can promise that for two rows of its own. So the announcement becomes a row, too, in a
 # table called *outbox*. Somebody else carries it to Kafka, later.
+#
 # `announce(app.database, "orders", <aggregate>, <event>)` writes such a row: one INSERT, in whatever transaction you
 # are in. The *aggregate* is what the event is about, here the order's id.
 #
@@ -406,9 +407,9 @@ assert [again(relay, sent) for sent in (0, 1, 10, 20)] == [0, 1, 1, 1]
 #
 # ### Exercise: nine minutes
 #
-# Now write the relay. A death may repeat **one** order, and may lose none. The table is `outbox`; a note that waits has
-# `published_at IS NULL`; to mark it, put `app.now` there. Its columns `id`, `aggregate` (here the order) and `event`
-# (JSON, for `json.loads`) are all you need. `hint("07-relay")`, `solution("07-relay")`.
+# Now write the relay; the topic is `orders`. A death may repeat **one** order, and may lose none. The table is
+# `outbox`; a note that waits has `published_at IS NULL`; to mark it, put `app.now` there. Its columns `id`, `aggregate`
+# (here the order) and `event` (JSON, for `json.loads`) are all you need. `hint("07-relay")`, `solution("07-relay")`.
 
 # %% exercise-relay tags=["exercise"]
 async def carry(app):
@@ -426,9 +427,9 @@ check("07-relay", carry)
 # %% exercise-aim-text [markdown]
 # ### Break it: three minutes
 #
-# Now against our relay. A note takes three steps: claim (`execute`), publish (`send`), mark (`execute`). Three
-# customers come. Aim one kill so that an order is announced twice: `Crash("shop-0", ...)` with `before=` or `after=` a
-# step, and `nth=`. `hint("07-aim")`, `solution("07-aim")`.
+# Now against our relay. A note takes three steps: claim (`execute`), publish (`send`), mark (`execute`). Saving takes
+# some `execute`, too. Three customers come. Aim one kill so that an order is announced twice: `Crash("shop-0", ...)`
+# with `before=` or `after=` a step, and `nth=`. `hint("07-aim")`, `solution("07-aim")`.
 
 # %% exercise-aim tags=["exercise"]
 kill = ...
@@ -460,7 +461,8 @@ assert len(saved) == 5 and len(announced) == 10
 # > reading and marking lies a send, and that is long enough [P05].
 #
 # Looking and taking must be **one** statement. It writes a *lease* on the note: "mine, for three seconds". A lease ends
-# by itself, because its holder may die. (PostgreSQL can do it with a lock: `SELECT ... FOR UPDATE SKIP LOCKED`.)
+# by itself, because its holder may die. (PostgreSQL can do it with a lock, `SELECT ... FOR UPDATE SKIP LOCKED` [P05].
+# The trap below is the same.)
 #
 # ```sql
 # UPDATE outbox SET leased_until = :now + 3
