@@ -260,7 +260,7 @@ async def billing_patient(app):
 
 
 # %% guess-patient
-long = Scenario([Topic("orders")], inputs={"orders": orders(300, rate=10)}, duration=1_500,
+long = Scenario([Topic("orders")], inputs={"orders": orders(100, rate=5)}, duration=1_500,
                 services=[Service("bank", bank), Service("billing", billing_patient, instances=2)],
                 faults=[Crash("bank-0", at=10, restart_after=360)])
 predict("patient", "The bank is away for six minutes. What happens?", kind="choice",
@@ -274,17 +274,17 @@ story = trace.control[trace.control.kind.isin(["evicted", "assigned", "commit_fa
 story[["time", "process", "kind", "detail"]].round(1).set_index("time")
 
 # %% run-patient-proof tags=["claim"]
-assert twice(trace) == 1 and charged(trace) == 300 and long.faults[0].restart_after == 6 * 60
+assert twice(trace) == 1 and charged(trace) == 100 and long.faults[0].restart_after == 6 * 60
 (given_up,) = story.time[story.detail == "max_poll_interval_ms"]
 assert 309 < given_up < 312
-assert trace.lag.lag.max() > 200
+assert trace.lag.lag.max() == 45
 
 # %% patient-text [markdown]
 # > **It looks as if** a program that waits politely is alive. Its heartbeats say so. But five minutes without a *poll*,
 # > and its own client leaves the group (`max_poll_interval_ms`) [K88]. The twin gets the partition and begins the same
 # > order. When the bank is back, both have it in their hands.
 #
-# Standing still kept the order, and everybody waited with it: 203 orders, because of one [P29].
+# Standing still kept the order, and everybody waited with it: 45 orders, because of one [P29].
 
 # %% guess-patience
 predict("patience", "From how many seconds of outage on is an order charged twice?")
@@ -297,7 +297,6 @@ sliders(long, "faults.0.restart_after", show=lambda trace: (f"charged twice: {tw
 
 # %% slider-patience-proof tags=["claim"]
 assert harmful == 300 and twice(run(replace(long, "faults.0.restart_after", 200))) == 0
-assert trace.lag.lag.max() == 203
 
 # %% topics-text [markdown]
 # 300, whatever the bank does: that number is Kafka's. Below it nothing is wrong but the waiting.
@@ -319,8 +318,8 @@ async def billing_topics(app):
 # key, same partition, order first and cancellation three seconds after it.
 
 # %% guess-cancel
-given = orders(300, rate=10)
-placed = given[100]
+given = orders(60, rate=3)
+placed = given[34]
 cancel = {**placed, "value": {**placed["value"], "cancelled": True}, "at": placed["at"] + 3}
 names = ["orders", "orders-retry-5s", "orders-retry-1m", "orders-dlq"]
 elsewhere = Scenario([Topic(name) for name in names], faults=[Crash("bank-0", at=10, restart_after=3)],
@@ -337,7 +336,8 @@ story[["time", "name", "key"]].round(1)
 
 # %% run-cancel-proof tags=["claim"]
 assert story.name.tolist() == ["refund", "charge"] and 10 < placed["at"] < 13
-assert charged(trace) == 300 and (trace.records.topic == "orders-retry-5s").sum() == 22
+others = trace.lag[(trace.lag.group == "billing-orders") & (trace.lag.time > 10)]
+assert charged(trace) == 60 and len(trace.lost) == 0 and others.lag.max() < 4
 
 # %% cancel-text [markdown]
 # > **It looks as if** one key in one partition is always in order. In the log it is. But the order moved to another
@@ -502,7 +502,7 @@ check("12-wait", attempts=attempts, base=base, cap=cap, jitter=jitter)
 # %% redrive-text [markdown]
 # ## Monday: the tray
 #
-# An outage of 66 seconds left seven good orders in the tray. The bank is back, so a clerk sends all letters back to
+# An outage of 66 seconds left four good orders in the tray. The bank is back, so a clerk sends all letters back to
 # `orders`: a *redrive*. His machine dies right after the second letter and is back five seconds later.
 
 # %% guess-redrive
@@ -513,14 +513,14 @@ async def clerk(app):
 monday = replace(ladder, {"faults": [Crash("bank-0", at=10, restart_after=66),
                                      Crash("clerk-0", after="send", nth=2, restart_after=5)],
                           "services": [*ladder.services, Service("clerk", clerk, start=150)]})
-predict("redrive", "How many of the seven orders are charged twice?")
+predict("redrive", "How many of the four orders are charged twice?")
 
 # %% run-redrive
 trace = run(monday)
 reveal("redrive", twice(trace))
 
 # %% run-redrive-proof tags=["claim"]
-assert letters(trace) == 7 and twice(trace) == 1 and charged(trace) == 300
+assert letters(trace) == 4 and twice(trace) == 1 and charged(trace) == 60
 assert monday.faults[0].restart_after == 66
 
 # %% close [markdown]
