@@ -482,6 +482,18 @@ def repeats_with_random_gaps():
 
 assert abs(repeats_with_random_gaps() - 50) < 2
 
+
+async def billing_the_one_done(app):
+    from simlib import TopicPartition
+
+    consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, auto_offset_reset="earliest")
+    async for order in consumer:
+        await app.effect("charge", order.value["order_id"])
+        await consumer.commit({TopicPartition("orders", 0): order.offset})
+
+
+assert twice(run(replace(shop, "services.billing.main", billing_the_one_done))) == 1 + twice(run(shop))
+
 # %% part-b [markdown]
 # # B · The broker dies
 #

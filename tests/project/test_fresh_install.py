@@ -73,6 +73,19 @@ def test_every_locked_package_has_a_wheel_for(kind: str, patch: str) -> None:
     assert ("pywinpty" in names) == kind.startswith("windows")
 
 
+def test_check_hint_and_solution_work_from_the_wheel_alone(tmp_path: Path) -> None:
+    folder = unpack(tmp_path)
+    subprocess.run([installer.find_uv(), "build", "--quiet", "--wheel", "--out-dir", tmp_path, folder], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    asked = ("from simlib.course import check, hint, solution\n"
+             "check('05-order', first='mail', second='charge', third='commit')\nhint('05-order')\nsolution('05-order')")
+    environment = bare_environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    said = run_in(tmp_path, environment, sys.executable, "-X", "utf8", "-c", asked)
+    assert "05-order: no. You mail, charge, commit." in said and "gets two mails" in " ".join(said.split())
+    assert "Hint 1 of 2" in said and 'second = "commit"' in said
+
+
 def test_the_wheel_holds_the_data_and_nothing_of_the_learners(tmp_path: Path) -> None:
     folder = unpack(tmp_path)
     subprocess.run([installer.find_uv(), "build", "--quiet", "--wheel", "--out-dir", tmp_path, folder], check=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simlib import Scenario, Service, Topic, explore, laws, run
+from simlib import Crash, Scenario, Service, Topic, explore, laws, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.trace_words import first_line, last_steps, own_exception, skipped_at_first
 from simlib.data import orders
@@ -151,16 +151,19 @@ def _not_tens(calm: Any) -> Verdict | None:
     if len(calm.commits) != ORDERS_IN_TENS // 10:
         text = f"{ORDERS_IN_TENS} orders are one full ten. You commit {len(calm.commits)} times."
         return _no("05-tens", text, _commits(calm))
-    return _wrong_offset(int(calm.commits.offset.iloc[0]), calm)
+    return _wrong_offset(calm)
 
 
-def _wrong_offset(offset: int, calm: Any) -> Verdict | None:
+def _wrong_offset(calm: Any) -> Verdict | None:
+    offset, ticked = int(calm.commits.offset.iloc[0]), calm.commits.time.iloc[0]
     if offset == 10:
         return None
-    if offset == 9 and len(calm.effects[calm.effects.time < calm.commits.time.iloc[0]]) == 10:
-        text = "Ten are charged, and your commit says 9. Kafka wants the next one to read, not the one done [K72]:"
-        return _no("05-tens", f"{text} a kill now would charge the tenth again.", _commits(calm))
-    return _no("05-tens", "You commit once, but not after the tenth charge. Count again.", _commits(calm))
+    if offset != 9 or len(calm.effects[calm.effects.time < ticked]) != 10:
+        return _no("05-tens", "You commit once, but not after the tenth charge. Count again.", _commits(calm))
+    killed = run(replace(calm.scenario, "faults", [Crash("billing-0", after="commit", nth=1, restart_after=1)]))
+    text = "Ten are charged, and your commit says 9: Kafka wants the next one to read [K72]."
+    text += f" Killed right after it, order {_twice(killed, 'charge').key.iloc[0]} was ticked, and is charged twice."
+    return _no("05-tens", text, _rows(_twice(killed, "charge")), killed.plot.duplicates())
 
 
 def _commits(trace: Any) -> Any:
