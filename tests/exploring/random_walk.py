@@ -82,6 +82,9 @@ def _possible(scenario: Scenario, calm: Any, draws: list[Any], random: Random) -
 
 
 def _crash(scenario: Scenario, service: Any, calm: Any, random: Random) -> Crash:
+    """At a step, or at any moment."""
+    if random.random() < 0.3:
+        return Crash(random.choice(service.members), at=_moment(calm, random), restart_after=service.restart_after)
     step = random.choice((*STEPS, *sorted(set(map(str, calm.effects.name)))))
     return Crash(random.choice(service.members), restart_after=service.restart_after, nth=_which(random),
                  **{random.choice(("before", "after")): step})

@@ -22,6 +22,7 @@ def kinds(case):
     return (only,) if isinstance(only, str) else only
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flaw", [flaw for flaw in FLAWS if not flaw.beyond], ids=str)
 def test_a_walk_finds_the_flaw(flaw):
     walk = first_broken(flaw.scenario, flaw.law, WITHIN, kinds(flaw))

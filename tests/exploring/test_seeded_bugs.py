@@ -78,7 +78,8 @@ def test_explore_finds_the_flaw(flaw):
     assert flaw.known == CALM or verdicts[flaw.known] == "broken"
 
 
-@pytest.mark.parametrize("sound", SOUND, ids=str)
+@pytest.mark.parametrize("sound", [pytest.param(sound, marks=[pytest.mark.slow] * (sound.faults == 2))
+                                   for sound in SOUND], ids=str)
 def test_explore_clears_what_is_sound(sound):
     result = explored(sound)
     assert not [line for line in result.calm.data.meta["warnings"] if "raised" in line]

@@ -60,6 +60,18 @@ async def lock_for_ever(app):
         await consumer.commit()
 
 
+async def sell_the_seat(app):
+    """The same flaw between two services with one instance each: stalls of these are tried on request."""
+    consumer = reader(app)
+    async for _ in consumer:
+        await lock(app)
+        if await app.redis.get("sold") is None:
+            await app.redis.set("sold", app.name)
+            await app.effect("sell", "seat 1")
+        await app.redis.delete("seat")
+        await consumer.commit()
+
+
 async def locked_taken_for_done(app):
     """While one instance waits for an answer inside its transaction, the other finds the database locked."""
     consumer, db = reader(app), app.database
@@ -101,6 +113,8 @@ ONE_SEAT = always("billing", "SELECT COUNT(*) <= 1 FROM tickets", 1)
 FLAWS = [
     Flaw("a lock that expires", two(lock_that_expires), ONE_SEAT,
          "stall-after:billing-0.0/execute#1", records=2),
+    Flaw("a lock of two services", shop(Service("app", sell_the_seat), Service("web", sell_the_seat)),
+         laws.at_most_once("sell"), "stall-after:app-0.0/redis#2", options={"only": "stall"}),
     Flaw("a lock for ever", two(lock_for_ever, partitions=1), laws.at_least_once("charge"),
          "crash-after:billing-0.0/redis#1"),
     Flaw("locked taken for done", two(locked_taken_for_done), all_in("billing", "SELECT id FROM tickets"),
