@@ -88,4 +88,11 @@ def no(id: str, text: str, found: Any = None) -> Verdict:
     if found is None:
         return Verdict(False, f"{id}: no. {text}")
     story = " ".join(found.telling.split("\n"))
-    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence())
+    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence(_what_matters(found.trace)))
+
+
+def _what_matters(trace: Any) -> tuple[float, float]:
+    """From just before the accident to the last announcement: a relay that looks in vain is no part of the story."""
+    accidents = trace.control.time[trace.control.kind.isin(["crashed", "restarted", "paused", "resumed"])]
+    moments = [*accidents, *trace.records.created, *trace.records.acked.dropna()]
+    return max(0.0, min(moments) - 0.01), max(moments) + 0.01
