@@ -51,8 +51,9 @@ def measure(samples: list[Sample], rounds: int, tell: Callable[[str], None]) -> 
 
 
 def _once(sample: Sample) -> dict[str, float]:
-    done = subprocess.run([str(sample.python), "-m", "benchmarks.measure", *sample.words], cwd=ROOT,
-                          env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"},
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every import would compile: nobody's second start does
+    done = subprocess.run([str(sample.python), "-m", "benchmarks.measure", *sample.words], cwd=ROOT, env=environment,
                           stdout=subprocess.PIPE, encoding="utf-8")
     if done.returncode != 0:
         raise SystemExit(f"{sample.name}: the measurement failed; its error is above")

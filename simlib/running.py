@@ -13,10 +13,10 @@ from simlib.scenario.validation import check
 from simlib.supervision import Job
 from simlib.units import SECOND
 from simlib.world.module_state import ModuleState
-from simlib.world.world import World
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which just imports names, is done sooner
     from simlib.trace.trace import Trace
+    from simlib.world.world import World
 
 
 def run(scenario: Scenario, *, schedule: str | None = None, wire: bool = False, progress: bool = True) -> Trace:
@@ -39,6 +39,8 @@ def run(scenario: Scenario, *, schedule: str | None = None, wire: bool = False, 
 
 
 def _in_a_thread(scenario: Scenario, schedule: Schedule | None, wire: bool, progress: bool) -> World:
+    from simlib.world.world import World
+
     worlds: list[World] = []
 
     def body(job: Job) -> None:

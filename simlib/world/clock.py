@@ -17,7 +17,7 @@ from simlib.units import SECOND
 FIRST, FAULT, TIMER, MESSAGE, LAST = -1, 0, 1 << 20, 2 << 20, 3 << 20
 """Order within one instant; the rank of the actor (its place among the sorted names) is added."""
 
-NEAR = SECOND // 10
+NEAR = SECOND // 2
 """How far ahead the agenda reaches; what is to happen later waits apart."""
 
 
