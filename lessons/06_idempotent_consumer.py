@@ -371,7 +371,7 @@ assert result.broken == 3 and result.tried == 44
 # %% twins-result [markdown]
 # > **It looks as if** one partition means one worker. It means one owner. `billing-0` looked, found no mark, and
 # > stood still. The group gave it up, and its twin did the order. Then `billing-0` woke up and went on where it
-# > was: after the look [P11, K97].
+# > was: after the look [P11]. Kafka refused its commit [K97], and it ended by that error. Too late.
 #
 # Three runs of 44, one for each order; no test that anybody would write. The look belongs in the transaction, too.
 # Best, look and mark are one statement: insert, and see whether it was new. That is `first_time`. Here is the whole
