@@ -335,7 +335,7 @@ assert announced.count(announced[1]) == 2 and len(announced) == 4 and len(saved)
 once = laws.eventually("none is announced twice", lambda trace: len(books(trace)[0]) == len(books(trace)[1]))
 result = explore(shop(together, relay), once, progress=False)
 print(explore(shop(together, relay), same, progress=False).headline, result.headline, sep="\n")
-result.counterexample.trace.plot.sequence()
+result.counterexample.trace.plot.sequence((2, 3.5))
 
 # %% at-least-proof tags=["claim"]
 assert explore(shop(together, relay), same, progress=False).holds

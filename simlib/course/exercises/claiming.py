@@ -1,6 +1,7 @@
 """Lesson 07 C: two relays share an outbox."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from simlib import explore, run
@@ -12,7 +13,7 @@ from simlib.laws.verdict import broken, holds
 from simlib.patterns.broken_outbox import SAVE
 from simlib.patterns.outbox import MARK, announce
 
-CUSTOMERS = 1
+CUSTOMERS, RELAYS = 1, 2
 EVENTS = ("placed", "paid")
 CLAIM = """
 UPDATE outbox SET leased_until = :now + 3
@@ -50,7 +51,7 @@ def judge_claim(may_take: Any) -> Verdict:
     """Two instances, each with this relay: nothing lost, nothing doubled while nobody dies, nothing overtaken."""
     if not isinstance(may_take, str):
         return no("07-claim", f"A condition is a text in SQL, as in 'published_at IS NULL'. You gave {may_take!r}.")
-    scenario = shop(place_and_pay, relay_that_may_take(may_take), count=CUSTOMERS, instances=2)
+    scenario = shop(place_and_pay, relay_that_may_take(may_take), count=CUSTOMERS, instances=RELAYS)
     calm = run(scenario)
     if refusal := _calm_refused(calm):
         return refusal
@@ -70,10 +71,9 @@ def heard_in_order(trace: Any) -> Judgement:
 def _wrong(trace: Any) -> str:
     heard = [(value["order_id"], value["event"]) for value in announced(trace)]
     for name in saved(trace):
-        firsts = [heard.index((name, event)) if (name, event) in heard else None for event in EVENTS]
-        if None in firsts:
-            return f'"{EVENTS[firsts.index(None)]}" of order {name} is never announced'
-        if firsts != sorted(firsts):
+        if unheard := [event for event in EVENTS if (name, event) not in heard]:
+            return f'"{unheard[0]}" of order {name} is never announced'
+        if heard.index((name, EVENTS[0])) > heard.index((name, EVENTS[1])):
             return f'order {name} is "{EVENTS[1]}" before it is "{EVENTS[0]}"'
     return ""
 
@@ -84,10 +84,12 @@ def _calm_refused(calm: Any) -> Verdict | None:
     heard = [(value["order_id"], value["event"]) for value in announced(calm)]
     if not heard:
         return no("07-claim", "Nobody is killed, and no note is ever taken: for none of them the condition holds.")
-    name, event = heard[0]
-    if len(heard) > len(set(heard)):
-        text = f'Nobody is killed, and "{event}" of order {name} is announced {heard.count(heard[0])} times.'
-        return no("07-claim", f"You take what is not published, even while the other relay has it in hand. {text}")
+    (name, event), most = Counter(heard).most_common(1)[0]
+    told = f'Nobody is killed, and "{event}" of order {name} is announced {most} times.'
+    if most > RELAYS:
+        return no("07-claim", f"You take what is published, too, whenever its lease is over. {told}")
+    if most > 1:
+        return no("07-claim", f"You take what is not published, even while the other relay has it in hand. {told}")
     return None
 
 
@@ -121,6 +123,7 @@ CLAIMING = Exercise(
     wrong=(
         Wrong("what is not published", _answer(WAITS), "even while the other relay has it in hand"),
         Wrong("what nobody has taken", _answer(f"{WAITS} AND leased_until = 0"), "a lease without an end"),
+        Wrong("whatever is free", _answer(f"leased_until <= :now AND {OLDEST}"), "You take what is published, too"),
         Wrong("what is free", _answer(FREE), "You take the next free note, whatever it is about"),
         Wrong("the oldest of an order", _answer(f"{WAITS} AND {OLDEST}"), "even while the other relay has it in hand"),
         Wrong("the lease the wrong way round", _answer(f"{WAITS} AND leased_until > :now"), "no note is ever taken"),
