@@ -145,9 +145,12 @@ class GroupCoordinator:
             return None, self._refusal
         if isinstance(request, JoinGroup) and not self._session_timeout_allowed(request):
             return None, "INVALID_SESSION_TIMEOUT"
-        if request.group not in self.groups and not _makes_group(request):
-            return None, _error_without_group(request)
-        return self.groups.setdefault(request.group, Group(request.group, empty_since=now)), None
+        group = self.groups.get(request.group)
+        if group is None:
+            if not _makes_group(request):
+                return None, _error_without_group(request)
+            group = self.groups[request.group] = Group(request.group, empty_since=now)
+        return group, None
 
     def _session_timeout_allowed(self, request: JoinGroup) -> bool:
         low, high = self._settings.group_min_session_timeout_ms, self._settings.group_max_session_timeout_ms
