@@ -2,7 +2,7 @@
 # minutes = 60
 # question = "One bad record, ten thousand waiting"
 # needs = ["commit, lag (lesson 00)", "key, partition (lesson 04)", "commit after, commit before (lesson 05)"]
-# cut = "In B the slider of the tray, in C the coin. Never the cancelled order."
+# cut = "In B the second slider (the tray), in C the coin. Never the cancelled order."
 # vote = "A: order 382 has no amount - how many of ten thousand are charged? B: the cancelled order - what is charged?"
 #
 # [[episodes]]
@@ -193,6 +193,8 @@ assert trace.lag.lag.iloc[-1] <= 2 and brief.faults[0].at == 15 and trace.commit
 #
 # Two kinds of error met the same `except`. A bank that restarts is *transient*: the same call works in a minute. An
 # order without an amount is *permanent*: no attempt will find one [P30]. Tell them apart before you try anything again.
+# (And silence is not a no: after a `TimeoutError` the money may be gone already. Trying again needs a bank that knows
+# the order, lesson 06.)
 #
 # ### Exercise: five minutes
 #
@@ -343,7 +345,7 @@ assert charged(trace) == 60 and len(trace.lost) == 0 and others.lag.max() < 4
 # > **It looks as if** one key in one partition is always in order. In the log it is. But the order moved to another
 # > log, and its cancellation overtook it [P28, P29]. A cancelled order is paid for, and nobody made a mistake.
 #
-# No order was lost, and nobody else waited. How long an outage does the ladder survive?
+# No order was lost, and nobody else waited. How long may the bank be away?
 
 # %% guess-ladder
 predict("ladder", "From how many seconds of outage on do good orders end in the tray?")
@@ -359,12 +361,12 @@ counts = [letters(run(replace(ladder, "faults.0.restart_after", seconds))) for s
 assert counts[0] == 0 < counts[1] and 5 + 60 == 65
 
 # %% park-text [markdown]
-# Not at 5 + 60 = 65 seconds, but at the next one: the ladder is as long as its waits, however many steps it has.
+# Not at 5 + 60 = 65 seconds, but at the next one: retry topics reach as far as their waits, however many there are.
 #
 # ## Let the customer wait
 #
 # Keep the order and let the others pass: when an order cannot be handled, *park* the customer. Everything that comes
-# for the same key joins the queue behind it, until somebody releases it.
+# for the same key joins the queue behind it, until somebody releases it, oldest first (`release`, in the same file).
 #
 # ### Exercise: eight minutes
 #
@@ -481,8 +483,8 @@ assert busiest == 50 and tills(backoff).round(1).value_counts().max() <= 5
 assert len(tills(backoff)) == 50 == len(tills(doubling))
 
 # %% herd-text [markdown]
-# Doubling keeps them in step: the crowd that knocked the bank over comes back as a crowd, a *thundering herd*. *Jitter*
-# breaks the step: wait anything between nothing and the limit. One line in `backoff`.
+# Doubling keeps them in step: all fifty come back at one instant, a *thundering herd*, and may knock the bank over
+# again. *Jitter* breaks the step: wait anything between nothing and the limit. It is one line in `backoff`.
 #
 # ### Exercise: six minutes
 #
@@ -555,7 +557,7 @@ assert monday.faults[0].restart_after == 66
 # <details><summary>Which alarm rings on the first Monday, and which with <code>billing_hasty</code>?</summary>
 # Lag. None: count what is put aside, too.</details>
 #
-# **Last exercise.** Answer the call of 09:10 in two sentences. Ours is in `solution("12-mail")`.
+# **Last exercise.** Answer the call of 09:10 in three sentences. Ours is in `solution("12-mail")`.
 #
 # **Read on:** [why jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), with the curves;
 # [retry topics at Uber](https://www.uber.com/blog/reliable-reprocessing/);

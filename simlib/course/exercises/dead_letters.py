@@ -82,6 +82,8 @@ def _reason_missing(calm: Any) -> Verdict | None:
 
 def _vanished(found: Any) -> Verdict:
     story = found.counterexample
+    if "stuck" in story.verdict.message:
+        return no("12-tray", f"After an accident you stand still. {accident(found)} Then nothing moves any more.")
     idea = "You lose it on the way."
     if "/send" in story.schedule:
         idea = "You hand the letter to the producer and do not wait for a yes."

@@ -74,6 +74,8 @@ def _calm_no(said: Judged, calm: Any) -> Verdict:
 
 def _accident_no(found: Any) -> Verdict:
     said = found.counterexample.verdict
+    if "stuck" in said.message:
+        return no("12-park", f"After an accident you stand still. {accident(found)} Then nothing moves any more.")
     if said.law == "gone":
         return no("12-park", f"You commit before the order is parked. {accident(found)} Now {said.message} is neither "
                               "done nor parked.")
