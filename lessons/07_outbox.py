@@ -344,8 +344,9 @@ assert set(result.table[result.table.verdict == "broken"].schedule) == {
     f"crash-after:shop-0.0/send#{n}" for n in (1, 2, 3)}
 
 # %% at-least-text [markdown]
-# None loses. Three repeat, each in the same gap: sent, not marked. Mark first, and the same gap loses instead. No relay
-# can close it, so the reader must bear repeats. You have that already: the *inbox* of lesson 06.
+# None loses. Three repeat, each in the same gap: sent, not marked. (Where it says `leased`, our relay picks its note;
+# that is part C.) Mark first, and the same gap loses instead. No relay can close it, so the reader must bear repeats.
+# You have that already: the *inbox* of lesson 06.
 
 # %% billing tags=["service"]
 async def billing(app):
