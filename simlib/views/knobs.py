@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import floor, isclose, isfinite, log10
+from math import ceil, floor, isclose, isfinite, log10
 from typing import Any
 
 from ipywidgets import Checkbox, Dropdown, FloatLogSlider, FloatSlider, IntSlider, Layout
@@ -74,8 +74,15 @@ def _slider(about: Any, common: dict[str, Any]) -> Any:
         return IntSlider(value=given, min=int(low), max=int(high), step=int(about.step or 1), readout_format=",d",
                          **live)
     step = about.step or _round_step(high - low)
+    low = _on_grid(low, step, given)
     readout = f",.{_decimals(given, low, step)}f"
     return FloatSlider(value=given, min=low, max=high, step=step, readout_format=readout, **live)
+
+
+def _on_grid(low: float, step: float, given: float) -> float:
+    """The first stop: a multiple of the step, so that 0.1 to 120 s goes 1, 2, 3 and not 0.1, 1.1, 2.1."""
+    first = round(ceil(low / step - 1e-9) * step, 9)
+    return first if first <= given else low
 
 
 def _is_number(given: Any) -> bool:

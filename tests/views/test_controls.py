@@ -6,7 +6,7 @@ import pandas
 import pytest
 
 import simlib
-from simlib.scenario import ConsumerGroup, Crash, PathError, Producer, Scenario, Service, Topic
+from simlib.scenario import ConsumerGroup, Crash, PathError, Pause, Producer, Scenario, Service, Topic
 from simlib.scenario.describe import describe
 from simlib.scenario.paths import get, replace
 from simlib.views.controls import sliders
@@ -123,6 +123,14 @@ def test_a_large_run_shows_a_busy_sign_before_it_runs():
     page.state.observe(lambda change: seen.append(change.new), names="value")
     page.knobs["seed"].value = 2
     assert seen == ["<i>running ...</i>", ""]
+
+
+@pytest.mark.parametrize(("given", "first"), [(60, 1), (0.4, 0.1)])
+def test_a_slider_stops_at_round_numbers_wherever_its_range_begins(given, first):
+    frozen = replace(SHOP, "faults", [Pause("billing-0", at=10, duration=given)])
+    about = describe(frozen, "faults.0.duration")
+    assert about.low == 0.1
+    assert (knob(about, "9em").min, value_of(knob(about, "9em"))) == (first, given)
 
 
 def test_nothing_moves_while_a_handle_is_dragged():
