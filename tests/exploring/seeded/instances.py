@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 from seeded.business import column_of, ordered, total_is_right
@@ -108,6 +109,19 @@ async def withdraw(db, name):
         return False
 
 
+async def keep_a_copy(app):
+    """Each instance reads everything and keeps it in memory for a minute: one may die, but not both."""
+    async def archive(order):
+        await app.sleep(60)
+        await app.effect("archive", order)
+
+    consumer = app.consumer("orders", group_id=app.name, enable_auto_commit=False, auto_offset_reset="earliest")
+    tasks = []
+    async for order in consumer:
+        tasks.append(asyncio.create_task(archive(order.value["order"])))
+        await consumer.commit()
+
+
 def newest_is_right(trace):
     return column_of(trace, "billing", "SELECT number FROM newest") == [len(ordered(trace))]
 
@@ -122,6 +136,8 @@ TOTAL = total_is_right("billing", "SELECT total FROM account")
 SOLVENT = laws.balance_never_negative("SELECT SUM(amount) FROM moves")
 
 FLAWS = [
+    Flaw("two copies in memory", shop(Service("store", keep_a_copy, instances=2), inputs=orders(1)),
+         laws.at_least_once("archive"), "crash-after:store-0.0/commit#1+crash-after:store-1.0/commit#1"),
     Flaw("check, mark, handle", two(check_mark_handle), laws.at_most_once("charge"),
          "stall-after:billing-0.0/execute#1"),
     Flaw("read, add, write", two(read_add_write, partitions=2), TOTAL,
@@ -132,6 +148,8 @@ FLAWS = [
 ]
 
 SOUND = [
+    Sound("two copies in memory: one may die", shop(Service("store", keep_a_copy, instances=2), inputs=orders(1)),
+          laws.at_least_once("archive")),
     Sound("claim, then handle", two(claim_then_handle), laws.at_most_once("charge")),
     Sound("fenced by generation", two(commit_then_charge), laws.at_most_once("charge")),
     Sound("newer version wins", two(newer_version_wins), newest_is_right),

@@ -71,6 +71,14 @@ def with_relay(publish, **config):
     return main
 
 
+async def relay_of_its_own(app):
+    """Two roles by name: the first instance takes orders, the second one relays."""
+    if app.name == "shop-1":
+        await relay(app, publish_then_mark)
+    else:
+        await store_both(app)
+
+
 # -- P07: ids are given out before their rows are committed, as by a sequence
 
 async def number_then_store(app):
@@ -151,6 +159,8 @@ FLAWS = [
          laws.at_most_once("mail"), "crash-after:shop-0.0/send#1"),
     Flaw("publish, then mark; each event is booked", alone(with_relay(publish_then_mark), EACH), SAME,
          "crash-after:shop-0.0/send#1"),
+    Flaw("a relay of its own", alone(relay_of_its_own, instances=2), nothing_twice_in("events"),
+         "crash-after:shop-1.0/send#1"),
     Flaw("publish or go on", alone(with_relay(publish_or_go_on, delivery_timeout_ms=30_000)), announced_in_order,
          "lose-request:shop-0.0/send#1", records=2),
     Flaw("two relays", alone(with_relay(publish_then_mark), instances=2), nothing_twice_in("events"), CALM),

@@ -101,6 +101,19 @@ async def drop_after_a_timeout(app):
         await consumer.commit()
 
 
+async def park_what_was_tried_twice(app):
+    """A count of deliveries cannot tell a poison record from a process that died for another reason."""
+    consumer, producer, db = reader(app), app.producer(), app.database
+    async for order in consumer:
+        tries = await db.execute("INSERT INTO tries VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET n = n + 1 RETURNING n",
+                                 (order.value["order"],))
+        if tries[0]["n"] <= 2:
+            await app.effect("charge", order.value["order"])
+        else:
+            await producer.send_and_wait("dead", order.value)
+        await consumer.commit()
+
+
 async def back_to_the_tail(app):
     """A failed order is written to the end of its own topic; a crash before the commit leaves two of it."""
     consumer, producer = reader(app), app.producer()
@@ -134,6 +147,10 @@ FLAWS = [
     Flaw("park and redrive", billing(park_and_redrive), done_in_order("charge"), CALM, records=2),
     Flaw("drop after a timeout", billing(drop_after_a_timeout), every_order_is_done("charge"),
          "lose-request:billing-0.0/charge#1"),
+    Flaw("park what was tried twice",
+         shop(Service("billing", park_what_was_tried_twice, database="CREATE TABLE tries (id PRIMARY KEY, n)"),
+              topics=("dead",)), every_order_is_done("charge"),
+         "crash-after:billing-0.0/execute#1+crash-after:billing-0.1/execute#1"),
     Flaw("back to the tail", billing(back_to_the_tail), laws.at_most_once("charge"),
          "crash-after:billing-0.0/send#1"),
 ]
