@@ -120,8 +120,8 @@ def judge_tens(loop: Any, worst: Any) -> Verdict:
     scenario = shop(loop, ORDERS_IN_TENS)
     if refusal := _not_tens(run(scenario)):
         return refusal
-    if not isinstance(worst, int):
-        return _no("05-tens", f"How many orders at worst? A whole number, please: worst={worst!r}.")
+    if not isinstance(worst, int) or worst < 0:
+        return _no("05-tens", f"How many orders at worst? A whole number from 0 up, please: worst={worst!r}.")
     limit = min(worst, 10)
     result = explore(scenario, [laws.at_least_once("charge"), _repeat_at_most(limit)], only="crash", progress=False)
     if result.counterexample:
@@ -218,6 +218,8 @@ TENS = Exercise(
         Wrong("every order", _in_tens(1, f"{CHARGE}await consumer.commit()"), "You commit 13 times"),
         Wrong("let Kafka do it", _in_tens(10, CHARGE, "auto_commit_interval_ms=1_000"), "Count orders, not time"),
         Wrong("commit the last one", _in_tens(11, AFTER.replace("await consumer.commit()", LAST)), "commit says 9"),
+        Wrong("half an order", _in_tens("5.5", AFTER), "A whole number from 0 up"),
+        Wrong("less than none", _in_tens(-1, AFTER), "A whole number from 0 up"),
         Wrong("the eleventh", _in_tens(10, f"{CHARGE}{TICK}done += 1").replace("% 10 == 0", "% 10 == 0 and done"),
               "not after the tenth charge"),
         Wrong("earliest forgotten", _in_tens(10, AFTER).replace("earliest", "latest"), "begins behind what is there"),
