@@ -159,6 +159,13 @@ def test_two_relays_survive_any_two_deaths():
     assert explored(shop(placed_and_paid, relay, instances=2, count=1), in_order, faults=2, only="crash").holds
 
 
+@pytest.mark.soak
+@pytest.mark.statement("P02", "P08")
+def test_two_relays_survive_any_two_accidents():
+    result = explored(shop(placed_and_paid, relay, instances=2, count=1), in_order, faults=2)
+    assert result.holds and result.tried == result.total > 5_000
+
+
 @pytest.mark.statement("P03", "C03")
 def test_an_outbox_is_at_least_once_a_death_between_sending_and_marking_repeats():
     result = explored(shop(together, relay), each_once, only="crash")
