@@ -69,7 +69,7 @@ class Result:
     def holds(self) -> bool:
         """Whether every schedule of the space was tried, judged, and kept the law."""
         kept = self.counterexample is None and self.calm_verdict.judged and self._unjudged == 0
-        return kept and self.tried == self.total
+        return kept and self.tried == self.total > 0
 
     def __bool__(self) -> bool:
         return self.holds
@@ -98,6 +98,8 @@ class Result:
         tried = f"tried {self.tried:,} of {self.total:,} schedules"
         if not self.calm_verdict.judged:
             return f"{self.law}: not judged. {self.calm_verdict.message}"
+        if not self.total:
+            return f"{self.law}: not judged. No step can be hit by the kinds of fault that were asked for"
         if self.calm_verdict.broken:
             return f"{self.law}: broken even without a fault; {tried}"
         if self.broken:

@@ -44,7 +44,7 @@ class Space:
     def _at(self, kind: str, step: Step) -> Iterator[Hit]:
         if kind in ("lost request", "lost reply") and _asks_somebody(step):
             yield Hit("lose-request" if kind == "lost request" else "lose-reply", step.id)
-        elif kind == "twice" and step.id.kind == "receive" and step.message:
+        elif kind == "twice" and step.id.kind == "receive" and _is_record(step):
             yield Hit("twice", step.id)
         elif kind == "broker" and step.id.kind == "send":
             yield Hit("kill-before-ack", step.id)
@@ -68,6 +68,11 @@ class Space:
 
 def _asks_somebody(step: Step) -> bool:
     return step.id.kind in ON_THE_WIRE or isinstance(step.on, tuple) and step.on[0] == "effect"
+
+
+def _is_record(step: Step) -> bool:
+    """Records come from a topic; what a server receives is another service's call."""
+    return isinstance(step.on, tuple) and step.on[0] == "topic"
 
 
 def _place_after(taken: Sequence[Step], schedule: Schedule) -> int:

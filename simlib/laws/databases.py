@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Any
 
 from simlib.laws.verdict import Law, Verdict, broken, count, holds, not_judged, stuck
@@ -15,7 +16,7 @@ Query = str | tuple[str, str]
 
 def balance_never_negative(query: Query) -> Law:
     """The law that no number the query gives is below zero (the last column of each row)."""
-    law = f"balance_never_negative({query!r})"
+    law = f"balance_never_negative({_named(query)})"
 
     def judge(trace: Trace, calm: Trace | None = None) -> Verdict:
         rows = _rows(trace, query)
@@ -31,7 +32,7 @@ def balance_never_negative(query: Query) -> Law:
 
 def same_in_both(one: Query, other: Query) -> Law:
     """The law that two queries give the same rows, in any order: what was saved was announced, and the reverse."""
-    law = f"same_in_both({one!r}, {other!r})"
+    law = f"same_in_both({_named(one)}, {_named(other)})"
 
     def judge(trace: Trace, calm: Trace | None = None) -> Verdict:
         mine, its = _bag(trace, one), _bag(trace, other)
@@ -50,7 +51,7 @@ def same_in_both(one: Query, other: Query) -> Law:
 
 def as_calm(query: Query) -> Law:
     """The law that a query gives the rows that it gives in the calm run, in any order."""
-    law = f"as_calm({query!r})"
+    law = f"as_calm({_named(query)})"
 
     def judge(trace: Trace, calm: Trace | None = None) -> Verdict:
         if calm is None:
@@ -82,6 +83,12 @@ def eventually(what: str, condition: Callable[[Trace], Any]) -> Law:
         return not_judged(law, f"it was not so yet when the run ended ({trace.ended}); only a quiet run can be judged")
 
     return judge
+
+
+def _named(query: Query) -> str:
+    """The query, short enough for a headline."""
+    service, sql = ("", query) if isinstance(query, str) else query
+    return f"{service}: {short}" if (short := shorten(sql, 40, placeholder=" ...")) and service else short
 
 
 def _rows(trace: Trace, query: Query) -> list[tuple[Any, ...]]:

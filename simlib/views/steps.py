@@ -58,17 +58,17 @@ def steps_of(trace: Trace, messages: np.ndarray, window: tuple[float, float]) ->
     own = [*_created(trace, messages), *_appended(trace, chosen), *_acked(trace, chosen), *_delivered(trace, chosen),
            *_effects(trace, chosen), *_commits(trace, chosen)]
     own = [step for step in own if window[0] * 1e9 <= step.time <= window[1] * 1e9]
-    own += _asked(trace, own)
+    own += _asked(trace, own, window)
     return sorted([*_merged(own), *_control(trace, own, window)], key=lambda step: step.place)
 
 
-def _asked(trace: Trace, own: list[Step]) -> list[Step]:
+def _asked(trace: Trace, own: list[Step], window: tuple[float, float]) -> list[Step]:
     """Statements, calls and the like: a replayed schedule keeps them. What it hits may come before any record."""
     if not own:
         return []
     found = [Step(ended, "asked", process, what if len(what) <= LONGEST else what[:LONGEST - 1] + "\u2026")
              for process, kind, what, _, ended in trace.data.meta.get("steps", ())
-             if kind in ASKED and ended is not None]
+             if kind in ASKED and ended is not None and window[0] * 1e9 <= ended <= window[1] * 1e9]
     if len(found) <= MANY:
         return found
     low, high = min(step.time for step in own), max(step.time for step in own) + AFTERWARDS

@@ -106,7 +106,7 @@ class Steps:
     def _end(self, app: App, step: Step, result: Any) -> None:
         step.applied, self._applied = self._applied, self._applied + 1
         step.ended = app.process.clock.now
-        step.message = getattr(result, "message", "") if step.id.kind == "receive" else ""
+        step.message = received(result) if step.id.kind == "receive" else ""
         self._done[step.id] = None
         for process, life, future in self._held.pop(step.id, ()):
             if process.incarnation == life:
@@ -179,6 +179,14 @@ class Steps:
 
     def _reached(self, hit: Hit) -> None:
         self.unreached.pop(hit, None)
+
+
+def received(result: Any) -> str:
+    """The message that was handed over, or the first and last of several."""
+    if isinstance(result, dict):
+        names = [record.message for records in result.values() for record in records]
+        return " to ".join(dict.fromkeys((names[0], names[-1]))) if names else ""
+    return str(getattr(result, "message", ""))
 
 
 def _let_go(waiting: asyncio.Future[None]) -> None:

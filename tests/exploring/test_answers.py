@@ -221,3 +221,14 @@ def test_the_picture_shows_the_statements_the_zombie_and_the_broken_rule():
     assert "Broken: duplicate: charge was done again 1 time" in said and "billing-0 stood still" in said
     shown = [step.label for step in steps_of(found.trace, np.arange(len(found.trace.messages)), (-np.inf, np.inf))]
     assert "SELECT 1 FROM done WHERE id = ?" in shown and shown.count("stands still") == 1
+
+
+def test_nothing_to_try_is_not_a_proof():
+    result = answer(shop(billing), only="broker")
+    assert result.total  # commits have a coordinator
+
+    async def alone(app):
+        await app.effect("charge", 1)
+
+    result = answer(shop(alone, orders=0), only="twice")
+    assert result.total == 0 and not result and "No step can be hit" in result.headline
