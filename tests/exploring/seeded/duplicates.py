@@ -12,6 +12,7 @@ CREATE TABLE account (total INTEGER);
 INSERT INTO account VALUES (0);
 CREATE TABLE invoices (id PRIMARY KEY, amount INTEGER);
 """
+NEVER_WRITTEN_TWICE = "no public fault writes an input twice: its producer is idempotent"
 TOTAL = "SELECT total FROM account"
 
 
@@ -21,6 +22,15 @@ async def no_memory(app):
     async for order in consumer:
         await consumer.commit()
         await app.effect("charge", order.value["order"])
+
+
+async def no_memory_for_a_batch(app):
+    consumer = reader(app)
+    while True:
+        for batch in (await consumer.getmany(timeout_ms=1_000)).values():
+            await consumer.commit()
+            for order in batch:
+                await app.effect("charge", order.value["order"])
 
 
 async def set_in_memory(app):
@@ -153,7 +163,9 @@ def billing(main, **more):
 
 FLAWS = [
     Flaw("no memory", billing(no_memory), laws.at_most_once("charge"), "twice:billing-0.0/receive#1",
-         options={"only": "twice"}, beyond="no public fault writes an input twice: its producer is idempotent"),
+         options={"only": "twice"}, beyond=NEVER_WRITTEN_TWICE),
+    Flaw("no memory for a batch", billing(no_memory_for_a_batch), laws.at_most_once("charge"),
+         "twice:billing-0.0/receive#1", options={"only": "twice"}, beyond=NEVER_WRITTEN_TWICE),
     Flaw("set in memory", billing(set_in_memory), laws.exactly_once("charge"), "crash-after:billing-0.0/charge#1"),
     Flaw("check, handle, mark", billing(check_handle_mark), laws.exactly_once("charge"),
          "crash-after:billing-0.0/charge#1"),
