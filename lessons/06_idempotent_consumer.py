@@ -1,7 +1,8 @@
 # %% header [raw] tags=["header"]
 # minutes = 60
 # question = "Can twice equal once?"
-# needs = ["consumer group, commit (lesson 00)", "what a kill loses and repeats (lesson 05A)", "SQL: INSERT, UPDATE, transaction"]
+# needs = ["consumer group, commit (lesson 00)", "what a kill loses and repeats (lesson 05A)",
+#          "SQL: INSERT, UPDATE, transaction"]
 # cut = "The slider, the replay and the addresses. Never the two instances, never the transaction around the bank."
 # vote = "Two instances: does it hold? Hands up for each of the three answers; ask one of each for the unlucky moment."
 #
@@ -211,8 +212,8 @@ assert how(mark_first) == {"never"}
 # Nothing twice, and it loses. Killed between mark and charge, billing comes back, finds the mark, and nobody ever
 # charges that order [P10]. Nobody writes a mail about it, either.
 #
-# So a mark must not last for ever. That is the cure you will find most often. Redis is a store beside your database, and
-# it does this in one line: set a key, only if there is none (`nx`), and forget it after so many seconds (`ex`).
+# So a mark must not last for ever. That is the cure you will find most often. Redis is a store beside your database,
+# and it does this in one line: set a key, only if there is none (`nx`), and forget it after so many seconds (`ex`).
 
 # %% redis
 def redis_first(ex):
@@ -276,8 +277,8 @@ assert [owes(run(killed(50, "after", away=seconds))) for seconds in (46, 47)] ==
 
 # %% slider-away-result [markdown]
 # 47, and three more in which an empty group waits for members: then the mark is gone. The longer the outage, the better
-# for 00001. And the worse for everybody who was killed just **after** the charge: the same 47 seconds charge them twice.
-# You set a number against a length of time that nobody knows.
+# for 00001. And the worse for everybody who was killed just **after** the charge: the same 47 seconds charge them
+# twice. You set a number against a length of time that nobody knows.
 
 # %% replay-text [markdown]
 # And the next day somebody replays an order by hand. A memory must last longer than the longest way an order can take
@@ -412,8 +413,8 @@ print(getsource(first_time))
 # ### Exercise: eight minutes
 #
 # The shop gives points: one for each CD of an order, `order.value["cds"]`. Write `give_points`; the loop and the tables
-# `points` and `inbox` are there. Two instances run it. One customer buys twice, and the checkout, short of patience, has
-# sent one order twice. `check` tries every accident. `hint("06-points")`, `solution("06-points")`.
+# `points` and `inbox` are there. Two instances run it. One customer buys twice, and the checkout, short of patience,
+# has sent one order twice. `check` tries every accident. `hint("06-points")`, `solution("06-points")`.
 
 # %% exercise-points tags=["exercise"]
 from simlib.patterns.idempotency import first_time
@@ -433,9 +434,9 @@ check("06-points", give_points)
 # You need an inbox because `owes + 11.77` is another number each time. Some events do not add. They say what is so: Ada
 # lives in Cologne. Hear it twice, and nothing changes [P14] - unless you heard something newer in between.
 #
-# The table is `addresses (customer PRIMARY KEY, city, version)`. Write the one SQL statement for every event, with a `?`
-# for each column in this order. Ada's second move lay in the post, and comes after her third. `hint("06-newest")`,
-# `solution("06-newest")`.
+# The table is `addresses (customer PRIMARY KEY, city, version)`. Write the one SQL statement for every event, with a
+# `?` for each column in this order. Ada's second move lay in the post, and comes after her third.
+# `hint("06-newest")`, `solution("06-newest")`.
 
 # %% exercise-newest tags=["exercise"]
 MOVE = ...
@@ -518,9 +519,9 @@ assert not explore(settled, paid_once, progress=False)
 # %% kafka-once-result [markdown]
 # > It does not hold. Kafka can take back what was written to Kafka. It has never met your bank.
 #
-# Who does the work must keep the memory. So tell the bank which payment this is, by an *idempotency key*: a text that is
-# the same at every attempt. If the bank knows it, it does nothing, and gives the answer that it gave before. Billing
-# then needs no memory at all, and only asks:
+# Who does the work must keep the memory. So tell the bank which payment this is, by an *idempotency key*: a text that
+# is the same at every attempt. If the bank knows it, it does nothing, and gives the answer that it gave before.
+# Billing then needs no memory at all, and only asks:
 
 # %% careful-bank tags=["service"]
 async def careful_bank(app):
@@ -589,7 +590,8 @@ check("06-key", key)
 # The order comes again, the inbox knows it, and all that is done is Kafka's commit [P09].</details>
 # <details><summary>Why is the bank's key not a random number made by billing?</summary>
 # A killed billing makes another one. It would have to remember the number before it calls.</details>
-# <details><summary>Redis: mark "in work" for 30 seconds, work, then mark "done" for ever. What is lost, what repeats?</summary>
+# <details><summary>Redis: mark "in work" for 30 seconds, work, then mark "done" for ever. What is lost, what
+# repeats?</summary>
 # Nothing is lost. Killed before "done", it repeats [C02].</details>
 #
 # **Last exercise.** Answer the mail of Friday, 18:02. Ours is in `solution("06-mail")`.

@@ -35,8 +35,8 @@ def explore(scenario: Scenario, law: Rule | Sequence[Rule], *, faults: int = 1,
     A schedule hits service steps: a crash at each boundary, each request and each reply lost; with two or more
     instances (or named in `only`) each stall; each order of two services' steps on one thing. `redeliver` adds records
     that come twice, `brokers` leaders and coordinators that die, `wire` every other request of the services' clients;
-    `only` names the kinds wanted: crash, lost request, lost reply, stall, order, twice, broker, wire. The scenario's own faults are
-    dropped unless `keep_faults`.
+    `only` names the kinds wanted: crash, lost request, lost reply, stall, order, twice, broker, wire. The scenario's
+    own faults are dropped unless `keep_faults`.
 
     `budget` limits the schedules tried; `resume` goes on after a schedule, named by its id; `n_jobs` processes share
     the work (None: as many as pay; joblib's backend). Ctrl-C, the ■ of a notebook, ends the search with what there is.

@@ -71,7 +71,7 @@ async def redis_forgives(app: App, event_id: str, work: Work, ex: int = 86_400) 
 
 
 async def redis_lease(app: App, event_id: str, work: Work, lease: int = 30) -> None:
-    """Two marks: "in work", which expires, and "done". It loses nothing; a death before "done" repeats the work [C02]."""
+    """Two marks: "in work", which expires; "done". Nothing is lost; a death before "done" repeats the work [C02]."""
     if await app.redis.get(event_id) == b"done":        # redis-py gives bytes
         return
     if not await app.redis.set(event_id, "in work", nx=True, ex=lease):
