@@ -292,10 +292,10 @@ assert trace.lag.lag.max() == 45
 predict("patience", "From how many seconds of outage on is an order charged twice?")
 
 # %% slider-patience
-outages = range(240, 360, 10)
-harmful = next(s for s in outages if twice(run(replace(long, "faults.0.restart_after", s))))
+harmful = next(s for s in range(240, 360, 10) if twice(run(replace(long, "faults.0.restart_after", s))))
 reveal("patience", harmful)
-sliders(long, "faults.0.restart_after", show=lambda trace: (f"charged twice: {twice(trace)}", trace.plot.lag()))
+sliders(
+    long, "faults.0.restart_after", show=lambda trace: (f"charged twice: {twice(trace)}", trace.plot.lag()))
 
 # %% slider-patience-proof tags=["claim"]
 assert harmful == 300 and twice(run(replace(long, "faults.0.restart_after", 200))) == 0
