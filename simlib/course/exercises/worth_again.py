@@ -57,7 +57,7 @@ def _troubled(worth_again: Callable[[BaseException], Any]) -> Scenario:
 
 def _misjudged(trace: Any, key: str, trouble: Exception) -> Verdict | None:
     own = trace.effects[trace.effects.key == key]
-    rows = own[["time", "name", "key"]].round(1).set_index("time")
+    rows = own[["time", "name"]].round(1).set_index("time")
     attempts, last, told = int((own.name == "attempt").sum()), own.name.iloc[-1], f"{type(trouble).__name__}: {trouble}"
     if isinstance(trouble, PASSING) and last != "charge":
         return no("12-sort", f'You give up at "{told}". A second later the bank is there again, and a good order is '
