@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields
+from functools import cache
 from typing import Any
 
 from simlib.scenario.distributions import Distribution
@@ -233,6 +234,7 @@ class Service(Plain):
         return numbered(self.name, self.instances)
 
 
+@cache
 def numbered(name: str, count: int) -> tuple[str, ...]:
     """billing-0, billing-1, ..."""
     return tuple(f"{name}-{i}" for i in range(count))

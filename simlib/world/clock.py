@@ -17,6 +17,7 @@ from simlib.units import SECOND
 FIRST, FAULT, TIMER, MESSAGE, LAST = -1, 0, 1 << 20, 2 << 20, 3 << 20
 """Order within one instant; the rank of the actor (its place among the sorted names) is added."""
 
+NEVER_REACHED = 1 << 62
 NEAR = SECOND // 2
 """How far ahead the agenda reaches; what is to happen later waits apart."""
 
@@ -48,7 +49,8 @@ Call.callbacks = (Call.run,)
 class Clock:
     """Says what time it is and calls functions at later times (integers, nanoseconds)."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, busy: bool = True) -> None:
+        """`busy`: many messages are expected; a run of a few hundred entries is better off with a single agenda."""
         self.env: Any = simpy.Environment(initial_time=start)
         self.calls = 0
         self.pending = 0
@@ -57,8 +59,9 @@ class Clock:
         """Carry out the next call on the agenda."""
         self._agenda: list[Any] = self.env._queue
         self._far: list[Any] = []
-        self._horizon = start
-        self._look_further()
+        self._horizon = start if busy else NEVER_REACHED
+        if busy:
+            self._look_further()
 
     @property
     def now(self) -> int:

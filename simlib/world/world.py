@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from itertools import repeat
 from typing import Any
 
@@ -48,7 +49,7 @@ class World:
         self.programs = programs or {}
         self.taken: list[Step] = []
         self.unreached: list[Hit] = []
-        self.clock = Clock(-GATHERING)
+        self.clock = Clock(-GATHERING, busy=schedule is None)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
         self.recorder = Recorder(self.clock, names)
@@ -179,7 +180,7 @@ class World:
     def forget(self) -> None:
         """Cut everything the parts of this run refer to: they are freed at once, not by the collector later."""
         parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
-                 self.changes, self.clock, self.recorder]
+                 self.changes, self.clock.env, self.clock, self.recorder]
         for part in (*parts, self):
             forget(part)
 
@@ -229,6 +230,7 @@ def last_planned(scenario: Scenario) -> int:
     return nanoseconds(max([0.0, *inputs, *faults]))
 
 
+@cache
 def natural(name: str) -> tuple[Any, ...]:
     """Sorts billing-10 after billing-9."""
     return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
