@@ -66,8 +66,9 @@ class TraceData:
     def __post_init__(self) -> None:
         for table, columns in self.tables.items():
             _check_known("table", table, TABLES)
-            for column in columns:
-                _check_known(f"column of {table}", column, TABLES[table])
+            if not columns.keys() <= TABLES[table].keys():
+                for column in columns:
+                    _check_known(f"column of {table}", column, TABLES[table])
             _check_lengths(table, columns)
         for name in self.names:
             _check_known("code table", name, NAMES)

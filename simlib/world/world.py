@@ -163,7 +163,7 @@ class World:
 
     def _power_cut(self) -> None:
         """The end of a run is a power cut for all that still runs: nothing is cleaned up, nothing runs again."""
-        for name in sorted(self.processes, key=natural):
+        for name in sorted(self.processes, key=self.rank.__getitem__):
             process = self.processes[name]
             if process.alive:
                 process.alive = False
