@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from simlib.laws.verdict import Verdict, broken, holds, stuck
@@ -55,6 +56,7 @@ def _verdict(rule: Rule, trace: Trace, calm: Trace | None, schedule: str) -> Ver
     raise LawRaised(f"the law {name_of(rule)} returned {said!r}; a law returns True, False or a Verdict")
 
 
+@cache
 def takes_calm(rule: Rule) -> bool:
     """Does the law want the calm run as well?"""
     try:

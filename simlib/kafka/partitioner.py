@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from zlib import crc32
 
@@ -10,6 +11,7 @@ from simlib.kafka.murmur2 import murmur2
 _WITHOUT_SIGN = 0x7FFFFFFF
 
 
+@lru_cache(maxsize=10_000)
 def keyed_partition(key: bytes, partitions: int) -> int:
     """The partition of a keyed record, of all partitions, leaderless ones too (K39); the empty key is a key (K41)."""
     return (murmur2(key) & _WITHOUT_SIGN) % partitions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,11 @@ class App:
         self._caller = Caller(self, process)
         self.server = Server(self, process)
         self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
-        self.random = Random(f"{process.world.scenario.seed}/{process.name}/{process.incarnation}")
+
+    @cached_property
+    def random(self) -> Random:
         """This process's own random numbers: the same in every run of one seed."""
+        return Random(f"{self._process.world.scenario.seed}/{self._process.name}/{self._process.incarnation}")
 
     @property
     def process(self) -> ServiceProcess:

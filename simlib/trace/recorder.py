@@ -31,6 +31,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER = range(5)
 
 
+PACKERS = {table: Struct(f"{len(columns)}q").pack for table, columns in COLUMNS.items()}
+
+
 class Recorder:
     """One object a run; every actor writes to it, nobody reads it before the end."""
 
@@ -101,7 +104,7 @@ class Recorder:
 
 def _writer(rows: dict[str, array[int]], table: str) -> Callable[[tuple[int, ...]], None]:
     """Writes one row of a table. Packed at once: an array that is given number by number takes twice as long."""
-    take, pack = rows[table].frombytes, Struct(f"{len(COLUMNS[table])}q").pack
+    take, pack = rows[table].frombytes, PACKERS[table]
 
     def write(row: tuple[int, ...]) -> None:
         take(pack(*row))

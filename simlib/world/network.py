@@ -36,6 +36,8 @@ class Network:
         self.recorder = recorder
         self.requests = 0
         self.losses: list[Any] = []
+        self.awaited_until = 0
+        """When the last of the requests that were lost will be given up: until then a run is not quiet."""
         self.wire: list[tuple[Any, ...]] | None = None
         self._open: defaultdict[Process, dict[Exchange, None]] = defaultdict(dict)
         self._deadlines: dict[tuple[Process, int, int], tuple[deque[Exchange], Alarm]] = {}
@@ -260,6 +262,8 @@ class Network:
             exchange.lost = True
             self.recorder.event(f"{what}_lost", exchange.source, detail=f"{exchange.kind} to {exchange.target.name}")
             self.stall(exchange, exchange.source.give_up_after)
+            if exchange.keeps_alive:
+                self.awaited_until = max(self.awaited_until, exchange.deadline)
         return lost
 
 

@@ -148,7 +148,7 @@ class World:
             stuck_at = max(recorder.last_progress, self.last_planned) + STUCK_AFTER
             if now >= stuck_at:
                 self._end("stuck")
-            idle = min(self.failures.held_until, stuck_at) - now
+            idle = min(max(self.failures.held_until, self.network.awaited_until), stuck_at) - now
             next_look = now + max(-(-idle // SECOND), 1) * SECOND  # still once a second, less those that say nothing
             if now - recorder.last_progress > LONG_WAIT:
                 next_look = min(next_look + OUT_OF_STEP, max(stuck_at, now + 1))
