@@ -19,6 +19,7 @@ from simlib.kafka.log import Entry
 from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
+from simlib.kafka.safe_followers import SafeFollowers
 from simlib.units import millis
 from simlib.world.exchange import Exchange
 from simlib.world.network import Network
@@ -49,7 +50,7 @@ class Broker(Process):
         """What is only in memory."""
         self.image = Image(-1, {}, frozenset())
         self.leads: dict[int, Led] = {}
-        self.followers = FollowerSessions(self)
+        self.followers = SafeFollowers(self) if self.cluster.is_safe else FollowerSessions(self)
         self.consumers = ConsumerFetches(self)
         self._handlers: dict[str, Callable[[Exchange], None]] = {
             "produce": self.on_produce, "fetch": self.consumers.fetch, "replica_fetch": self.followers.fetch,
