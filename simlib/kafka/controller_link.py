@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simlib.units import SECOND, millis
+from simlib.world.clock import MESSAGE
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
@@ -41,9 +42,18 @@ class ControllerLink:
     # -- registration
 
     def _register(self) -> None:
+        if self.broker.cluster.is_safe:
+            self._be_registered()
+            return
         interval = millis(self.broker.settings.broker_heartbeat_interval_ms)
         self.ask("broker_register", self.broker.number, self._answered,
                  lambda reason: self.broker.after(interval, self._register))
+
+    def _be_registered(self) -> None:
+        """The answer is known, and nobody waits for signs of life: only the time it takes is left."""
+        controller, clock = self.broker.cluster.active_controller(), self.broker.clock
+        answer = "", controller.metadata.image
+        clock.at(clock.now + 2 * self.broker.network.latency, MESSAGE + controller.rank, self._answered, answer)
 
     def _answered(self, answer: tuple[str, Image | None]) -> None:
         error, image = answer
@@ -53,7 +63,8 @@ class ControllerLink:
             return
         self.registered = True
         self.broker.apply(image)
-        self._heartbeat()
+        if not self.broker.cluster.is_safe:
+            self._heartbeat()
 
     def _wait_for_the_former_life(self) -> None:
         """Its session has not expired yet; ask again after a pause that doubles."""
@@ -66,8 +77,7 @@ class ControllerLink:
     def _heartbeat(self) -> None:
         broker = self.broker
         self.ask("broker_heartbeat", (broker.number, broker.image.version), self._heard, lambda reason: None)
-        if not broker.cluster.is_safe:
-            broker.after(millis(broker.settings.broker_heartbeat_interval_ms), self._heartbeat)
+        broker.after(millis(broker.settings.broker_heartbeat_interval_ms), self._heartbeat)
 
     def _heard(self, image: Image | None) -> None:
         if image is not None:
