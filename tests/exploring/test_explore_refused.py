@@ -1,6 +1,7 @@
 """What `explore` refuses, and what it says then."""
 
 import datetime
+import gc
 import random
 import time
 import uuid
@@ -161,3 +162,20 @@ def test_a_service_that_awaits_nothing_that_takes_time():
             await app.sleep(0)
 
     refused(EndlessLoop, "billing-0 never lets time pass", main=restless)
+
+
+def test_what_the_garbage_collector_calls_is_not_the_services():
+    """Libraries hang themselves onto the collector (Hypothesis does) and look at the clock then."""
+    library = {"__name__": "library"}
+    source = "import time\ndef look(phase, info): time.perf_counter()"
+    exec(compile(source, "/site-packages/library.py", "exec"), library)
+
+    async def littering(app):
+        gc.collect()
+        await app.effect("charge", 1)
+
+    gc.callbacks.append(library["look"])
+    try:
+        assert explore(shop(littering, orders=0), laws.at_least_once("charge"), progress=False)
+    finally:
+        gc.callbacks.remove(library["look"])
