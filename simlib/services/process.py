@@ -125,7 +125,8 @@ class ServiceProcess(Process):
         self._complaints[told] = self._complaints.get(told, 0) + 1
         if self._complaints[told] == 1:
             self.recorder.event(kind, self, detail=told)
-        self.world.note_exception(self.name, told, self._complaints[told], in_full(error) if error else "")
+        in_words = in_full(error) if error is not None and self.world.keeps_tracebacks else ""
+        self.world.note_exception(self.name, told, self._complaints[told], in_words)
 
 
 def packed(service: Service) -> bytes:

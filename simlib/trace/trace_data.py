@@ -98,6 +98,8 @@ class TraceData:
 
 def narrowed(columns: dict[str, Any]) -> dict[str, Any]:
     """Columns of whole numbers in the smallest type that holds them: a large trace is kept in a third of the bytes."""
+    if all(values is None or len(values) < WORTH_NARROWING for values in columns.values()):
+        return columns
     return {name: _narrow(values) if isinstance(values, np.ndarray) and len(values) >= WORTH_NARROWING else values
             for name, values in columns.items()}
 

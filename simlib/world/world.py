@@ -61,6 +61,7 @@ class World:
         self.processes: dict[str, Process] = {}
         self.warnings: list[str] = []
         self.exceptions: dict[tuple[str, str], int] = {}
+        self.keeps_tracebacks = not schedule  # a death that was asked for need not be explained
         self.tracebacks: list[str] = []
         """Of each exception of a service, the first time: the user's own lines."""
         self.producers: dict[str, dict[str, Any]] = {}
