@@ -7,6 +7,8 @@ from simlib.course.answering import answered, run_cell
 from simlib.course.exercise import Exercise, Wrong
 from simlib.course.exercises import lessons, of_lesson
 
+pytestmark = pytest.mark.slow
+
 EXERCISES = [exercise for number in lessons() for exercise in of_lesson(number).values()]
 JUDGED = [exercise for exercise in EXERCISES if exercise.judge]
 WRONG = [pytest.param(exercise, wrong, id=wrong.idea) for exercise in JUDGED for wrong in exercise.wrong]

@@ -17,6 +17,8 @@ from simlib.course.notebook import execute, notebook
 from simlib.course.proofreading import read_through
 from simlib.course.routes import LESSONS, ROUTES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_ALLOWED = 60
 NUMBERS = [path.name[:2] for path in find_lessons(ROOT / "lessons")]

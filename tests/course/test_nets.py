@@ -11,6 +11,8 @@ from simlib.course.build import differences
 from simlib.course.lesson_source import Cell
 from simlib.course.notebook import execute, notebook
 
+pytestmark = pytest.mark.slow
+
 CELLS = [
     Cell("title", "markdown", "# A page"),
     Cell("sum", "code", "print(40 + 2)"),

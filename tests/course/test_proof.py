@@ -13,6 +13,8 @@ from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.lesson_source import find_lessons, read_lesson
 from simlib.course.proofreading import header_troubles, link_troubles, read_through, targets, unknown_statements
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CPU_SECONDS = 30
 

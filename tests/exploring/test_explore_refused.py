@@ -16,6 +16,8 @@ from simlib.supervision import StepNeverReturned
 from simlib.world.event_loop import EndlessLoop
 from simlib.world.module_state import SharedStateError
 
+pytestmark = pytest.mark.slow
+
 ONCE = laws.exactly_once("charge")
 
 

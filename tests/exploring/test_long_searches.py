@@ -9,6 +9,8 @@ from explored_shop import billing, shop
 
 from simlib import explore, laws, supervision
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED = """
 import signal, threading
 from explored_shop import billing, shop

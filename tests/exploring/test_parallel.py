@@ -9,6 +9,8 @@ from explored_shop import billing, shop
 from simlib import explore, laws
 from simlib.exploring.parallel import worth_it
 
+pytestmark = pytest.mark.slow
+
 ONCE = laws.exactly_once("charge")
 
 

@@ -16,6 +16,8 @@ from seeded.case import CALM
 from simlib import Crash, LoseReply, LoseRequest, explore, replace, run
 from simlib.scenario.schedules import parse_schedule
 
+pytestmark = pytest.mark.slow
+
 
 def judged(law, trace, calm):
     """The word for what a law, or the first of several that is broken, says."""

@@ -8,6 +8,8 @@ from simlib.patterns import broken_idempotency as broken
 from simlib.patterns.idempotency import ANSWERS, INBOX, NEWEST, answer_once, first_time, keep_newest
 from simlib.scenario.schedules import parse_schedule
 
+pytestmark = pytest.mark.slow
+
 ORDERS = tuple({"key": row["key"], "value": row["value"]} for row in orders(3))
 AMOUNTS = {row["key"]: row["value"]["amount"] for row in ORDERS}
 ACCOUNTS = ("CREATE TABLE accounts (customer TEXT PRIMARY KEY, owes REAL NOT NULL DEFAULT 0);"

@@ -14,6 +14,8 @@ from simlib.patterns.outbox import OUTBOX, announce, forget, relay
 from simlib.scenario import LoseRequest
 from simlib.scenario.schedules import parse_schedule
 
+pytestmark = pytest.mark.slow
+
 
 def shop(place, *tasks, count=2, instances=1, rate=1.0, others=()):
     """Customers of the first instance click once; all instances do `tasks`."""

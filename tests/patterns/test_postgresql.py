@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from postgresql import Database, running_postgresql
 
+pytestmark = pytest.mark.slow
+
 TABLE = """
 CREATE TABLE outbox (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -100,8 +102,22 @@ def test_skip_locked_gives_each_row_to_one_relay(connect):
 def test_a_row_that_its_relay_never_marked_is_free_again_when_the_relay_is_gone(connect):
     written, one, other = noted(connect, 2), connect(), connect()
     payloads(one, f"{WAITING} FOR UPDATE SKIP LOCKED")
+    backend = one.info.backend_pid
     one.close()
+    wait_until_gone(other, backend)
     assert payloads(other, f"{WAITING} FOR UPDATE SKIP LOCKED") == written
+
+
+def wait_until_gone(connection: psycopg.Connection, backend: int) -> None:
+    """A closed connection's server process ends a moment later, and its locks with it."""
+    for _ in range(500):
+        still = connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (backend,)).fetchall()
+        connection.rollback()  # a transaction sees one picture of it all
+        if not still:
+            return
+        connection.execute("SELECT pg_sleep(0.01)")
+        connection.rollback()
+    raise AssertionError("the server process of a closed connection is still there after five seconds")
 
 
 @pytest.mark.statement("P05", "P08")

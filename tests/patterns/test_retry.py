@@ -41,6 +41,8 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.patterns import retry
 from simlib.scenario.draws import Stream
 
+pytestmark = pytest.mark.slow
+
 CERTAIN = 3.29
 """Standard errors that a fair draw stays within, all but once in a thousand."""
 

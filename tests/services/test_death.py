@@ -12,6 +12,8 @@ from small_services import alone, control, done, from_a_notebook, run_alone
 from simlib import Crash, LoseReply, Pause, Shutdown, run
 from simlib.world.world import World
 
+pytestmark = pytest.mark.slow
+
 LAST_WORDS = """
 import asyncio
 from pathlib import Path

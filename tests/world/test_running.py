@@ -19,6 +19,8 @@ from simlib.services.process import NotCopied
 from simlib.supervision import StepNeverReturned
 from simlib.world.event_loop import EndlessLoop
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parents[2]
 
 
