@@ -220,7 +220,7 @@ def test_a_restart_begins_with_its_own_random_numbers_the_same_in_every_run():
 def test_a_mistake_of_ours_is_told_apart_from_one_of_the_service(monkeypatch):
     """A raising service crashes and is restarted; a bug of simlib ends the run and says whose it is."""
     async def its_own(app):
-        app.producer().nonsense  # noqa: B018
+        _ = app.producer().nonsense
 
     assert control(run_alone(its_own, duration=5), "exception").detail.str.contains("AttributeError").all()
 
