@@ -6,12 +6,22 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from raw_checks import problems, unclean
 from strategies import calm_scenarios, scenarios
 
 from simlib import laws, run
-from simlib.scenario import AddPartitions
+from simlib.scenario import (
+    AddPartitions,
+    ConsumerGroup,
+    Crash,
+    Pause,
+    PowerLoss,
+    Producer,
+    Scenario,
+    Shutdown,
+    Topic,
+)
 
 ALWAYS = (laws.conservation, laws.order_per_partition, laws.no_acked_write_lost, laws.commit_never_ahead_of_delivery)
 AFTERWARDS = 500.0
@@ -21,6 +31,17 @@ random_scenarios = settings(max_examples=200, derandomize=True, deadline=None, d
                             suppress_health_check=[HealthCheck.too_slow])
 fewer = settings(random_scenarios, max_examples=80)
 many = settings(random_scenarios, max_examples=3_000, derandomize=False, print_blob=True)
+
+
+COMMITS_LOST = Scenario(
+    [Topic("orders", partitions=3)], brokers=1, duration=22, seed=61,
+    producers=[Producer("shop", "orders", rate=0.718, arrivals="poisson", keys=("a", "b", "c"), linger_ms=50)],
+    groups=[ConsumerGroup("billing", "orders", consumers=2, service_time=0.02, enable_auto_commit=False)],
+    faults=[Crash("broker-0", 0.219, 0.264), Pause("billing-0", 1.29, 2.245), PowerLoss(["broker-0"], 3.827, 1.246),
+            Shutdown("billing-0", 6.348, 5.5)],
+    broker_config={"group_initial_rebalance_delay_ms": 0})
+"""The only broker loses power, and with it who is in the group and what it has committed: for a while two own a
+partition, one at offset 0, one where its reset put it."""
 
 
 def judged(trace, law):
@@ -70,6 +91,7 @@ def check_liveness(scenario):
 
 @random_scenarios
 @given(scenarios())
+@example(COMMITS_LOST)
 def test_every_law_holds(scenario):
     check_laws(scenario)
 

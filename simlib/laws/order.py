@@ -8,31 +8,48 @@ from simlib.laws.verdict import Verdict, broken, count, holds, not_judged
 from simlib.trace import Trace
 from simlib.trace.runs import combined, previous
 
+SKIPPED = ("time", "group", "tp", "from_offset", "to_offset")
+
 
 def order_per_partition(trace: Trace, calm: Trace | None = None) -> Verdict:
     """A group is handed the copies in a partition in the order of its log, the first time it is handed each.
 
     The order of a log is leader epoch, then offset: after a truncation an offset is used again, by another record.
-    A repeat is not disorder: reading again from the last commit goes back and then forward.
+    A repeat is not disorder: reading again from the last commit goes back and then forward. Nor is a record that a
+    reset policy had skipped: with the group's commits lost, or none made, a new owner may begin at the log's end while
+    an owner of before, who does not know yet that it was replaced, goes on behind it.
     """
     law, handed = "order_per_partition", trace.handed
-    first = np.flatnonzero(handed.previous_of_copy < 0)
+    first = np.flatnonzero((handed.previous_of_copy < 0) & ~_skipped_before(trace))
     stream = combined(handed.group, handed.tp)[first]
     late = _out_of_order(stream, _log_order(trace)[first])
     return _verdict(trace, law, first, late, "an earlier record of the log first appears after a later one")
 
 
 def order_per_key(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """A group is handed one producer's records of one key in the order of their creation, the first time round."""
+    """A group is handed one producer's records of one key in the order of their creation, the first time round.
+
+    Records that a reset policy had skipped are left out, as in `order_per_partition`.
+    """
     law, handed, messages = "order_per_key", trace.handed, trace.messages
     key, number = trace.data.column("messages", "key"), trace.data.column("messages", "number")
-    first = np.flatnonzero((handed.attempt == 1) & (key[handed.message] >= 0))
+    first = np.flatnonzero((handed.attempt == 1) & (key[handed.message] >= 0) & ~_skipped_before(trace))
     if not len(first):
         return not_judged(law, "nothing to protect: no record with a key was delivered")
     message = handed.message[first]
     stream = combined(handed.group[first], messages.topic[message], messages.producer[message], key[message])
     late = _out_of_order(stream, number[message])
     return _verdict(trace, law, first, late, "an older record of the key first appears after a newer one")
+
+
+def _skipped_before(trace: Trace) -> np.ndarray:
+    """For each delivery, whether the group's reset policy had skipped its offset by then."""
+    handed, data = trace.handed, trace.data
+    skipped = np.zeros(len(handed.time), bool)
+    for time, group, tp, low, high in zip(*(data.column("skipped", name) for name in SKIPPED), strict=True):
+        mine = (handed.group == group) & (handed.tp == tp) & (handed.time >= time)
+        skipped |= mine & (handed.offset >= low) & (handed.offset < high)
+    return skipped
 
 
 def _log_order(trace: Trace) -> np.ndarray:

@@ -151,6 +151,43 @@ def test_an_offset_used_again_after_a_truncation_is_not_disorder():
     assert laws.order_per_partition(build.trace())
 
 
+def two_owners(*, skipped: bool) -> Builder:
+    """A new owner begins at offset 2, its reset policy skipped what is before; the owner of before goes on at 0."""
+    build = Builder(orders=1)
+    for number in range(5):
+        build.write(at=0.0, offset=number, key="anna")
+    if skipped:
+        build.skip(0, 2, 1.0)
+    for at, number in enumerate([2, 0, 3, 4]):
+        build.deliver(f"shop:{number}", number, 2.0 + at, member=f"billing-{number % 2}")
+    return build
+
+
+@pytest.mark.statement("K100")
+@pytest.mark.parametrize("law", [laws.order_per_partition, laws.order_per_key])
+def test_an_owner_of_before_may_hand_over_late_what_a_reset_skipped(law):
+    assert law(two_owners(skipped=True).trace())
+    assert law(two_owners(skipped=False).trace()).broken
+
+
+@pytest.mark.parametrize("law", [laws.order_per_partition, laws.order_per_key])
+def test_what_was_skipped_hides_no_disorder_behind_it(law):
+    build = two_owners(skipped=True)
+    build.write(at=0.0, offset=5, key="anna")
+    build.write(at=0.0, offset=6, key="anna")
+    build.deliver("shop:6", 6, 9.0)
+    build.deliver("shop:1", 1, 9.5)  # a skipped one, between two that were not
+    build.deliver("shop:5", 5, 10.0)
+    assert law(build.trace()).broken
+
+
+@pytest.mark.parametrize("law", [laws.order_per_partition, laws.order_per_key])
+def test_a_skip_after_the_disorder_explains_nothing(law):
+    build = two_owners(skipped=False)
+    build.skip(0, 2, 50.0)
+    assert law(build.trace()).broken
+
+
 def test_a_key_that_moved_to_another_partition_breaks_the_order_of_the_key_only():
     build = Builder(orders=2)
     build.write(partition=0, at=0.0, offset=0, key="anna")
