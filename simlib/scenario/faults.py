@@ -24,7 +24,7 @@ REQUEST_KINDS = (
     "redis",
 )
 SYNONYMS = {"send": "produce"}
-STEP_KINDS = ("receive", "commit", "send", "execute", "call", "redis")
+STEP_KINDS = ("receive", "commit", "send", "execute", "call", "redis", "show")
 
 INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, maximum=LONGEST, help="Seconds after the scenario's start.")
 RESTART = FieldInfo(
@@ -46,7 +46,7 @@ class Crash(Fault):
     """SIGKILL of a process: no clean-up. What a broker has written survives in its page cache.
 
     Aim it at a time, or at a step: `before` or `after` an effect's name or one of receive, commit, send, execute,
-    call, redis.
+    call, redis, show.
     """
 
     who: str

@@ -36,6 +36,7 @@ class App:
         self._consumers: list[ServiceConsumer] = []
         self._database: ServiceDatabase | None = None
         self._redis: ServiceRedis | None = None
+        self._on_screen: str | None = None
         self._caller = Caller(self, process)
         self.server = Server(self, process)
         self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
@@ -120,6 +121,20 @@ class App:
             raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
         await self.step(name, lambda: self._ask_the_world(name, key), on=("effect", name, repr(key)),
                         what=f"{name} {key}")
+
+    async def show(self, *lines: object) -> None:
+        """Put these lines on the screen of whoever sits at this process, in place of what stood there.
+
+        A screen is no network: nothing gets lost on the way to it.
+        """
+        text = "\n".join(map(str, lines))
+        await self.step("show", lambda: self._shown(text), what=f"show {text!r}")
+
+    async def _shown(self, text: str) -> None:
+        self._process.recorder.event("shown", self._process, detail=text)
+        if text != self._on_screen:  # the same once more is no news
+            self._on_screen = text
+            self._process.recorder.mark(self._process.clock.now)
 
     async def sleep(self, seconds: float) -> None:
         """Wait; other tasks of this process go on."""

@@ -61,6 +61,10 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "name": "what was done", "key": "to what (names the act)",
         "occurrence": "1 the first time this name and key were done, 2 the second time, ...",
         "message": "id of the record last handed to the task; empty if none"}),
+    "screens": ("What the users saw: one row each time another text stood on a screen (`app.show`).", {
+        "time": "s; from then on", "until": "s; until something else was shown or the process died; empty if it still "
+                                            "stood there in the end",
+        "process": "whose screen", "text": "all that stood there"}),
     "commits": ("One row a commit that the coordinator accepted.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "offset": "next record to read", "member": "process", "auto": "True for auto-commit"}),
@@ -116,6 +120,7 @@ CONTROL_KINDS: dict[str, str] = {
     "request": "an instance of the called service was handed the request; detail: the caller, and the request",
     "answered": "the caller learned how that ended; detail: the answer, the error, or why there is none",
     "redis": "Redis carried out a command of a process; detail: the command and its answer",
+    "shown": "a process put something on its user's screen; detail: all that stands there now",
     "exception": "a service's main raised an exception: the process ends",
     "error": "a background task or a request's handler raised an exception: the process goes on",
     "fault_not_fired": "a fault never found its moment",

@@ -16,6 +16,7 @@ from simlib.trace.effects import effect_occurrence, service_of
 from simlib.trace.events import control_frame, effect_messages, events_frame
 from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
+from simlib.trace.screens import screens_of
 from simlib.trace.summary import Summary, summarise
 from simlib.trace.trace_data import OUTCOMES, TABLES, TraceData
 from simlib.units import NEVER
@@ -117,6 +118,16 @@ class Trace:
             "process": self._names(process, "actors"), "incarnation": self._raw("effects", "incarnation"),
             "name": self._names(self._raw("effects", "name"), "effects"), "key": self._raw("effects", "key"),
             "occurrence": effect_occurrence(self.data), "message": self._ids(effect_messages(self.handed))})
+
+    @cached_property
+    def screens(self) -> Any:
+        """What stood on the users' screens (`app.show`), from when until when."""
+        found = screens_of(self.data)
+        who = frames.text(np.array([one.process for one in found], object))
+        text = frames.text(np.array([one.text for one in found], object))
+        return frames.frame({"time": frames.seconds(np.array([one.time for one in found], np.int64)),
+                             "until": frames.seconds(np.array([one.until for one in found], np.int64)),
+                             "process": who, "text": text})
 
     @cached_property
     def commits(self) -> Any:
