@@ -14,12 +14,15 @@ from simlib.kafka.consumer_fetches import ConsumerFetches
 from simlib.kafka.controller_link import ControllerLink
 from simlib.kafka.coordination import Coordination
 from simlib.kafka.follower_sessions import NOT_LEADER, FollowerSessions
+from simlib.kafka.groups.messages import OffsetCommitResponse
 from simlib.kafka.in_sync import InSync
 from simlib.kafka.log import Entry
 from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
 from simlib.kafka.safe_followers import SafeFollowers
+from simlib.kafka.transaction_log import TransactionLog
+from simlib.kafka.transactional_writes import TransactionalWrites
 from simlib.units import millis
 from simlib.world.exchange import Exchange
 from simlib.world.network import Network
@@ -42,6 +45,8 @@ class Broker(Process):
         self.replicas: dict[int, Replica] = {}
         self.fetchers = ReplicaFetchers(self)
         self.coordination = Coordination(self)
+        self.transaction_log = TransactionLog(self)
+        self.transactional = TransactionalWrites(self)
         self.controller = ControllerLink(self)
         self.in_sync = InSync(self)
         self.forget()
@@ -54,8 +59,11 @@ class Broker(Process):
         self.consumers = ConsumerFetches(self)
         self._handlers: dict[str, Callable[[Exchange], None]] = {
             "produce": self.on_produce, "fetch": self.consumers.fetch, "replica_fetch": self.followers.fetch,
-            "metadata": self.on_metadata, "find_coordinator": self.on_metadata,
-            "list_offsets": self.consumers.list_offsets}
+            "metadata": self.on_metadata, "find_coordinator": self.on_find_coordinator,
+            "list_offsets": self.consumers.list_offsets, "txn_offset_commit": self.on_txn_offset_commit,
+            "write_txn_markers": self.transactional.write_marker, "init_producer_id": self.transaction_log.handle,
+            "add_partitions_to_txn": self.transaction_log.handle, "add_offsets_to_txn": self.transaction_log.handle,
+            "end_txn": self.transaction_log.handle}
 
     # -- life
 
@@ -63,6 +71,8 @@ class Broker(Process):
         self.forget()
         self.fetchers.forget()
         self.coordination.forget()
+        self.transaction_log.forget()
+        self.transactional.forget()
         self.controller.begin()
         self.in_sync.watch()
 
@@ -113,9 +123,13 @@ class Broker(Process):
         min_isr = self.cluster.topic_settings(replica.tp).min_insync_replicas
         leader = PartitionLeader(replica.log, self.number, state, replica.high_watermark, min_isr,
                                  millis(self.settings.replica_lag_time_max_ms), self.clock.now)
-        led = self.leads[replica.tp] = Led(replica, leader)
+        of_transactions = replica.tp == self.cluster.transaction_log
+        led = self.leads[replica.tp] = Led(replica, leader, replica.tp == OFFSETS,
+                                           replica.tp == OFFSETS or of_transactions)
         if replica.tp == OFFSETS:
             self.coordination.take_over(led)
+        elif of_transactions:
+            self.transaction_log.take_over(led)
         if leader.high_watermark > replica.high_watermark:
             self.high_watermark_moved(led)
 
@@ -124,10 +138,16 @@ class Broker(Process):
         del self.leads[led.tp]
         if led.tp == OFFSETS:
             self.coordination.give_up()
+        elif led.is_internal:
+            self.transaction_log.forget()
         for _, waiting, _ in led.waiting:
             waiting.reply((NOT_LEADER, -1))
         self.consumers.look_again(led)
         self.followers.stopped_leading(led)
+
+    def settled(self) -> bool:
+        """Nothing is going on in the groups and the transactions kept here, and nothing will by itself."""
+        return self.coordination.settled() and self.transaction_log.settled()
 
     # -- requests
 
@@ -140,6 +160,21 @@ class Broker(Process):
 
     def on_metadata(self, exchange: Exchange) -> None:
         exchange.reply(self.image)
+
+    def on_find_coordinator(self, exchange: Exchange) -> None:
+        """Who keeps transactions? The first who asks makes the transaction log come into being."""
+        if self.cluster.transaction_log is None:
+            self.controller.ask("create_transaction_log", None, lambda answer: exchange.reply(self.image),
+                                lambda reason: exchange.reply(self.image))
+        else:
+            exchange.reply(self.image)
+
+    def on_txn_offset_commit(self, exchange: Exchange) -> None:
+        led = self.leads.get(OFFSETS)
+        if led is None:
+            exchange.reply(OffsetCommitResponse("NOT_COORDINATOR"))
+        else:
+            self.transactional.offsets(led, exchange, self.coordination.handle)
 
     def answer_empty(self, exchange: Exchange) -> None:
         """fetch.max.wait.ms of a consumer's fetch is over."""
@@ -164,6 +199,8 @@ class Broker(Process):
             exchange.reply((NOT_LEADER, -1))
         elif batch.size > self.cluster.topic_settings(tp).max_message_bytes:
             exchange.reply(("MESSAGE_TOO_LARGE", -1))
+        elif batch.is_transactional:
+            self.transactional.produce(led, batch, acks, exchange)
         else:
             self.write(led, batch, acks, exchange)
 
@@ -198,8 +235,10 @@ class Broker(Process):
     def high_watermark_moved(self, led: Led) -> None:
         """More is committed: producers get their acks, consumers their records, followers the news."""
         high_watermark = led.leader.high_watermark
-        if led.tp != OFFSETS and not self._is_overtaken(led):
+        if not led.is_internal and not self._is_overtaken(led):
             self.recorder.watermark((self.clock.now, led.tp, high_watermark))
+            if led.leader.log.transactions is not None:
+                self.recorder.stable((self.clock.now, led.tp, led.leader.log.last_stable_offset(high_watermark)))
         led.replica.high_watermark = high_watermark
         led.answer_up_to(high_watermark)
         if led.consumers:

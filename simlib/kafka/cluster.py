@@ -10,6 +10,7 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.scenario.settings import resolve_topic
 
 INTERNAL_TOPIC = "__consumer_offsets"
+TRANSACTION_TOPIC = "__transaction_state"
 
 
 class Image(NamedTuple):
@@ -38,6 +39,11 @@ class Cluster:
         self.processes: dict[str, Any] = {}
         self.committed: dict[tuple[str, Any], int] = {}
         self.read_up_to: dict[tuple[str, int], int] = {}
+        self.client = "kafka-python"
+        """Whose clients these are: transactions differ."""
+        self.transaction_log: int | None = None
+        """The partition of the transaction log; None until the first transactional producer asks for it."""
+        self.transaction_replicas: tuple[int, ...] = ()
         self.is_safe = False
         """Nothing can befall a broker or a controller in this run: nobody waits for signs of life from them."""
 

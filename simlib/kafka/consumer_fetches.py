@@ -22,7 +22,7 @@ class ConsumerFetches:
         self.broker = broker
 
     def fetch(self, exchange: Exchange) -> None:
-        wanted, _, min_bytes, max_wait = exchange.payload
+        wanted, _, min_bytes, max_wait, _ = exchange.payload
         rows, size = self._collect(exchange)
         if size >= min_bytes or any(error for _, error, _, _ in rows):
             exchange.reply(rows)
@@ -34,7 +34,7 @@ class ConsumerFetches:
 
     def _collect(self, exchange: Exchange) -> tuple[list[Row], int]:
         """What can be sent, partition by partition, and the bytes of it all."""
-        wanted, max_bytes, _, _ = exchange.payload
+        wanted, max_bytes, _, _, committed = exchange.payload
         rows: list[Row] = []
         size = 0
         for tp, offset, epoch in wanted:
@@ -44,7 +44,9 @@ class ConsumerFetches:
             elif offset > led.leader.log.end:
                 rows.append((tp, "OFFSET_OUT_OF_RANGE", (), 0))
             else:
-                entries = led.leader.log.read(offset, led.leader.high_watermark, max_bytes)
+                log = led.leader.log
+                read = log.read_committed if committed else log.read
+                entries = read(offset, led.leader.high_watermark, max_bytes)
                 if entries:
                     rows.append((tp, "", entries, led.leader.high_watermark))
                     size += sum([entry.batch.size or 1 for entry in entries])  # even an empty record has a header
@@ -70,15 +72,21 @@ class ConsumerFetches:
                 self.broker.leads[tp].consumers.pop(exchange, None)
 
     def list_offsets(self, exchange: Exchange) -> None:
-        """Log start or high watermark of partitions: what auto.offset.reset jumps to (K81, K82). None: ask again."""
-        policy, tps = exchange.payload
-        exchange.reply({tp: self._offset(policy, tp) for tp in tps})
+        """Log start or high watermark of partitions: what auto.offset.reset jumps to (K81, K82). None: ask again.
 
-    def _offset(self, policy: str, tp: int) -> int | None:
+        For a read_committed consumer a log ends at its last stable offset.
+        """
+        policy, tps, committed = exchange.payload
+        exchange.reply({tp: self._offset(policy, tp, committed) for tp in tps})
+
+    def _offset(self, policy: str, tp: int, committed: bool) -> int | None:
         """A new leader that does not know yet how far its predecessor's high watermark was says nothing (KIP-207)."""
         led = self.broker.leads.get(tp)
         if led is None:
             return None
         if policy == "earliest":
             return 0
-        return led.leader.high_watermark if led.leader.knows_high_watermark() else None
+        if not led.leader.knows_high_watermark():
+            return None
+        high_watermark = led.leader.high_watermark
+        return led.leader.log.last_stable_offset(high_watermark) if committed else high_watermark

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from simlib.kafka.cluster import Cluster, Image
+from simlib.kafka.cluster import TRANSACTION_TOPIC, Cluster, Image
 from simlib.kafka.controller import ControllerState
 from simlib.kafka.controller_link import NOT_CONTROLLER
 from simlib.kafka.partition_leader import PartitionState
@@ -137,6 +137,15 @@ class Controller(Process):
         if changed:
             self.publish(changed)
         return error
+
+    def on_create_transaction_log(self, payload: None, incarnation: int) -> str:
+        """The topic in which transactions are kept is created when the first transactional producer asks for it."""
+        cluster = self.cluster
+        if cluster.transaction_log is None:
+            cluster.transaction_log = tp = cluster.add_partition(TRANSACTION_TOPIC)
+            self.recorder.add_tp(TRANSACTION_TOPIC, 0)
+            self.publish(self.metadata.state.create(tp, cluster.transaction_replicas, False))
+        return ""
 
     # -- decisions that nobody asked for
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.groups.coordinator import GroupCoordinator
 from simlib.kafka.groups.effects import Answer, Append, Effect
-from simlib.kafka.groups.records import OffsetsCommitted, Record
-from simlib.kafka.lane import Batch
+from simlib.kafka.groups.records import OffsetsCommitted, OffsetsPending, Record, TransactionEnded
+from simlib.kafka.lane import NO_SEQUENCE, Batch, TransactionalBatch
 from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
@@ -71,9 +71,27 @@ class Coordination:
 
     def _append(self, record: Record, answers: tuple[Answer, ...]) -> None:
         if self.led is not None:
-            batch = Batch(None, 0, 1, RECORD_BYTES, self.broker.clock.now, payload=record)
+            batch = _batch(record, self.broker.clock.now)
             self._last_append = _WhenReplicated(self.broker, record, answers)
             self.broker.write(self.led, batch, -1, self._last_append)
+
+    def transaction_ended(self, ended: TransactionEnded) -> None:
+        """A transaction's marker stands in this log."""
+        for record in self.coordinator.transaction_ended(ended):
+            self.note_commit(record)
+
+    def note_commit(self, record: OffsetsCommitted) -> None:
+        """Write committed offsets down: they are replicated now."""
+        broker = self.broker
+        recorder, now = broker.recorder, broker.clock.now
+        group = recorder.code("groups", record.group)
+        member = broker.cluster.process(record.client_name)
+        code = -1 if member is None else member.code
+        for tp, offset in record.offsets:
+            recorder.commit((now, group, broker.cluster.tp(*tp), offset, code, int(record.auto)))
+            if broker.cluster.committed.get((group, tp)) != offset:
+                broker.cluster.committed[group, tp] = offset
+                recorder.mark(now)
 
     def _note(self, note: Any) -> None:
         recorder = self.broker.recorder
@@ -99,18 +117,12 @@ class _WhenReplicated:
             return
         self.replicated = True
         if isinstance(self.record, OffsetsCommitted):
-            self._note_commit(self.record)
+            self.broker.coordination.note_commit(self.record)
         for answer in self.answers:
             answer.reply.reply(answer.response)
 
-    def _note_commit(self, record: OffsetsCommitted) -> None:
-        broker = self.broker
-        recorder, now = broker.recorder, broker.clock.now
-        group = recorder.code("groups", record.group)
-        member = broker.cluster.process(record.client_name)
-        code = -1 if member is None else member.code
-        for tp, offset in record.offsets:
-            recorder.commit((now, group, broker.cluster.tp(*tp), offset, code, int(record.auto)))
-            if broker.cluster.committed.get((group, tp)) != offset:
-                broker.cluster.committed[group, tp] = offset
-                recorder.mark(now)
+
+def _batch(record: Record, now: int) -> Batch:
+    if not isinstance(record, OffsetsPending):
+        return Batch(None, 0, 1, RECORD_BYTES, now, payload=record)
+    return TransactionalBatch(None, 0, 1, RECORD_BYTES, now, record.pid, record.epoch, NO_SEQUENCE, record)

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+NO_SEQUENCE = -1
+"""Of a batch that no sequence number protects: a marker, or offsets committed in a transaction."""
+
+MARKER_BYTES = 78
+
 
 class Lane:
     """Records of one producer for one partition, in order of creation. `ordinal` counts within the lane."""
@@ -74,6 +79,7 @@ class Lane:
 class Batch:
     """Consecutive records of a lane that travel, are appended and are acknowledged together."""
 
+    is_transactional = False
     __slots__ = ("attempts", "count", "created", "epoch", "lane", "not_before", "payload", "pid", "sequence", "size",
                  "start")
 
@@ -90,3 +96,23 @@ class Batch:
         self.payload = payload
         self.attempts = 0
         self.not_before = 0
+
+
+class TransactionalBatch(Batch):
+    """A batch of a producer that writes in transactions: it counts when the transaction is committed."""
+
+    is_transactional = True
+    __slots__ = ("transactional_id",)
+
+
+class Marker(Batch):
+    """A control record that ends a transaction in one partition. It takes an offset; no application sees it (K30)."""
+
+    is_transactional = True
+    __slots__ = ("committed", "coordinator_epoch")
+
+    def __init__(self, pid: int, epoch: int, committed: bool, coordinator_epoch: int, now: int,
+                 payload: Any = None) -> None:
+        super().__init__(None, 0, 1, MARKER_BYTES, now, pid, epoch, NO_SEQUENCE, payload)
+        self.committed = committed
+        self.coordinator_epoch = coordinator_epoch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from simlib.kafka.lane import Batch
+from simlib.kafka.log_transactions import LogTransactions
 from simlib.kafka.producer_state import ProducerStates
 
 
@@ -31,6 +32,8 @@ class Log:
         self.epochs: list[tuple[int, int]] = []
         self.last_epoch = -1
         self.producers = ProducerStates()
+        self.transactions: LogTransactions | None = None
+        """None as long as no transactional record was written here."""
 
     def append(self, entry: Entry) -> None:
         """Take an entry whose base is the end of this log."""
@@ -43,7 +46,15 @@ class Log:
         self._bases.append(entry.base)
         self.end = entry.end
         if entry.batch.pid >= 0:
-            self.producers.remember(entry.batch, entry.base, entry.time)
+            self._remember(entry)
+
+    def _remember(self, entry: Entry) -> None:
+        batch = entry.batch
+        self.producers.remember(batch, entry.base, entry.time)
+        if batch.is_transactional:
+            if self.transactions is None:
+                self.transactions = LogTransactions()
+            self.transactions.appended(batch, entry.base)
 
     def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
         """Entries that hold offsets from `start` up to, not including, `limit`; at least one, if there is one."""
@@ -80,6 +91,24 @@ class Log:
         self.epochs = [(epoch, start) for epoch, start in self.epochs if start < self.end]
         self.last_epoch = self.epochs[-1][0] if self.epochs else -1
         self.producers = ProducerStates()
+        self.transactions = None
         for entry in self.entries:
             if entry.batch.pid >= 0:
-                self.producers.remember(entry.batch, entry.base, entry.time)
+                self._remember(entry)
+
+    def last_stable_offset(self, high_watermark: int) -> int:
+        """Up to here, exclusive, everything is decided: where a read_committed consumer stops (K31)."""
+        return high_watermark if self.transactions is None else self.transactions.last_stable_offset(high_watermark)
+
+    def read_committed(self, start: int, high_watermark: int, max_bytes: int) -> list[Entry]:
+        """As `read`, up to the last stable offset; what was aborted is there as an entry without records."""
+        entries = self.read(start, self.last_stable_offset(high_watermark), max_bytes)
+        if self.transactions is None:
+            return entries
+        return [_without_records(entry) if self.transactions.is_aborted(entry.batch, entry.base) else entry
+                for entry in entries]
+
+
+def _without_records(entry: Entry) -> Entry:
+    batch = entry.batch
+    return Entry(entry.base, Batch(None, 0, batch.count, batch.size, batch.created), entry.epoch, entry.time)

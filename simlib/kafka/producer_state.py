@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from simlib.kafka.lane import Batch
+from simlib.kafka.lane import NO_SEQUENCE, Batch
 from simlib.units import SECOND
 
 BATCHES_TO_RETAIN = 5
@@ -36,6 +36,11 @@ class ProducerStates:
     def __init__(self) -> None:
         self._states: dict[int, ProducerState] = {}
 
+    def epoch(self, pid: int) -> int:
+        """The newest epoch seen of a producer id, -1 if none."""
+        state = self._states.get(pid)
+        return -1 if state is None else state.epoch
+
     def check(self, batch: Batch, now: int) -> tuple[str, int]:
         """("", -1) if the batch is next; else the error and, of a known duplicate, the first offset (K17, K18, K20)."""
         state = self._states.get(batch.pid)
@@ -44,11 +49,11 @@ class ProducerStates:
         if batch.epoch < state.epoch:
             return "INVALID_PRODUCER_EPOCH", -1
         if batch.epoch > state.epoch:
-            return ("", -1) if batch.sequence == 0 else ("OUT_OF_ORDER_SEQUENCE_NUMBER", -1)
+            return ("", -1) if batch.sequence <= 0 else ("OUT_OF_ORDER_SEQUENCE_NUMBER", -1)
         for first, count, base in state.batches:
             if first == batch.sequence and count == batch.count:
                 return "DUPLICATE", base
-        if batch.sequence == state.next_sequence:
+        if not state.batches or batch.sequence in (NO_SEQUENCE, state.next_sequence):
             return "", -1
         return "OUT_OF_ORDER_SEQUENCE_NUMBER", -1
 
@@ -57,4 +62,5 @@ class ProducerStates:
         if state is None or state.epoch != batch.epoch:
             state = self._states[batch.pid] = ProducerState(batch.epoch)
         state.last_append = now
-        state.batches.append((batch.sequence, batch.count, base))
+        if batch.sequence != NO_SEQUENCE:
+            state.batches.append((batch.sequence, batch.count, base))

@@ -27,9 +27,12 @@ class Replica:
 class Led:
     """A partition this broker leads: the state machine, and the requests that wait for it."""
 
-    __slots__ = ("consumers", "leader", "replica", "sessions", "tp", "waiting")
+    __slots__ = ("consumers", "is_internal", "is_of_groups", "leader", "replica", "sessions", "tp", "waiting")
 
-    def __init__(self, replica: Replica, leader: PartitionLeader) -> None:
+    def __init__(self, replica: Replica, leader: PartitionLeader, is_of_groups: bool = False,
+                 is_internal: bool = False) -> None:
+        self.is_of_groups = is_of_groups
+        self.is_internal = is_internal
         self.replica = replica
         self.tp = replica.tp
         self.leader = leader

@@ -79,7 +79,9 @@ class SafeFollowers(FollowerSessions):
         self.broker.clock.at(trip.here_at, order, self._here, session, follower, trip)
 
     def _here(self, session: Session, follower: int, trip: Trip) -> None:
-        """The follower's next fetch arrives."""
+        """The follower's next fetch arrives, unless it has begun anew meanwhile (there are more partitions)."""
+        if self.sessions.get(follower) is not session:
+            return
         trip.awaited = False
         ends, trip.ends = trip.ends, {}
         parked: Any = session.parked

@@ -16,7 +16,8 @@ LAW = "conservation"
 
 
 def conservation(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """Produced = in the log + lost (each with a reason) + still with the producer; delivered only what was written.
+    """Produced = in the log + lost (each with a reason) + aborted + still with the producer; delivered only what was
+    written.
 
     Also checked: every copy in the log was appended, no offset is taken twice, a final log has no holes, what left the
     log was truncated or lost to a later leader, nothing is read before it is written or above the high watermark.
@@ -35,6 +36,7 @@ def balance(trace: Trace) -> str:
     """The sum in words."""
     summary = trace.summary()
     parts = [f"{summary.in_log:,} in the log", f"{summary.lost:,} lost", f"{summary.pending:,} with the producer"]
+    parts += [f"{summary.aborted:,} aborted"] * (summary.aborted > 0)
     handed = "; ".join(f"{name}: {group.delivered:,} delivered, {group.backlog:,} waiting"
                        for name, group in summary.groups.items())
     return f"{summary.produced:,} produced = {' + '.join(parts)}" + (f"; {handed}" if handed else "")
@@ -72,11 +74,12 @@ def _of_the_log(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     gone = _unexplained(trace, np.flatnonzero(~np.isin(written, copies)))
     yield "left the log without a truncation or a later leader", messages.of("appends")[gone]
     yield "in the log and never appended", message[~np.isin(copies, written)]
-    taken = combined(tp, offset)
-    yield "an offset that holds two messages", message[occurrence(taken) > 1]
+    data, records = trace.data, len(tp)
+    tp, offset = (np.r_[tp, data.column("log_markers", "tp")], np.r_[offset, data.column("log_markers", "offset")])
+    yield "an offset that holds two messages", message[occurrence(combined(tp, offset))[:records] > 1]
     order = np.lexsort((offset, tp))
-    hole = offset[order] != occurrence(tp[order]) - 1
-    yield "an offset after a hole in the log", message[order][hole]
+    hole = order[offset[order] != occurrence(tp[order]) - 1]
+    yield "an offset after a hole in the log", message[hole[hole < records]]
 
 
 def _of_deliveries(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:

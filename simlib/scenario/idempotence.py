@@ -1,4 +1,4 @@
-"""What a producer's client does with settings that contradict each other (K12, K22, K23).
+"""What a producer's client does with settings that contradict each other (K12, K22, K23, K38).
 
 Java: KafkaProducer.configureDeliveryTimeout, ProducerConfig.postProcessAndValidateIdempotenceConfigs. kafka-python
 3.0.12: kafka/producer/kafka.py, RecordAccumulator. They differ twice; each is modelled as it is. Too many requests in
@@ -19,6 +19,8 @@ def idempotence_rules(client: str, overrides: Mapping[str, Any], values: dict[st
     problems: list[str] = []
     notes: list[str] = []
     _idempotence(client, overrides, values, problems, notes)
+    if not problems and values["transactional_id"] is not None and not values["enable_idempotence"]:
+        problems.append(_not_without_idempotence(values))
     _delivery_timeout(client, overrides, values, problems, notes)
     return problems, notes
 
@@ -43,6 +45,12 @@ def _idempotence(client: str, overrides: Mapping, values: dict, problems: list[s
             f"{' and '.join(text for _, text in conflicts)} switches idempotence off without a word: "
             "a retry may now duplicate or reorder records"
         )
+
+
+def _not_without_idempotence(values: Mapping) -> str:
+    why = " and ".join(text for _, text in _conflicts(values)) or "enable_idempotence=False"
+    return (f"transactional_id={values['transactional_id']!r} needs idempotence, but {why} switches it off; "
+            "leave that out, or the transactional_id")
 
 
 def _conflicts(values: Mapping) -> Iterator[tuple[str, str]]:

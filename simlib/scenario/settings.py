@@ -22,6 +22,8 @@ class ProducerSettings:
 
     acks: int | str
     enable_idempotence: bool
+    transactional_id: str | None
+    transaction_timeout_ms: float
     max_in_flight_requests_per_connection: int
     retries: float
     linger_ms: float
@@ -82,6 +84,8 @@ class BrokerSettings:
     group_max_session_timeout_ms: float
     offsets_retention_minutes: float
     message_max_bytes: int
+    transaction_max_timeout_ms: float
+    transaction_abort_timed_out_transaction_cleanup_interval_ms: float
     controlled_shutdown_enable: bool
 
 

@@ -59,6 +59,11 @@ PRODUCER = {
         flag("Idempotence", "The broker drops a batch that this producer session has sent before.")),
     "max_in_flight_requests_per_connection": both(
         5, count("In flight", 1, 10, "Requests sent to one broker and not answered yet.", minimum=1, log=False)),
+    "transactional_id": both(None,
+        FieldInfo("Transactional id", "text", optional=True, help="Records are sent in transactions; a newer producer "
+                  "with the same id takes this one's place.")),
+    "transaction_timeout_ms": both(60_000,
+        ms("Transaction timeout", 1_000, 900_000, "A transaction open for longer is aborted by its coordinator.")),
     "retries": Setting(math.inf, MAX_INT,
         count("Retries", 0, 10, "Resends of a failed batch; by default no limit but the timeout.", log=False)),
     "linger_ms": Setting(0, 5,
@@ -160,6 +165,10 @@ BROKER = {
         help="An empty group's commits are forgotten after this.")),
     "message_max_bytes": both(1_048_588,
         count("Largest batch", 1_024, 10_485_760, "A larger batch is refused.", 1, "bytes")),
+    "transaction_max_timeout_ms": both(900_000,
+        ms("Transaction timeout, longest", 1_000, 3_600_000, "A producer that asks for a longer one is refused.")),
+    "transaction_abort_timed_out_transaction_cleanup_interval_ms": both(10_000,
+        ms("Scan for old transactions", 100, 60_000, "How often the coordinator looks for transactions to abort.")),
     "controlled_shutdown_enable": both(True,
         flag("Controlled shutdown", "A broker that is shut down hands its leaders over first.")),
 }

@@ -18,7 +18,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "acked": "s; its producer saw the acknowledgement",
         "copies": "how often it stands in the log at the end of the run",
         "outcome": "what its producer learned: acked, unacknowledged (acks=0), timed out, refused, lost with its "
-                   "producer, pending",
+                   "producer, pending; aborted if it was taken back with its transaction, whatever was said before",
     }),
     "deliveries": ("One row each time a record is handed to a member of a group, in order of time.", {
         "time": "s; handed over",
@@ -54,7 +54,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
     "skipped": ("Ranges of records that a reset policy jumped over.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "from_offset": "first skipped", "to_offset": "first not skipped", "records": "how many"}),
-    "lag": ("High watermark minus committed offset [K99]; one row a change, in order of time.", {
+    "lag": ("High watermark minus committed offset [K99] (last stable offset, where a group reads only what is committed); "
+            "one row a change, in order of time.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition", "lag": "records"}),
     "effects": ("One row an irreversible act of a service, in order of time.", {
         "time": "s", "service": "service", "process": "instance", "incarnation": "0, 1, ...; a restart adds one",
@@ -116,6 +117,8 @@ CONTROL_KINDS: dict[str, str] = {
     "executed": "a service's database carried out a statement; a: rows changed, or found; detail: the statement, and "
                 "why it failed",
     "transaction": "a transaction of a service's database ended; detail: committed, or rolled back and why",
+    "transaction_ended": "a producer's transaction was decided; process: the producer; a: producer id, b: epoch; "
+                         "detail: transactional id, how, and at whose wish",
     "called": "a service called another; detail: which, and the request",
     "request": "an instance of the called service was handed the request; detail: the caller, and the request",
     "answered": "the caller learned how that ended; detail: the answer, the error, or why there is none",

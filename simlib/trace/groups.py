@@ -98,7 +98,10 @@ class Groups:
 
     def _log(self, group: int, tp: int) -> GroupLog:
         tps, message, offset = self._final_log
-        message, offset = message[tps == tp], offset[tps == tp]
+        read = tps == tp
+        if self.data.code_table("groups")[group] in self.data.meta.get("read_committed", ()):
+            read &= ~self.messages.is_aborted_copy
+        message, offset = message[read], offset[read]
         return GroupLog(group, tp, message, offset, *self._fate(group, tp, message),
                         self._skipped(group, tp, offset), self._passed_at(group, tp, offset))
 

@@ -1,4 +1,7 @@
-"""Lag: how far a group's committed offset is behind the high watermark of each partition [K99]."""
+"""Lag: how far a group's committed offset is behind the high watermark of each partition [K99].
+
+For a group that reads with isolation_level="read_committed" the last stable offset takes the high watermark's place.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +35,24 @@ def group_partitions(data: TraceData) -> list[tuple[int, int]]:
 
 
 def _one_lag(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
-    high_times, high = _steps(data, "watermarks", "high_watermark", tp)
+    high_times, high = _ends(data, group, tp)
     base_times, base = _committed(data, group, tp)
     times = np.unique(np.r_[high_times, base_times])
     lag = np.maximum(_value_at(times, high_times, high) - _value_at(times, base_times, base), 0)
     changes = np.r_[True, lag[1:] != lag[:-1]][: len(lag)]
     times, lag = times[changes], lag[changes]
     return times, np.full(len(times), group), np.full(len(times), tp), lag
+
+
+def _ends(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
+    """Up to where a group may read."""
+    times, high = _steps(data, "watermarks", "high_watermark", tp)
+    stable_times, stable = _steps(data, "stable", "last_stable_offset", tp)
+    reads_committed = data.code_table("groups")[group] in data.meta.get("read_committed", ())
+    if not reads_committed or not len(stable):
+        return times, high
+    before = times < stable_times[0]
+    return np.r_[times[before], stable_times], np.r_[high[before], stable]
 
 
 def _committed(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, np.ndarray]:

@@ -24,11 +24,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "deliveries": ("time", "member", "incarnation", "group", "tp", "lane", "start", "count", "base_offset",
                    "generation", "first"),
     "delivery_times": ("handed", "done"),
+    "markers": ("time", "tp", "offset", "first_offset", "pid", "epoch", "committed", "broker"),
+    "stable": ("time", "tp", "last_stable_offset"),
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
 
-ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER = range(5)
+ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER, ABORTED = range(6)
 
 
 PACKERS = {table: Struct(f"{len(columns)}q").pack for table, columns in COLUMNS.items()}
@@ -48,8 +50,8 @@ class Recorder:
         rows = {name: array("q") for name in COLUMNS}
         self.rows = rows
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
-        self.watermark, self.truncation, self.skipped = (
-            _writer(rows, name) for name in ("watermarks", "truncations", "skipped"))
+        self.watermark, self.truncation, self.skipped, self.marker, self.stable = (
+            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "markers", "stable"))
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []

@@ -7,9 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from simlib.trace.runs import first_of_lanes, unroll
+from simlib.trace.runs import first_of_lanes, same_codes, unroll
 from simlib.trace.trace_data import OUTCOMES, PENDING, TraceData
 from simlib.units import NEVER
+
+ABORTED = OUTCOMES.index("aborted")
 
 LOST_REASONS = ("acknowledged, then discarded", "discarded before it was acknowledged", "never confirmed",
                 "timed out", "refused", "lost with its producer", "acknowledged, never in the log")
@@ -100,14 +102,33 @@ class Messages:
 
     @cached_property
     def outcome(self) -> np.ndarray:
-        """What its producer learned (index into OUTCOMES; PENDING while it waits)."""
+        """What its producer learned (index into OUTCOMES; PENDING while it waits); aborted if that is how it ended."""
+        outcome = self._told.copy()
+        outcome[self.of("aborted")] = ABORTED
+        return outcome
+
+    @cached_property
+    def _told(self) -> np.ndarray:
+        """What its producer was told when the batch was answered."""
         return self._first_of("acks", self.spread("acks", "outcome"), PENDING)
+
+    @cached_property
+    def is_aborted(self) -> np.ndarray:
+        """Taken back with its transaction, whether or not it stands in the log."""
+        return self.outcome == ABORTED
+
+    @cached_property
+    def is_aborted_copy(self) -> np.ndarray:
+        """The same for each copy in the log at the end, in the order of the raw table `log_end`."""
+        tp, offset = self.spread("log_end", "tp"), self.offsets("log_end")
+        copies, aborted = same_codes((tp, offset), (self.spread("aborted", "tp"), self.offsets("aborted")))
+        return np.isin(copies, aborted)
 
     @cached_property
     def acked(self) -> np.ndarray:
         """When its producer saw the acknowledgement."""
         seen = self._first_of("acks", self.spread("acks", "time"), NEVER)
-        return np.where(self.outcome == OUTCOMES.index("acked"), seen, NEVER)
+        return np.where(self._told == OUTCOMES.index("acked"), seen, NEVER)
 
     @cached_property
     def error(self) -> np.ndarray:
@@ -116,8 +137,8 @@ class Messages:
 
     @cached_property
     def is_lost(self) -> np.ndarray:
-        """Neither in the log nor still with its producer."""
-        return (self.copies == 0) & (self.outcome != PENDING)
+        """Neither in the log nor still with its producer, and not taken back with a transaction."""
+        return (self.copies == 0) & (self.outcome != PENDING) & ~self.is_aborted
 
     @cached_property
     def is_pending(self) -> np.ndarray:

@@ -38,6 +38,7 @@ class GroupSummary:
 class Summary(Mapping[str, Any]):
     """Reads as attributes or as a mapping: `summary.duplicates`, `summary["duplicates"]`.
 
+    aborted: taken back with their transactions (they may stand in the log, and are not counted in in_log);
     delivered: different messages handed over; duplicates: deliveries beyond the first; skipped: by a reset policy;
     passed_over: committed and never finished; backlog: in the log, not yet handed over; these add up all groups.
     """
@@ -49,6 +50,7 @@ class Summary(Mapping[str, Any]):
     lost_acked: int
     lost_reasons: dict[str, int]
     pending: int
+    aborted: int
     delivered: int
     duplicates: int
     skipped: int
@@ -87,6 +89,8 @@ class Summary(Mapping[str, Any]):
         yield "lost", _with_reasons(self.lost, self.lost_reasons)
         if self.pending:
             yield "with the producer", f"{self.pending:,} still waiting to be written"
+        if self.aborted:
+            yield "aborted", f"{self.aborted:,} taken back with their transactions"
         for name, group in self.groups.items():
             yield from _group_rows(name, group)
         if self.effects:
@@ -107,9 +111,9 @@ def summarise(groups: Groups) -> Summary:
             for name in ("delivered", "duplicates", "skipped", "passed_over", "backlog")}
     unfired = data.column("events", "detail")[data.column("events", "kind") == "fault_not_fired"]
     return Summary(
-        produced=len(messages), in_log=int((messages.copies > 0).sum()), acked=int(told_safe.sum()),
+        produced=len(messages), in_log=int(((messages.copies > 0) & ~messages.is_aborted).sum()), acked=int(told_safe.sum()),
         lost=int(messages.is_lost.sum()), lost_acked=int((messages.is_lost & told_safe).sum()),
-        lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), groups=each, effects=data.rows("effects"),
+        lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), aborted=int(messages.is_aborted.sum()), groups=each, effects=data.rows("effects"),
         ended=data.meta.get("ended", "duration"), ended_at=data.meta.get("ended_at", 0) / 1e9,
         faults_not_fired=[str(one) for one in unfired], warnings=list(data.meta.get("warnings", [])),
         models=f"Apache Kafka 4.x, client {getattr(data.scenario, 'client', 'kafka-python')}", **sums)

@@ -28,6 +28,11 @@ TABLES: dict[str, dict[str, str]] = {
     "truncations": {"time": "i8", "broker": "i8", "tp": "i8", "to_offset": "i8"},
     "log_end": {"tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8"},
     "watermarks": {"time": "i8", "tp": "i8", "high_watermark": "i8"},
+    "markers": {"time": "i8", "tp": "i8", "offset": "i8", "first_offset": "i8", "pid": "i8", "epoch": "i8",
+                "committed": "i8", "broker": "i8"},
+    "stable": {"time": "i8", "tp": "i8", "last_stable_offset": "i8"},
+    "log_markers": {"tp": "i8", "offset": "i8"},
+    "aborted": {"tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8"},
     "deliveries": {"time": "i8", "member": "i8", "incarnation": "i8", "group": "i8", "tp": "i8", "lane": "i8",
                    "start": "i8", "count": "i8", "base_offset": "i8", "generation": "i8", "first": "i8"},
     "delivery_times": {"handed": "i8", "done": "i8"},
@@ -40,11 +45,17 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
 
+OF_TRANSACTIONS = ("markers", "stable", "log_markers", "aborted")
+"""The tables that only a run with transactions fills: markers as leaders wrote them; last stable offsets; the markers,
+and the ranges of aborted records, in the logs at the end."""
+
 NAMES = ("actors", "groups", "topics", "tps", "lanes", "keys", "effects", "errors")
 """The code tables: what the integers in the columns stand for."""
 
-OUTCOMES = ("acked", "unacknowledged", "timed out", "refused", "lost with its producer")
-"""What a producer learned of a record, by its code in `acks.outcome`; a record without a row is pending."""
+OUTCOMES = ("acked", "unacknowledged", "timed out", "refused", "lost with its producer", "aborted")
+"""What a producer learned of a record, by its code in `acks.outcome`; a record without a row is pending.
+
+"aborted" is also the outcome of a record in the log whose transaction was aborted, whatever was said before."""
 
 PENDING = len(OUTCOMES)
 

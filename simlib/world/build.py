@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.broker import Broker, Replica
-from simlib.kafka.cluster import INTERNAL_TOPIC, Cluster
+from simlib.kafka.cluster import INTERNAL_TOPIC, TRANSACTION_TOPIC, Cluster
 from simlib.kafka.controller_process import Controller, Metadata
 from simlib.kafka.inputs import InputsProducer
 from simlib.kafka.load import LoadProducer
@@ -30,6 +30,8 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     settings = resolve_broker(scenario.broker_config)
     cluster = Cluster(settings, _topic_settings(scenario, settings))
     cluster.processes = world.processes
+    cluster.client = scenario.client
+    cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
     cluster.is_safe = world.steps is not None and _nothing_hits(scenario, world.steps)
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)
@@ -53,7 +55,8 @@ def _nothing_hits(scenario: Scenario, steps: Steps) -> bool:
 
 def _topic_settings(scenario: Scenario, broker: BrokerSettings) -> dict[str, Any]:
     topics = {topic.name: resolve_topic(topic.config, broker) for topic in scenario.topics}
-    return {INTERNAL_TOPIC: resolve_topic({"min_insync_replicas": 1}, broker), **topics}
+    return {INTERNAL_TOPIC: resolve_topic({"min_insync_replicas": 1}, broker),
+            TRANSACTION_TOPIC: resolve_topic({"min_insync_replicas": 2}, broker), **topics}
 
 
 # -- the cluster
@@ -122,6 +125,7 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
         world.recorder.code("groups", group.name)
         for name in group.members:
             settings = resolve_consumer(world.scenario.client, group.overrides(name))
+            world.note_isolation(group.name, settings)
             found.append(Member(group, settings, work, cluster, world.network, *world.identity(name)))
     return found
 

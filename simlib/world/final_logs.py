@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simlib.kafka.cluster import Cluster
+from simlib.kafka.lane import Marker
 from simlib.kafka.log import Log
 
 COLUMNS = ("tp", "lane", "start", "count", "base_offset")
@@ -16,8 +17,23 @@ def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
     """Rows of `log_end`: the batches of each partition's leader, or of the replica that would lead next."""
     rows = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
             for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
-    table = np.array(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
-    return {column: table[:, i] for i, column in enumerate(COLUMNS)}
+    return _table(rows, COLUMNS)
+
+
+def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
+    """The tables `log_markers` and `aborted`; nothing where no log holds a transaction."""
+    logs = [(tp, log) for tp in range(1, len(cluster.tps)) if (log := _log(cluster, tp)).transactions is not None]
+    if not logs:
+        return {}
+    markers = [(tp, entry.base) for tp, log in logs for entry in log.entries if isinstance(entry.batch, Marker)]
+    aborted = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base) for tp, log in logs
+               for entry in log.entries if log.transactions.is_aborted(entry.batch, entry.base)]
+    return {"log_markers": _table(markers, ("tp", "offset")), "aborted": _table(aborted, COLUMNS)}
+
+
+def _table(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+    table = np.array(rows, dtype=np.int64).reshape(-1, len(columns))
+    return {column: table[:, i] for i, column in enumerate(columns)}
 
 
 def _log(cluster: Cluster, tp: int) -> Log:

@@ -20,7 +20,7 @@ from simlib.world.clock import LAST, Clock
 from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
-from simlib.world.final_logs import final_logs
+from simlib.world.final_logs import final_logs, final_transactions
 from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
@@ -66,6 +66,8 @@ class World:
         """Of each exception of a service, the first time: the user's own lines."""
         self.producers: dict[str, dict[str, Any]] = {}
         """What services' own producers asked for: acks decides what they were promised."""
+        self.read_committed: dict[str, None] = {}
+        """Groups that read with isolation_level="read_committed"."""
         self.ended: str | None = None
         self._instant, self._same_instant = 0, 0
         self.steps = None if schedule is None else Steps(self, schedule)
@@ -155,7 +157,7 @@ class World:
                 next_look = min(next_look + OUT_OF_STEP, max(stuck_at, now + 1))
         elif now - recorder.last_mark < QUIET_AFTER:
             next_look = recorder.last_mark + QUIET_AFTER
-        elif all(broker.coordination.settled() for broker in self.cluster.brokers if broker.alive):
+        elif all(broker.settled() for broker in self.cluster.brokers if broker.alive):
             self._end("quiet")
             return
         else:
@@ -190,6 +192,7 @@ class World:
         recorder = self.recorder
         tables = recorder.tables()
         tables["log_end"] = final_logs(self.cluster)
+        tables |= final_transactions(self.cluster)
         told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
                 for (process, what), count in self.exceptions.items()]
         meta: dict[str, Any] = {
@@ -198,6 +201,8 @@ class World:
             "producers": self.producers, "tracebacks": self.tracebacks,
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }
+        if self.read_committed:
+            meta["read_committed"] = list(self.read_committed)
         if self.taken:
             meta["steps"] = [(step.id.process, step.id.kind, step.what, step.began, step.ended) for step in self.taken]
         if self.network.wire is not None:
@@ -209,6 +214,7 @@ class World:
     def consumes(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
         """A service made a consumer: warn when it would silently skip its inputs."""
         process.settings = settings  # type: ignore[attr-defined]
+        self.note_isolation(group, settings)
         rows = [row for topic in topics for row in self.scenario.inputs.get(topic, ())]
         if settings.auto_offset_reset == "latest" and any("at" not in row for row in rows):
             warning = (f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' (the default): "
@@ -216,6 +222,10 @@ class World:
                        "or give the inputs an 'at'.")
             if warning not in self.warnings:
                 self.warnings.append(warning)
+
+    def note_isolation(self, group: str, settings: Any) -> None:
+        if settings.isolation_level == "read_committed":
+            self.read_committed[group] = None
 
     def note_exception(self, process: str, told: str, count: int, traceback: str = "") -> None:
         self.exceptions[process, told] = count

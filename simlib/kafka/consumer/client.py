@@ -78,7 +78,8 @@ class ConsumerClient:
         if self.waiting is None or not self.drain_order or not self.membership.may_deliver():
             return False
         runs = self._drain()
-        if not runs:
+        if not runs:  # markers only, or what was aborted
+            self.fetching.fetch()
             return False
         on_records, self.waiting = self.waiting, None
         self.membership.working()

@@ -53,13 +53,18 @@ class Cursor:
         self.fetched = entries[-1].end
 
     def take(self, most: int) -> list[Run]:
-        """Up to `most` records out of the buffer, as runs."""
+        """Up to `most` records out of the buffer, as runs.
+
+        Markers, and what a read_committed consumer is not to see, hold no records: the position goes past them.
+        """
         runs: list[Run] = []
         while self.buffered and most > 0:
             entry = self.buffered[0]
-            count = min(entry.end - self.taken, most)
             lane = entry.batch.lane
-            assert lane is not None
+            if lane is None:
+                self.taken = self.buffered.popleft().end
+                continue
+            count = min(entry.end - self.taken, most)
             runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken))
             most -= count
             self.taken += count

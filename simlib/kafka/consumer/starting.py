@@ -17,6 +17,9 @@ class Starting:
 
     def __init__(self, consumer: ConsumerClient) -> None:
         self.consumer = consumer
+        committed = consumer.settings.isolation_level == "read_committed"
+        self._reads_committed = committed
+        self._require_stable = committed or consumer.cluster.client == "java"
 
     def find(self, tps: list[int]) -> None:
         """Ask the coordinator for the committed offsets of newly assigned partitions."""
@@ -30,8 +33,8 @@ class Starting:
             consumer.metadata.retry(lambda: self.find(tps))
             return
         names = tuple(consumer.cluster.tps[tp] for tp in tps)
-        consumer.network.request(consumer.process, coordinator, "offset_fetch", OffsetFetch(consumer.group, names),
-                                 lambda answer: self._found(tps, answer),
+        consumer.network.request(consumer.process, coordinator, "offset_fetch",
+                                 OffsetFetch(consumer.group, names, self._require_stable), lambda answer: self._found(tps, answer),
                                  lambda reason: consumer.metadata.retry(lambda: self.find(tps)),
                                  consumer.request_timeout)
 
@@ -86,8 +89,8 @@ class Starting:
     def _list(self, number: int, tps: list[int], why: str) -> None:
         consumer = self.consumer
         consumer.network.request(consumer.process, consumer.cluster.brokers[number], "list_offsets",
-                                 (consumer.settings.auto_offset_reset, tps), lambda answer: self._listed(answer, why),
-                                 lambda reason: self._later(tps, why), consumer.request_timeout)
+                                 (consumer.settings.auto_offset_reset, tps, self._reads_committed),
+                                 lambda answer: self._listed(answer, why), lambda reason: self._later(tps, why), consumer.request_timeout)
 
     def _listed(self, answer: dict[int, int | None], why: str) -> None:
         consumer = self.consumer

@@ -25,8 +25,16 @@ from simlib.kafka.groups.messages import (
     Request,
     SyncGroup,
     SyncGroupResponse,
+    TxnOffsetCommit,
 )
-from simlib.kafka.groups.records import GroupStored, MemberIdsReserved, OffsetsCommitted, Record
+from simlib.kafka.groups.records import (
+    GroupStored,
+    MemberIdsReserved,
+    OffsetsCommitted,
+    OffsetsPending,
+    Record,
+    TransactionEnded,
+)
 from simlib.kafka.groups.timers import Timers
 from simlib.kafka.groups.turn import CoordinatorSettings, Turn
 from simlib.units import MS, SECOND
@@ -40,6 +48,7 @@ _RESPONSES: dict[type, Any] = {
     Heartbeat: HeartbeatResponse,
     LeaveGroup: LeaveGroupResponse,
     OffsetCommit: OffsetCommitResponse,
+    TxnOffsetCommit: OffsetCommitResponse,
     OffsetFetch: OffsetFetchResponse,
 }
 
@@ -61,6 +70,7 @@ _RULES: dict[type, Any] = {
     Heartbeat: _heartbeat,
     LeaveGroup: leaving.leave,
     OffsetCommit: offsets.commit,
+    TxnOffsetCommit: offsets.commit_in_transaction,
     OffsetFetch: offsets.fetch,
 }
 
@@ -112,6 +122,10 @@ class GroupCoordinator:
             _RULES[type(request)](turn, group, reply, request)
         return turn.effects
 
+    def transaction_ended(self, ended: TransactionEnded) -> list[OffsetsCommitted]:
+        """A marker was written to this log: what the transaction committed, to be noted when that is replicated."""
+        return [commit for group in self.groups.values() for commit in offsets.end_transaction(group, ended)]
+
     def deadline(self) -> int | None:
         """The next instant at which `expire` has something to do."""
         return self._timers.next()
@@ -157,11 +171,16 @@ class GroupCoordinator:
         return low <= request.session_timeout_ms <= high
 
     def _replay(self, record: Record, now: int) -> None:
+        if isinstance(record, TransactionEnded):
+            self.transaction_ended(record)
+            return
         group = self.groups.setdefault(record.group, Group(record.group, empty_since=now))
         if isinstance(record, GroupStored):
             group.restore(record)
         elif isinstance(record, OffsetsCommitted):
             offsets.keep(group, record)
+        elif isinstance(record, OffsetsPending):
+            offsets.keep_pending(group, record)
         elif isinstance(record, MemberIdsReserved):
             group.next_number = group.reserved_until = record.until
         else:
@@ -182,14 +201,14 @@ def _expire(turn: Turn, group: Group, what: str, member_id: str) -> None:
 def _makes_group(request: Request) -> bool:
     if isinstance(request, JoinGroup):
         return request.member_id == NO_MEMBER_ID
-    return isinstance(request, OffsetCommit) and request.generation == NO_GENERATION
+    return isinstance(request, (OffsetCommit, TxnOffsetCommit)) and request.generation == NO_GENERATION
 
 
 def _error_without_group(request: Request) -> str | None:
     """A group that is not there has no members and no offsets."""
     if isinstance(request, OffsetFetch):
         return None
-    return "ILLEGAL_GENERATION" if isinstance(request, OffsetCommit) else "UNKNOWN_MEMBER_ID"
+    return "ILLEGAL_GENERATION" if isinstance(request, (OffsetCommit, TxnOffsetCommit)) else "UNKNOWN_MEMBER_ID"
 
 
 def _without_group(request: Request, error: str | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from simlib.kafka.assignors.subscription import Subscription
 from simlib.kafka.groups.messages import Protocol
-from simlib.kafka.groups.records import GroupStored, StoredMember
+from simlib.kafka.groups.records import GroupStored, OffsetsPending, StoredMember
 from simlib.kafka.topic_partition import TopicPartition
 
 _STORED = ("member_id", "client_name", "instance_id", "session_timeout_ms", "rebalance_timeout_ms", "protocols")
@@ -46,7 +46,7 @@ class Member:
 class Group:
     """A group. `pending`: member ids handed out and not yet used.
 
-    `further_wait`: in the first rebalance of an empty group, the ns by which it may still be put off; else None.
+    `pending_offsets`: by producer id, what its open transaction would commit. `further_wait`: in the first rebalance of an empty group, the ns by which it may still be put off; else None.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Group:
     static_ids: dict[str, str] = field(default_factory=dict)
     pending: dict[str, None] = field(default_factory=dict)
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    pending_offsets: dict[int, list[OffsetsPending]] = field(default_factory=dict)
     last_commit: int = 0
     next_number: int = 1
     reserved_until: int = 1

@@ -99,14 +99,35 @@ class OffsetCommit:
 
 
 @dataclass(frozen=True, slots=True)
+class TxnOffsetCommit:
+    """Store `offsets` if the producer's transaction is committed. Whoever names a member is fenced by it (KIP-447).
+
+    With the group's name alone (generation -1, no member id) nobody is fenced.
+    """
+
+    group: str
+    transactional_id: str
+    pid: int
+    epoch: int
+    offsets: Mapping[TopicPartition, int]
+    generation: int
+    member_id: str
+    instance_id: str | None
+    client_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetCommitResponse:
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OffsetFetch:
+    """`require_stable`: not while a transaction may still change them (KIP-447)."""
+
     group: str
     partitions: tuple[TopicPartition, ...]
+    require_stable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +138,7 @@ class OffsetFetchResponse:
     offsets: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
-Request = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | OffsetCommit | OffsetFetch
+Request = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | OffsetCommit | TxnOffsetCommit | OffsetFetch
 Response = (
     JoinGroupResponse
     | SyncGroupResponse

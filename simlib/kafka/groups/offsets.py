@@ -13,8 +13,9 @@ from simlib.kafka.groups.messages import (
     OffsetCommitResponse,
     OffsetFetch,
     OffsetFetchResponse,
+    TxnOffsetCommit,
 )
-from simlib.kafka.groups.records import OffsetsCommitted, OffsetsExpired
+from simlib.kafka.groups.records import OffsetsCommitted, OffsetsExpired, OffsetsPending, TransactionEnded
 from simlib.kafka.groups.turn import Turn
 from simlib.units import SECOND
 
@@ -58,15 +59,56 @@ def _error(group: Group, request: OffsetCommit) -> str | None:
     return error
 
 
+def commit_in_transaction(turn: Turn, group: Group, reply: Any, request: TxnOffsetCommit) -> None:
+    """Keep the offsets until the transaction ends. That is no heartbeat."""
+    error = _transactional_error(group, request)
+    if error is not None:
+        turn.answer(reply, OffsetCommitResponse(error))
+        return
+    record = OffsetsPending(group.name, turn.now, tuple(request.offsets.items()), request.member_id,
+                            request.client_name, request.pid, request.epoch)
+    keep_pending(group, record)
+    turn.append(record, Answer(reply, OffsetCommitResponse()))
+
+
+def _transactional_error(group: Group, request: TxnOffsetCommit) -> str | None:
+    """Who gives only the group's name may commit, whoever it is: nothing fences a zombie then (KIP-447)."""
+    named = request.generation >= 0 or request.member_id != NO_MEMBER_ID or request.instance_id is not None
+    if not named or request.generation < 0 and group.state is State.EMPTY:
+        return None
+    return group.fencing_error(request.member_id, request.instance_id, request.generation)
+
+
+def keep_pending(group: Group, record: OffsetsPending) -> None:
+    group.pending_offsets.setdefault(record.pid, []).append(record)
+
+
+def end_transaction(group: Group, ended: TransactionEnded) -> list[OffsetsCommitted]:
+    """What a transaction's marker makes of its pending offsets: the commits, if it was committed."""
+    commits = [OffsetsCommitted(group.name, ended.time, pending.offsets, pending.member_id, pending.client_name, False)
+               for pending in group.pending_offsets.pop(ended.pid, []) if ended.committed]
+    for record in commits:
+        keep(group, record)
+    return commits
+
+
 def fetch(turn: Turn, group: Group, reply: Any, request: OffsetFetch) -> None:
+    if request.require_stable and _is_unstable(group, request):
+        turn.answer(reply, OffsetFetchResponse("UNSTABLE_OFFSET_COMMIT"))
+        return
     offsets = {partition: group.offsets.get(partition, NO_OFFSET) for partition in request.partitions}
     turn.answer(reply, OffsetFetchResponse(None, offsets))
+
+
+def _is_unstable(group: Group, request: OffsetFetch) -> bool:
+    pending = {tp for records in group.pending_offsets.values() for record in records for tp, _ in record.offsets}
+    return not pending.isdisjoint(request.partitions)
 
 
 def expire(turn: Turn, group: Group) -> None:
     """Forget the offsets of a group that has been empty, and without a commit, for the retention time (K83)."""
     kept_for = turn.settings.offsets_retention_minutes * 60 * SECOND
     unused_since = max(group.empty_since, group.last_commit)
-    if group.offsets and group.state is State.EMPTY and turn.now - unused_since >= kept_for:
+    if group.offsets and not group.pending_offsets and group.state is State.EMPTY and turn.now - unused_since >= kept_for:
         group.offsets.clear()
         turn.append(OffsetsExpired(group.name, turn.now))

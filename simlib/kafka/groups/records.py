@@ -44,6 +44,28 @@ class OffsetsCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class OffsetsPending:
+    """Offsets in an open transaction of the producer `pid`."""
+
+    group: str
+    time: int
+    offsets: tuple[tuple[TopicPartition, int], ...]
+    member_id: str
+    client_name: str
+    pid: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded:
+    """The marker of a producer's transaction: its pending offsets count from now on, or are forgotten."""
+
+    pid: int
+    committed: bool
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetsExpired:
     """All offsets of the group are forgotten (K83)."""
 
@@ -59,4 +81,4 @@ class MemberIdsReserved:
     until: int
 
 
-Record = GroupStored | OffsetsCommitted | OffsetsExpired | MemberIdsReserved
+Record = GroupStored | OffsetsCommitted | OffsetsPending | TransactionEnded | OffsetsExpired | MemberIdsReserved

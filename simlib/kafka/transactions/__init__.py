@@ -1,0 +1,1 @@
+"""Transactions: the transaction coordinator, its messages, its effects and what it writes to its log."""
