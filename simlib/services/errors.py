@@ -63,6 +63,10 @@ class RemoteError(Exception):
     """The handler of the called service raised; the text says which process, what, and at which line."""
 
 
+class Overloaded(ConnectionError):
+    """The called service has all workers busy and its queue full: it turned the request away, nothing was done."""
+
+
 class RedisError(Exception):
     """Base of what Redis and its client refuse."""
 
