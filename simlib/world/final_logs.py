@@ -1,4 +1,4 @@
-"""What is in the log of each partition when a run ends."""
+"""What is in the log of each partition when a run ends, and who keeps it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
             for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
     table = np.array(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
     return {column: table[:, i] for i, column in enumerate(COLUMNS)}
+
+
+def replica_names(cluster: Cluster) -> list[list[str]]:
+    """The brokers that keep each partition, by its code; the first is the one that leads when all are well."""
+    states = cluster.active_controller().metadata.state.partitions
+    return [[cluster.brokers[number].name for number in states[tp].replicas] for tp in range(len(cluster.tps))]
 
 
 def _log(cluster: Cluster, tp: int) -> Log:
