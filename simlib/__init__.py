@@ -17,7 +17,7 @@ _HOME = {
         "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
     "simlib.running": ("run",),
     "simlib.exploring": ("explore",),
-    "simlib.services.errors": ("KafkaError", "CommitFailedError", "RemoteError", "RedisError"),
+    "simlib.services.errors": ("KafkaError", "CommitFailedError", "Overloaded", "RemoteError", "RedisError"),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
     "simlib.views.controls": ("sliders",),
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from simlib.services.errors import CommitFailedError as CommitFailedError
     from simlib.services.errors import KafkaError as KafkaError
     from simlib.services.errors import RedisError as RedisError
+    from simlib.services.errors import Overloaded as Overloaded
     from simlib.services.errors import RemoteError as RemoteError
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders

@@ -79,6 +79,10 @@ class Metadata:
         self.network.request(self.process, broker, "metadata", None, lambda image: self._learn(broker, image),
                              lambda reason: self._ask_another(broker), millis(self.settings.request_timeout_ms))
 
+    def any_broker(self) -> Any:
+        """Some broker that is not being left alone; None if there is none."""
+        return self._choose()
+
     def _choose(self) -> Any:
         """The next broker in turn that is not being left alone."""
         now = self.process.clock.now

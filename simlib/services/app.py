@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.settings import resolve_consumer, resolve_producer
-from simlib.services.calls import Caller, Handler, Server
+from simlib.services.calls import Caller
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.database import ServiceDatabase
 from simlib.services.producer import ServiceProducer
 from simlib.services.redis import ServiceRedis
-from simlib.units import SECOND
+from simlib.services.serving import NOTHING, Handler, Request, Server
+from simlib.units import NEVER, SECOND
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.faults import dies
 
@@ -40,6 +41,7 @@ class App:
         self._caller = Caller(self, process)
         self.server = Server(self, process)
         self.in_hand: ContextVar[tuple[int, int]] = ContextVar("in_hand", default=(-1, -1))
+        self.handling: ContextVar[Request] = ContextVar("handling", default=NOTHING)
 
     @cached_property
     def random(self) -> Random:
@@ -100,17 +102,35 @@ class App:
             self._redis = ServiceRedis(self, self._process)
         return self._redis
 
-    async def call(self, service: str, request: Any, timeout: float | None = None) -> Any:
-        """Ask another service and wait for its answer; both are anything JSON can say. `timeout`: seconds, None for 30.
+    async def call(self, service: str, request: Any, timeout: float | None = None,
+                   deadline: float | None = None) -> Any:
+        """Ask another service and wait for its answer; both are anything JSON can say.
 
-        Raises TimeoutError when no answer comes in time, ConnectionError when no instance can be reached or it dies
-        meanwhile (then, too, it may have been carried out), RemoteError when its handler raised.
+        `timeout`: seconds this caller waits, None for 30. `deadline`: the instant, on the clock of `now`, after which
+        an answer is of no use to anybody; it ends the wait too, and unlike a timeout it travels with the request.
+        Raises TimeoutError when no answer comes in time, ConnectionRefusedError when no instance listens,
+        ConnectionResetError when one dies meanwhile (then, too, it may have been carried out), Overloaded when it has
+        no room, RemoteError when its handler raised.
         """
-        return await self._caller.call(service, request, timeout)
+        return await self._caller.call(service, request, timeout, deadline)
 
-    async def serve(self, handler: Handler) -> None:
-        """Answer the calls of others, each in a task of its own, until cancelled: `async def handler(request)`."""
-        await self.server.serve(handler)
+    async def serve(self, handler: Handler, workers: int | None = None, queue: int | None = None) -> None:
+        """Answer the calls of others until cancelled: `async def handler(request)`, a task for each request.
+
+        At most `workers` requests are handled at a time, and at most `queue` wait for their turn, in the order of
+        arrival; None: no limit. Who finds the queue full gets Overloaded at once; whose deadline has passed when its
+        turn comes is dropped.
+        """
+        await self.server.serve(handler, workers, queue)
+
+    @property
+    def deadline(self) -> float | None:
+        """In a handler: until when the caller can use an answer (on the clock of `now`); None if it did not say.
+
+        Calls made by the handler have the same deadline unless given an earlier one.
+        """
+        at = self.handling.get().deadline
+        return None if at == NEVER else at / SECOND
 
     async def effect(self, name: str, key: Any) -> None:
         """Do something in the outside world that cannot be undone: charge a card, send a mail.

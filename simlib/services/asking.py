@@ -33,12 +33,14 @@ def ask(app: App, process: ServiceProcess, target: Process, kind: str, payload: 
 
 
 def no_answer(what: str, failure: str) -> OSError:
-    """TimeoutError or ConnectionError, in words. With "timed out" and "disconnected" nobody knows what happened."""
+    """TimeoutError or a ConnectionError, in words. With "timed out" and "disconnected" nobody knows what happened."""
     if failure == "timed out":
         return TimeoutError(f"no answer to {what}: {UNKNOWN_OUTCOME}")
+    if failure == "connection refused":
+        return ConnectionRefusedError(f"{what}: {failure}")
     if failure in NOT_REACHED:
         return ConnectionError(f"{what}: {failure}")
-    return ConnectionError(f"{what}: the connection broke before the answer: {UNKNOWN_OUTCOME}")
+    return ConnectionResetError(f"{what}: the connection broke before the answer: {UNKNOWN_OUTCOME}")
 
 
 def _answered(outcome: asyncio.Future[Outcome], answer: Any) -> None:

@@ -1,4 +1,4 @@
-"""`app.call` and `app.serve`: one service asks another and waits for the answer.
+"""`app.call`: one service asks another and waits for the answer.
 
 A caller goes round the instances of a service. An instance that is down or does not serve refuses the connection, and
 the next one is tried; only when all refuse does the caller learn of it. A request that was taken is never sent again.
@@ -7,18 +7,19 @@ the next one is tried; only when all refuse does the caller learn of it. A reque
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.errors import what_exists
 from simlib.services.asking import NOT_REACHED, Outcome, ask, no_answer
-from simlib.services.errors import RemoteError
+from simlib.services.errors import Overloaded, RemoteError
 from simlib.services.producer import encode_value
-from simlib.units import SECOND
-from simlib.world.exchange import Exchange
+from simlib.services.serving import ANSWERED, NOT_SERVING, OVERLOADED, RAISED, Request
+from simlib.trace import calls as rows
+from simlib.units import NEVER, SECOND
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 30.0
 """Seconds a caller waits when it says nothing else."""
 
-ANSWERED, RAISED, NOT_SERVING = "answered", "raised", "not serving"
-
-Handler = Callable[[Any], Awaitable[Any]]
+LEARNED = {ANSWERED: rows.ANSWERED, RAISED: rows.RAISED, OVERLOADED: rows.OVERLOADED, "timed out": rows.TIMED_OUT,
+           "disconnected": rows.RESET, **dict.fromkeys(NOT_REACHED, rows.REFUSED)}
+"""What the trace calls an answer, or the lack of one."""
 
 
 class Caller:
@@ -40,49 +41,81 @@ class Caller:
         self._process = process
         self._turns: dict[str, Iterator[int]] = {}
 
-    async def call(self, service: str, request: Any, timeout: float | None) -> Any:
+    async def call(self, service: str, request: Any, timeout: float | None, deadline: float | None) -> Any:
         """One request, one answer."""
-        self._check(service, timeout)
+        self._check(service, timeout, deadline)
         text = encode_value(request)
-        seconds = DEFAULT_TIMEOUT if timeout is None else timeout
-        return await self._app.step("call", lambda: self._asked(service, text, seconds), on=("callee", service),
-                                    what=f"call {service}: {text}")
+        return await self._app.step("call", lambda: self._asked(service, text, timeout, deadline),
+                                    on=("callee", service), what=f"call {service}: {text}")
 
-    def _check(self, service: str, timeout: float | None) -> None:
+    def _check(self, service: str, timeout: Any, deadline: Any) -> None:
         known = [one.name for one in self._process.world.scenario.services]
         own = self._process.service.name
         if service not in known:
             raise ValueError(f"call({service!r}): no such service{what_exists(service, known)}")
         if service == own:
             raise ValueError(f"call({service!r}): this is {own} itself; await the function that handles requests")
-        if timeout is not None and (isinstance(timeout, bool) or not timeout > 0):
+        if timeout is not None and not (_is_time(timeout) and timeout > 0):
             raise ValueError(f"call({service!r}, timeout={timeout!r}): seconds above 0, or None for "
                              f"{DEFAULT_TIMEOUT:g} s")
+        if deadline is not None and not _is_time(deadline):
+            raise ValueError(f"call({service!r}, deadline={deadline!r}): an instant in seconds, such as app.now + 2")
 
-    async def _asked(self, service: str, text: str, seconds: float) -> Any:
-        self._note("called", f"{service}: {text}")
-        outcome = await self._taken(service, text, seconds)
+    # -- how long
+
+    def _deadline(self, deadline: float | None) -> int:
+        """The caller's own, or that of the request it is handling, whichever is earlier (ns)."""
+        inherited = self._app.handling.get().deadline
+        if deadline is None:
+            return inherited
+        own = max(round(deadline * SECOND), NEVER + 1)
+        return own if inherited == NEVER else min(own, inherited)
+
+    def _latest(self, timeout: float | None, deadline: int) -> int:
+        """When the caller gives up (ns)."""
+        if timeout is None and deadline != NEVER:
+            return deadline
+        latest = self._process.clock.now + round((DEFAULT_TIMEOUT if timeout is None else timeout) * SECOND)
+        return latest if deadline == NEVER else min(latest, deadline)
+
+    # -- asking
+
+    async def _asked(self, service: str, text: str, timeout: float | None, deadline: float | None) -> Any:
+        until = self._deadline(deadline)
+        began, latest = self._process.clock.now, self._latest(timeout, until)
         what = f"call({service!r})"
+        if latest <= began:
+            raise TimeoutError(f"{what}: not sent, for its deadline has passed ({latest / SECOND:g} s)")
+        number = self._begin(service, text, until)
+        try:
+            outcome = await self._taken(service, Request(number, text, until, *self._app.in_hand.get()), latest)
+        except asyncio.CancelledError:
+            self._end(number, rows.CANCELLED, f"{service}: cancelled by the caller")
+            raise
         if outcome.failure:
-            self._note("answered", f"{service}: {outcome.failure}")
-            raise no_answer(f"{what} within {seconds:g} s" if outcome.failure == "timed out" else what, outcome.failure)
-        kind, answer = outcome.answer
-        self._note("answered", f"{service}: {answer}")
+            self._end(number, LEARNED[outcome.failure], f"{service}: {outcome.failure}")
+            within = f"{what} within {(latest - began) / SECOND:g} s"
+            raise no_answer(within if outcome.failure == "timed out" else what, outcome.failure)
+        return self._understood(number, service, *outcome.answer)
+
+    def _understood(self, number: int, service: str, kind: str, answer: str) -> Any:
+        self._end(number, LEARNED[kind], f"{service}: {answer}", answer)
         self._process.recorder.mark(self._process.clock.now, kind == ANSWERED)
         if kind == RAISED:
             raise RemoteError(answer)
+        if kind == OVERLOADED:
+            raise Overloaded(f"call({service!r}): {answer}")
         return json.loads(answer)
 
-    async def _taken(self, service: str, text: str, seconds: float) -> Outcome:
+    async def _taken(self, service: str, request: Request, latest: int) -> Outcome:
         """The outcome at the first instance that takes the request."""
-        latest = self._process.clock.now + round(seconds * SECOND)
         outcome = Outcome(None, "connection refused")
         for instance in self._in_turn(service):
             left = latest - self._process.clock.now
             if left <= 0:
                 return Outcome(None, "timed out")
-            outcome = await ask(self._app, self._process, self._process.world.processes[instance], "call",
-                                (text, *self._app.in_hand.get()), left)
+            outcome = await ask(self._app, self._process, self._process.world.processes[instance], "call", request,
+                                left)
             if outcome.answer == (NOT_SERVING, ""):
                 outcome = Outcome(None, "connection refused")
             if outcome.failure not in NOT_REACHED:
@@ -95,66 +128,22 @@ class Caller:
         first = next(self._turns.setdefault(service, count())) % len(instances)
         return [*instances[first:], *instances[:first]]
 
-    def _note(self, kind: str, detail: str) -> None:
-        self._process.recorder.event(kind, self._process, detail=detail)
+    # -- the trace
+
+    def _begin(self, service: str, text: str, deadline: int) -> int:
+        process, handling = self._process, self._app.handling.get()
+        number = process.recorder.call(rows.Call(
+            process.clock.now, process.code, process.incarnation, service, text, deadline, handling.number,
+            *self._app.in_hand.get()))
+        process.recorder.event("called", process, a=number, detail=f"{service}: {text}")
+        return number
+
+    def _end(self, number: int, outcome: int, detail: str, answer: str | None = None) -> None:
+        process = self._process
+        row = process.recorder.calls[number]
+        row.answered, row.outcome, row.answer = process.clock.now, outcome, answer
+        process.recorder.event("answered", process, a=number, detail=detail)
 
 
-class Server:
-    """The side that answers. Each request is handled in a task of its own."""
-
-    def __init__(self, app: App, process: ServiceProcess) -> None:
-        self._app = app
-        self._process = process
-        self._handler: Handler | None = None
-        self._open: dict[int, Exchange] = {}
-        self._numbers = count()
-
-    async def serve(self, handler: Handler) -> None:
-        """Take requests until cancelled."""
-        check_handler(handler)
-        if self._handler is not None:
-            raise RuntimeError(f"{self._process.name} serves already; one process has one handler")
-        self._handler = handler
-        try:
-            await self._app.future()
-        finally:
-            self._handler = None
-
-    def arrived(self, exchange: Exchange) -> None:
-        """A request reaches this process."""
-        if self._handler is None:
-            exchange.reply((NOT_SERVING, ""))
-            return
-        number = next(self._numbers)
-        self._open[number] = exchange
-        self._app.start_task(self._handled(number, self._handler))
-
-    async def _handled(self, number: int, handler: Handler) -> None:
-        """Frames of dead processes are kept for ever: they hold the number of a request, not the request."""
-        text, lane, ordinal = self._open[number].payload
-        self._app.in_hand.set((lane, ordinal))
-        caller = self._open[number].source.name
-        try:
-            await self._app.step("receive", self._nothing, on=("callee", self._process.service.name),
-                                 what=f"request from {caller}")
-            self._process.recorder.event("request", self._process, detail=f"{caller}: {text}")
-            answer = ANSWERED, encode_value(await handler(json.loads(text)))
-        except asyncio.CancelledError:
-            self._process.network.close_connection(self._open.pop(number))
-            raise
-        except Exception as error:  # whatever the user's handler raises: the caller gets it, the server lives on
-            answer = RAISED, f"{self._process.name} raised {self._process.handler_failed(error)}"
-        self._open.pop(number).reply(answer)
-
-    async def _nothing(self) -> None:
-        """A request is handed over: nothing else has to happen."""
-
-
-def check_handler(handler: Any) -> None:
-    """Raises TypeError for what is no `async def` of one argument."""
-    if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))):  # noqa: B004
-        raise TypeError(f"serve({handler!r}): the handler must be an `async def` that takes the request")
-    try:
-        inspect.signature(handler).bind(object())
-    except TypeError:
-        raise TypeError(f"serve({handler!r}): the handler must take exactly one argument, the request") from None
+def _is_time(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.consumer.client import ConsumerClient
+from simlib.kafka.consumer.log_ends import LogEnds
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
-from simlib.services.errors import error_for
+from simlib.services.errors import KafkaTimeoutError, error_for
 from simlib.services.in_hand import ConsumerRecord, InHand
 from simlib.units import MS, NEVER, SECOND
 
@@ -201,6 +202,48 @@ class ServiceConsumer:
         """The partitions this member owns now."""
         return {self._process.cluster.tps[tp] for tp in self._client.cursors}
 
+    # -- where logs begin and end
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """The numbers of a topic's partitions; None if there is no such topic."""
+        known = self._process.cluster.partitions_of.get(topic)
+        return None if known is None else set(range(len(known)))
+
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offset each of these partitions still has; whoever owns them. Raises KafkaTimeoutError."""
+        return await self._log_ends("earliest", partitions)
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset that each of these partitions' next record will have. Raises KafkaTimeoutError."""
+        return await self._log_ends("latest", partitions)
+
+    async def _log_ends(self, policy: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """It changes nothing, and is no step."""
+        wanted = [self._known(partition) for partition in partitions]
+        if not wanted:
+            return {}
+        tps = self._process.cluster.tps
+        try:
+            async with asyncio.timeout(self._client.settings.request_timeout_ms / 1000):
+                found = await self._answered_by_leaders(policy, wanted)
+        except TimeoutError:
+            names = ", ".join(f"{tps[tp].topic}-{tps[tp].partition}" for tp in wanted)
+            raise KafkaTimeoutError(f"no leader said where {names} begin or end") from None
+        return {tps[tp]: found[tp] for tp in wanted}
+
+    async def _answered_by_leaders(self, policy: str, wanted: list[int]) -> dict[int, int]:
+        if not self._ready.done():
+            await asyncio.shield(self._ready)
+        answer: asyncio.Future[dict[int, int]] = self._app.future()
+        LogEnds(self._client, policy, wanted, lambda found: _answer(answer, found))
+        return await answer
+
+    def _known(self, partition: TopicPartition) -> int:
+        known = self._process.cluster.partitions_of.get(partition[0], [])
+        if not 0 <= partition[1] < len(known):
+            raise ValueError(f"{partition}: no such partition; {partition[0]!r} has {len(known)}")
+        return known[partition[1]]
+
     def _owned(self, partition: TopicPartition) -> int:
         tp = self._process.cluster.partitions_of.get(partition[0], [])
         if partition[1] >= len(tp) or tp[partition[1]] not in self._client.cursors:
@@ -226,6 +269,11 @@ class ServiceConsumer:
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
+
+
+def _answer(future: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
+    if not future.done():
+        future.set_result(found)
 
 
 def _settle(future: asyncio.Future[None], error: str | None) -> None:

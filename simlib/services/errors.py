@@ -31,6 +31,26 @@ class InvalidProducerEpochError(KafkaError):
     """Another producer took this one's place."""
 
 
+class ProducerFencedError(KafkaError):
+    """Another producer with the same transactional_id took this one's place, or its transaction timed out (K33, K34)."""
+
+
+class InvalidTxnStateError(KafkaError):
+    """The coordinator knows no transaction that this request could be part of."""
+
+
+class InvalidTransactionTimeoutError(KafkaError):
+    """transaction_timeout_ms is longer than the brokers' transaction_max_timeout_ms."""
+
+
+class TransactionAbortedError(KafkaError):
+    """The record was given up because its transaction was aborted."""
+
+
+class IllegalStateError(KafkaError):
+    """Not now: no transaction is open, or one is."""
+
+
 class OutOfOrderSequenceNumberError(KafkaError):
     """An earlier batch of this producer is missing."""
 
@@ -63,6 +83,10 @@ class RemoteError(Exception):
     """The handler of the called service raised; the text says which process, what, and at which line."""
 
 
+class Overloaded(ConnectionError):
+    """The called service has all workers busy and its queue full: it turned the request away, nothing was done."""
+
+
 class RedisError(Exception):
     """Base of what Redis and its client refuse."""
 
@@ -83,6 +107,9 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "NOT_LEADER_OR_FOLLOWER": NotLeaderForPartitionError, "INVALID_PRODUCER_EPOCH": InvalidProducerEpochError,
     "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceNumberError, "disconnected": KafkaConnectionError,
     "connection refused": KafkaConnectionError, "connection attempt timed out": KafkaConnectionError,
+    "PRODUCER_FENCED": ProducerFencedError, "INVALID_TXN_STATE": InvalidTxnStateError,
+    "INVALID_PRODUCER_ID_MAPPING": InvalidTxnStateError, "TRANSACTION_ABORTED": TransactionAbortedError,
+    "INVALID_TRANSACTION_TIMEOUT": InvalidTransactionTimeoutError,
     "UNKNOWN_MEMBER_ID": CommitFailedError, "ILLEGAL_GENERATION": CommitFailedError,
     "REBALANCE_IN_PROGRESS": RebalanceInProgressError, "NoOffsetForPartitionError": NoOffsetForPartitionError,
     "FencedInstanceIdError": FencedInstanceIdError, "FENCED_INSTANCE_ID": FencedInstanceIdError,

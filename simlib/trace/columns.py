@@ -66,6 +66,21 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "time": "s; from then on", "until": "s; until something else was shown or the process died; empty if it still "
                                             "stood there in the end",
         "process": "whose screen", "text": "all that stood there"}),
+    "calls": ("One row a call of a service by another (`app.call`), in the order in which they were made.", {
+        "call": "its number: 0, 1, 2, ...; events about it carry it as `a`",
+        "caller": "process that called", "callee": "service that was called",
+        "instance": "process that took the request; empty if none did",
+        "sent": "s; the request left", "arrived": "s; it reached an instance that serves; empty if it never did",
+        "taken_up": "s; a handler was given it: from `arrived` to here it waited; empty if that never came",
+        "done": "s; the handler had ended; empty if it never did. Later than `answered`: work for nobody",
+        "answered": "s; the caller learned the outcome, or gave up; empty while it waits",
+        "outcome": "what the caller learned: answered, raised (by the handler), refused (nobody listened), overloaded, "
+                   "reset (the connection broke), timed out, cancelled (by the caller), pending (the caller died, or "
+                   "the run ended)",
+        "request": "as JSON", "answer": "as JSON; the error, if the handler raised; empty if there was none",
+        "message": "id of the record last handed to the task that called; empty if none",
+        "parent": "number of the call that was being handled when this one was made; empty if none",
+        "deadline": "s; until then an answer is of use, if the caller said so"}),
     "commits": ("One row a commit that the coordinator accepted.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "offset": "next record to read", "member": "process", "auto": "True for auto-commit"}),
@@ -119,9 +134,14 @@ CONTROL_KINDS: dict[str, str] = {
     "transaction": "a transaction of a service's database ended; detail: committed, or rolled back and why",
     "transaction_ended": "a producer's transaction was decided; process: the producer; a: producer id, b: epoch; "
                          "detail: transactional id, how, and at whose wish",
-    "called": "a service called another; detail: which, and the request",
-    "request": "an instance of the called service was handed the request; detail: the caller, and the request",
-    "answered": "the caller learned how that ended; detail: the answer, the error, or why there is none",
+    "called": "a service called another; a: number of the call, detail: which, and the request",
+    "queued": "a request has to wait, for all workers are busy; a: number of the call, b: how many wait",
+    "overloaded": "a request was turned away, for as many wait as may; a: number of the call",
+    "request": "a handler of the called service was given the request; a: number of the call, detail: the caller, and "
+               "the request",
+    "expired": "a request was dropped when its turn came: its deadline had passed; a: number of the call",
+    "answered": "the caller learned how that ended; a: number of the call, detail: the answer, the error, or why there "
+                "is none",
     "redis": "Redis carried out a command of a process; detail: the command and its answer",
     "shown": "a process put something on its user's screen; detail: all that stands there now",
     "exception": "a service's main raised an exception: the process ends",

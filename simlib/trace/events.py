@@ -100,7 +100,12 @@ def _consumer_marks(deliveries: Deliveries) -> list[dict[str, np.ndarray]]:
 
 def effect_messages(deliveries: Deliveries) -> np.ndarray:
     """The message each effect was done for; -1 if none."""
-    lane, ordinal = deliveries.data.column("effects", "lane"), deliveries.data.column("effects", "ordinal")
+    return in_hand_messages(deliveries, "effects")
+
+
+def in_hand_messages(deliveries: Deliveries, table: str) -> np.ndarray:
+    """The message that was in hand at each row of a raw table; -1 if none."""
+    lane, ordinal = deliveries.data.column(table, "lane"), deliveries.data.column(table, "ordinal")
     return np.where(lane < 0, -1, np.r_[deliveries.messages.first, 0][lane] + ordinal)
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from simlib.trace.calls import Call, call_columns
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
     "acks": ("time", "lane", "start", "count", "outcome", "error", "base_offset"),
@@ -56,6 +58,7 @@ class Recorder:
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []
         self.effects: list[tuple[Any, ...]] = []
+        self.calls: list[Call] = []
 
     def code(self, kind: str, name: Any) -> int:
         """The number that stands for a name in the columns."""
@@ -83,6 +86,11 @@ class Recorder:
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)
 
+    def call(self, call: Call) -> int:
+        """A call begins: its number. What becomes of it is written into `calls[number]`."""
+        self.calls.append(call)
+        return len(self.calls) - 1
+
     def deliver(self, row: tuple[int, ...], times: Iterable[int]) -> int:
         """A run of records handed over; returns the index of its first entry in `delivery_times`."""
         first = len(self.delivery_times) // 2
@@ -101,6 +109,8 @@ class Recorder:
         tables["effects"] = _transposed(self.effects, ("time", "process", "incarnation", "name", "key", "lane",
                                                        "ordinal"), text=("key",))
         tables["messages"] = _messages(self.lanes)
+        if self.calls:
+            tables["calls"] = call_columns(self.calls)
         return tables
 
 

@@ -43,7 +43,8 @@ def load(path: str | Path) -> TraceData:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read(HEADER))
             _check_version(header, path)
-            return _assembled(header, {table: _columns(archive, table) for table in _kept_in(archive)}, _databases(archive))
+            tables = {table: _columns(archive, table) for table in _kept_in(archive)}
+            return _assembled(header, tables, _databases(archive))
     except FileNotFoundError:
         raise TraceFileError(f"{path}: there is no such file") from None
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:

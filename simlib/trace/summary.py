@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simlib.trace.calls import CALL_OUTCOMES
 from simlib.trace.deliveries import CAUSES
 from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS
@@ -41,6 +42,7 @@ class Summary(Mapping[str, Any]):
     aborted: taken back with their transactions (they may stand in the log, and are not counted in in_log);
     delivered: different messages handed over; duplicates: deliveries beyond the first; skipped: by a reset policy;
     passed_over: committed and never finished; backlog: in the log, not yet handed over; these add up all groups.
+    calls: of services by others; call_outcomes: how many of them ended how.
     """
 
     produced: int
@@ -58,6 +60,8 @@ class Summary(Mapping[str, Any]):
     backlog: int
     groups: dict[str, GroupSummary]
     effects: int
+    calls: int
+    call_outcomes: dict[str, int]
     ended: str
     ended_at: float
     faults_not_fired: list[str]
@@ -95,6 +99,8 @@ class Summary(Mapping[str, Any]):
             yield from _group_rows(name, group)
         if self.effects:
             yield "effects", f"{self.effects:,}"
+        if self.calls:
+            yield "calls", _with_reasons(self.calls, self.call_outcomes)
         yield "ended", f"{self.ended} at {self.ended_at:g} s"
         yield from (("fault did not fire", fault) for fault in self.faults_not_fired)
         yield from (("warning", warning) for warning in self.warnings)
@@ -109,11 +115,14 @@ def summarise(groups: Groups) -> Summary:
     told_safe = messages.outcome == OUTCOMES.index("acked")
     sums = {name: sum(getattr(group, name) for group in each.values())
             for name in ("delivered", "duplicates", "skipped", "passed_over", "backlog")}
+    call_outcomes = Counter(CALL_OUTCOMES[code] for code in data.column("calls", "outcome").tolist())
     unfired = data.column("events", "detail")[data.column("events", "kind") == "fault_not_fired"]
     return Summary(
         produced=len(messages), in_log=int(((messages.copies > 0) & ~messages.is_aborted).sum()), acked=int(told_safe.sum()),
         lost=int(messages.is_lost.sum()), lost_acked=int((messages.is_lost & told_safe).sum()),
-        lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), aborted=int(messages.is_aborted.sum()), groups=each, effects=data.rows("effects"),
+        lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), aborted=int(messages.is_aborted.sum()),
+        groups=each, effects=data.rows("effects"),
+        calls=data.rows("calls"), call_outcomes=dict(call_outcomes),
         ended=data.meta.get("ended", "duration"), ended_at=data.meta.get("ended_at", 0) / 1e9,
         faults_not_fired=[str(one) for one in unfired], warnings=list(data.meta.get("warnings", [])),
         models=f"Apache Kafka 4.x, client {getattr(data.scenario, 'client', 'kafka-python')}", **sums)

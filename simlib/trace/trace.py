@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import frames
+from simlib.trace.calls import calls_frame
 from simlib.trace.databases import Databases
 from simlib.trace.deliveries import CAUSES, Deliveries
 from simlib.trace.effects import effect_occurrence, service_of
-from simlib.trace.events import control_frame, effect_messages, events_frame
+from simlib.trace.events import control_frame, effect_messages, events_frame, in_hand_messages
 from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.screens import screens_of
@@ -128,6 +129,11 @@ class Trace:
         return frames.frame({"time": frames.seconds(np.array([one.time for one in found], np.int64)),
                              "until": frames.seconds(np.array([one.until for one in found], np.int64)),
                              "process": who, "text": text})
+
+    @cached_property
+    def calls(self) -> Any:
+        """One row a call of a service by another, in the order in which they were made."""
+        return calls_frame(self.data, self._ids(in_hand_messages(self.handed, "calls")))
 
     @cached_property
     def commits(self) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from simlib.units import NEVER
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of the tables below; a saved trace of another version is refused."""
 
 TABLES: dict[str, dict[str, str]] = {
@@ -40,6 +40,9 @@ TABLES: dict[str, dict[str, str]] = {
     "skipped": {"time": "i8", "group": "i8", "tp": "i8", "from_offset": "i8", "to_offset": "i8"},
     "effects": {"time": "i8", "process": "i8", "incarnation": "i8", "name": "i8", "key": "O", "lane": "i8",
                 "ordinal": "i8"},
+    "calls": {"sent": "i8", "caller": "i8", "incarnation": "i8", "callee": "O", "request": "O", "deadline": "i8",
+              "parent": "i8", "lane": "i8", "ordinal": "i8", "instance": "i8", "arrived": "i8", "taken_up": "i8",
+              "done": "i8", "answered": "i8", "outcome": "i8", "answer": "O"},
     "events": {"time": "i8", "kind": "O", "actor": "i8", "group": "i8", "tp": "i8", "a": "i8", "b": "i8",
                "detail": "O"},
 }

@@ -1,4 +1,4 @@
-"""What is in the log of each partition when a run ends."""
+"""What is in the log of each partition when a run ends, and who keeps it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
 def _table(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:
     table = np.array(rows, dtype=np.int64).reshape(-1, len(columns))
     return {column: table[:, i] for i, column in enumerate(columns)}
+
+
+def replica_names(cluster: Cluster) -> list[list[str]]:
+    """The brokers that keep each partition, by its code; the first is the one that leads when all are well."""
+    states = cluster.active_controller().metadata.state.partitions
+    return [[cluster.brokers[number].name for number in states[tp].replicas] for tp in range(len(cluster.tps))]
 
 
 def _log(cluster: Cluster, tp: int) -> Log:

@@ -20,7 +20,7 @@ from simlib.world.clock import LAST, Clock
 from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
-from simlib.world.final_logs import final_logs, final_transactions
+from simlib.world.final_logs import final_logs, final_transactions, replica_names
 from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
@@ -198,7 +198,7 @@ class World:
         meta: dict[str, Any] = {
             "ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
             "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],
-            "producers": self.producers, "tracebacks": self.tracebacks,
+            "producers": self.producers, "tracebacks": self.tracebacks, "replicas": replica_names(self.cluster),
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }
         if self.read_committed:

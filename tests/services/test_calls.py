@@ -124,7 +124,7 @@ def test_a_slow_answer_comes_too_late_but_is_carried_out():
 
 def test_a_server_that_dies_breaks_the_connection():
     trace = called(shop(), faults=[Crash("bank-0", after="charge", restart_after=1)])
-    assert done(trace, "ConnectionError") == [
+    assert done(trace, "ConnectionResetError") == [
         "call('bank'): the connection broke before the answer: it may have been carried out, or not"]
     assert done(trace, "charge") == [0]
 
@@ -142,7 +142,7 @@ def test_when_nobody_listens_the_connection_is_refused(faults, start):
         await bank(app)
 
     trace = called(shop(), late, instances=2, faults=faults, start=start)
-    assert done(trace, "ConnectionError") == ["call('bank'): connection refused"] and done(trace, "charge") == []
+    assert done(trace, "ConnectionRefusedError") == ["call('bank'): connection refused"] and done(trace, "charge") == []
 
 
 def test_a_server_that_is_shut_down_breaks_off_what_it_was_doing():
@@ -153,7 +153,7 @@ def test_a_server_that_is_shut_down_breaks_off_what_it_was_doing():
         await app.serve(handler)
 
     trace = called(shop(), slow, faults=[Shutdown("bank-0", at=2)])
-    assert times(trace, "ConnectionError") == [pytest.approx(2.001)]
+    assert times(trace, "ConnectionResetError") == [pytest.approx(2.001)]
 
 
 def test_behind_a_cut_link_nothing_is_known_before_the_timeout():
@@ -171,7 +171,7 @@ def test_a_crash_at_a_call(how, charged, answered):
 
 def test_a_crash_at_the_arrival():
     trace = called(shop(), faults=[Crash("bank-0", after="receive", restart_after=1)])
-    assert len(done(trace, "ConnectionError")) == 1 and done(trace, "charge") == []
+    assert len(done(trace, "ConnectionResetError")) == 1 and done(trace, "charge") == []
 
 
 def test_a_caller_that_dies_does_not_stop_the_handler():

@@ -2,8 +2,6 @@
 
 import math
 
-import pytest
-
 from simlib import Crash, Scenario, Service, Topic, explore, run
 
 

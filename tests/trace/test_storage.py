@@ -79,7 +79,7 @@ def test_a_trace_of_another_version_is_refused(tmp_path):
             if name == HEADER:
                 content = json.dumps({**json.loads(content), "format": 99}).encode()
             new.writestr(name, content)
-    with pytest.raises(TraceFileError, match="format 99; this simlib reads format 1"):
+    with pytest.raises(TraceFileError, match="format 99; this simlib reads format 2"):
         Trace.load(tmp_path / "newer")
 
 
@@ -109,7 +109,7 @@ def test_a_cut_or_damaged_file_is_refused(tmp_path):
 
 def test_a_zip_without_the_tables_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "t", "w") as archive:
-        archive.writestr(HEADER, json.dumps({"format": 1, "names": {}, "meta": "{}", "scenario": None, "note": ""}))
+        archive.writestr(HEADER, json.dumps({"format": 2, "names": {}, "meta": "{}", "scenario": None, "note": ""}))
     with pytest.raises(TraceFileError, match="messages.parquet"):
         Trace.load(tmp_path / "t")
 

@@ -33,6 +33,7 @@ class ConsumerClient:
         self.group = group
         self.topics = topics
         self.settings = settings
+        self.reads_committed = settings.isolation_level == "read_committed"
         self.cluster = cluster
         self.network = network
         self.recorder: Recorder = network.recorder

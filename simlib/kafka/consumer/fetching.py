@@ -20,7 +20,7 @@ class Fetching:
         self.in_flight: dict[int, Exchange] = {}
         self._asked_again: set[int] = set()
         self._limits = (settings.max_partition_fetch_bytes, settings.fetch_min_bytes,
-                        millis(settings.fetch_max_wait_ms), settings.isolation_level == "read_committed")
+                        millis(settings.fetch_max_wait_ms), consumer.reads_committed)
         self._looking_for_leader = False
 
     def fetch(self) -> None:

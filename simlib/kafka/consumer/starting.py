@@ -17,9 +17,7 @@ class Starting:
 
     def __init__(self, consumer: ConsumerClient) -> None:
         self.consumer = consumer
-        committed = consumer.settings.isolation_level == "read_committed"
-        self._reads_committed = committed
-        self._require_stable = committed or consumer.cluster.client == "java"
+        self._require_stable = consumer.reads_committed or consumer.cluster.client == "java"
 
     def find(self, tps: list[int]) -> None:
         """Ask the coordinator for the committed offsets of newly assigned partitions."""
@@ -89,7 +87,7 @@ class Starting:
     def _list(self, number: int, tps: list[int], why: str) -> None:
         consumer = self.consumer
         consumer.network.request(consumer.process, consumer.cluster.brokers[number], "list_offsets",
-                                 (consumer.settings.auto_offset_reset, tps, self._reads_committed),
+                                 (consumer.settings.auto_offset_reset, tps, consumer.reads_committed),
                                  lambda answer: self._listed(answer, why), lambda reason: self._later(tps, why), consumer.request_timeout)
 
     def _listed(self, answer: dict[int, int | None], why: str) -> None:

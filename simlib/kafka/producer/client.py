@@ -9,6 +9,8 @@ from simlib.kafka.client import Metadata
 from simlib.kafka.cluster import Cluster
 from simlib.kafka.lane import Batch, Lane
 from simlib.kafka.producer.sender import Sender
+from simlib.kafka.producer.transactional_sender import TransactionalSender
+from simlib.kafka.producer.transactions import Transactions
 from simlib.trace.recorder import LOST_WITH_PRODUCER, Recorder
 from simlib.units import millis
 from simlib.world.network import Network
@@ -41,6 +43,7 @@ class ProducerClient:
         self.metadata = Metadata(process, cluster, network, settings)
         self.senders: dict[int, Sender] = {}
         self.ready = False
+        self.transactions = None if settings.transactional_id is None else Transactions(self)
 
     def start(self, then: Callable[[], None]) -> None:
         """Learn who leads what; `then()` afterwards."""
@@ -49,7 +52,8 @@ class ProducerClient:
     def sender(self, tp: int) -> Sender:
         if tp not in self.senders:
             lane = self.lanes.get(self.name, tp, self.value_bytes, self.number)
-            self.senders[tp] = Sender(self, lane)
+            self.senders[tp] = Sender(self, lane) if self.transactions is None else TransactionalSender(
+                self, lane, self.transactions)
         return self.senders[tp]
 
     def retry_backoff(self, attempts: int) -> int:

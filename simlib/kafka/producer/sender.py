@@ -28,6 +28,9 @@ FAR = 2**62
 class Sender:
     """Sends the records of one lane."""
 
+    batch_type = Batch
+    retriable = RETRIABLE
+
     def __init__(self, client: ProducerClient, lane: Lane) -> None:
         settings = client.settings
         self.client = client
@@ -91,7 +94,7 @@ class Sender:
         there = bisect_right(created, now, start) - start
         count = there if count is None or there < count else count
         self.next = start + count
-        batch = Batch(lane, start, count, lane.size(start, count), created[start])
+        batch = self.batch_type(lane, start, count, lane.size(start, count), created[start])
         if self.idempotent:
             self._number(batch)
         if self.expiry.deadline is None:
@@ -192,7 +195,7 @@ class Sender:
     def _try_again(self, batch: Batch, error: str) -> None:
         client = self.client
         now = client.process.clock.now
-        retriable = error in RETRIABLE or (self.idempotent and (error == "OUT_OF_ORDER_SEQUENCE_NUMBER"
+        retriable = error in self.retriable or (self.idempotent and (error == "OUT_OF_ORDER_SEQUENCE_NUMBER"
                                                                 or batch.epoch < self.epoch))
         if not retriable or batch.attempts > client.settings.retries:
             self._finish(batch, REFUSED, error, -1, now)
@@ -213,7 +216,7 @@ class Sender:
         self.client.process.busy(1)
         half = batch.count // 2
         for start, count in ((batch.start, half), (batch.start + half, batch.count - half)):
-            part = Batch(self.lane, start, count, self.lane.size(start, count), batch.created)
+            part = self.batch_type(self.lane, start, count, self.lane.size(start, count), batch.created)
             part.attempts = batch.attempts - 1
             if self.idempotent:
                 part.pid, part.epoch = batch.pid, batch.epoch

@@ -121,6 +121,8 @@ class TransactionCoordinator:
             return [Answer(reply, TxnResponse(error))]
         if one.state is State.ONGOING:
             return self._decide(one, request.committed, "by its producer", reply)
+        if request.bumps and not request.committed and request.epoch == one.epoch:
+            return self._end_before_it_began(one, reply)
         if one.state is State.EMPTY or one.committed != request.committed:
             return [Answer(reply, TxnResponse(INVALID))]
         return [Answer(reply, TxnResponse(None, one.epoch))]  # asked again: the first answer was lost
@@ -144,6 +146,11 @@ class TransactionCoordinator:
         state = State.PREPARE_COMMIT if committed else State.PREPARE_ABORT
         decided = replace(one, state=state, epoch=one.epoch + one.bumps, bumped=one.bumps, why=why)
         return self._write(decided, None if reply is None else Answer(reply, TxnResponse(None, decided.epoch)))
+
+    def _end_before_it_began(self, one: Transaction, reply: Any) -> list[Effect]:
+        """Whether its first record arrived its producer cannot know: with the new epoch it is kept out (KIP-890)."""
+        ended = replace(one, state=State.COMPLETE_ABORT, epoch=one.epoch + 1, bumped=True, why="by its producer")
+        return self._write(ended, Answer(reply, TxnResponse(None, ended.epoch)))
 
     @staticmethod
     def _fenced(one: Transaction) -> Transaction:
