@@ -169,16 +169,17 @@ class App:
     # -- steps
 
     async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "",
-                   again: Callable[[Any], None] | None = None) -> Any:
+                   again: Callable[[Any], None] | None = None, wire: str | None = None) -> Any:
         """One interaction with the world: the process may be made to die just before it, or just after it.
 
         `on` names what it touches: two steps on the same thing can depend on their order. `what` says in words what
-        is done; `again(result)` makes the same thing be handed over once more.
+        is done; `again(result)` makes the same thing be handed over once more. `wire`: the request it makes, where its
+        kind does not say.
         """
         steps = self._process.world.steps
         if steps is None:
             return await self._aimed_at(kind, act)
-        return await steps.take(self, kind, lambda: self._aimed_at(kind, act), on, what, again)
+        return await steps.take(self, kind, lambda: self._aimed_at(kind, act), on, what, again, wire)
 
     async def _aimed_at(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
         if self._dies("before", kind):

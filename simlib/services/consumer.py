@@ -14,7 +14,7 @@ from simlib.kafka.consumer.log_ends import LogEnds
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import KafkaTimeoutError, error_for
-from simlib.services.in_hand import ConsumerRecord, InHand
+from simlib.services.in_hand import ConsumerGroupMetadata, ConsumerRecord, InHand
 from simlib.units import MS, NEVER, SECOND
 
 if TYPE_CHECKING:
@@ -193,6 +193,24 @@ class ServiceConsumer:
         tp = self._owned(partition)
         self._in_hand.drop([tp])
         self._client.seek(tp, offset)
+
+    def group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for `send_offsets_to_transaction`; generation -1 while it is in none.
+
+        With kafka-python's client it is in none as soon as it hears that it was thrown out. Do not commit then.
+        """
+        generation, member_id = self._client.membership.identity()
+        return ConsumerGroupMetadata(self._client.group, generation, member_id,
+                                     self._client.settings.group_instance_id)
+
+    async def seek_to_committed(self, *partitions: TopicPartition) -> None:
+        """Go back to the committed offset (of all partitions, if none is named): after an abort, say [K36].
+
+        Where there is none, to where auto_offset_reset says. The position is -1 until the group's coordinator answers.
+        """
+        tps = [self._owned(tp) for tp in partitions] or list(self._client.cursors)
+        self._in_hand.drop(tps)
+        self._client.seek_to_committed(tps)
 
     def position(self, partition: TopicPartition) -> int:
         """The offset of the next record to be handed over, -1 while it is not known."""

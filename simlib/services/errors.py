@@ -39,6 +39,10 @@ class InvalidTxnStateError(KafkaError):
     """The coordinator knows no transaction that this request could be part of."""
 
 
+class InvalidProducerIdMappingError(KafkaError):
+    """The coordinator does not know this producer id."""
+
+
 class InvalidTransactionTimeoutError(KafkaError):
     """transaction_timeout_ms is longer than the brokers' transaction_max_timeout_ms."""
 
@@ -108,7 +112,7 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceNumberError, "disconnected": KafkaConnectionError,
     "connection refused": KafkaConnectionError, "connection attempt timed out": KafkaConnectionError,
     "PRODUCER_FENCED": ProducerFencedError, "INVALID_TXN_STATE": InvalidTxnStateError,
-    "INVALID_PRODUCER_ID_MAPPING": InvalidTxnStateError, "TRANSACTION_ABORTED": TransactionAbortedError,
+    "INVALID_PRODUCER_ID_MAPPING": InvalidProducerIdMappingError, "TRANSACTION_ABORTED": TransactionAbortedError,
     "INVALID_TRANSACTION_TIMEOUT": InvalidTransactionTimeoutError,
     "UNKNOWN_MEMBER_ID": CommitFailedError, "ILLEGAL_GENERATION": CommitFailedError,
     "REBALANCE_IN_PROGRESS": RebalanceInProgressError, "NoOffsetForPartitionError": NoOffsetForPartitionError,

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from simlib.kafka.consumer.positions import Cursor, Run
 
@@ -23,6 +23,15 @@ class ConsumerRecord:
     value: Any
     headers: tuple[tuple[str, Any], ...] = ()
     message: str = field(default="", repr=False)
+
+
+class ConsumerGroupMetadata(NamedTuple):
+    """Who a consumer is in its group, for `send_offsets_to_transaction` (KIP-447)."""
+
+    group_id: str
+    generation_id: int
+    member_id: str
+    group_instance_id: str | None
 
 
 class InHand:

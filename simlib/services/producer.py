@@ -12,6 +12,7 @@ from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_p
 from simlib.kafka.producer.client import ProducerClient
 from simlib.scenario.draws import Stream
 from simlib.services.errors import KafkaTimeoutError, error_for
+from simlib.services.transactions import Transactional
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN
 from simlib.units import MS, SECOND, millis
 
@@ -50,7 +51,7 @@ def encode_value(value: Any) -> str:
                         ) from None
 
 
-class ServiceProducer:
+class ServiceProducer(Transactional):
     """`app.producer()`."""
 
     def __init__(self, app: App, process: ServiceProcess, settings: Any, number: int,
@@ -91,8 +92,12 @@ class ServiceProducer:
         await asyncio.gather(*self._waiting.values(), return_exceptions=True)
 
     async def stop(self) -> None:
-        """Flush, then take no more records. `async with app.producer() as producer:` does it at the end."""
+        """Flush, then take no more records. `async with app.producer() as producer:` does it at the end.
+
+        An open transaction is aborted.
+        """
         self._closed = True
+        await self._abort_what_is_open()
         await self.flush()
 
     close = stop
@@ -118,6 +123,7 @@ class ServiceProducer:
     def _check(self, topic: str) -> None:
         if self._closed:
             raise RuntimeError("this producer is closed")
+        self._check_open()
         known = self._process.cluster.partitions_of
         if topic not in known:
             names = ", ".join(name for name in known if not name.startswith("__"))

@@ -47,10 +47,10 @@ class Step:
     """One step that was taken: plain data, kept when the run is gone.
 
     `on` is what it touches, `what` says so in words, `applied` is its place among the applied steps (None: never, as
-    far as its process knows), `began` and `ended` are times (ns).
+    far as its process knows), `began` and `ended` are times (ns), `wire` is the request it makes (None: by its kind).
     """
 
-    __slots__ = ("applied", "began", "ended", "id", "message", "on", "what")
+    __slots__ = ("applied", "began", "ended", "id", "message", "on", "what", "wire")
 
     def __init__(self, id: StepId, on: Any, began: int) -> None:
         self.id = id
@@ -82,9 +82,10 @@ class Steps:
         self._held: dict[StepId, list[tuple[Process, int, asyncio.Future[None]]]] = {}
 
     async def take(self, app: App, kind: str, act: Callable[[], Awaitable[Any]], on: Any, what: str,
-                   again: Callable[[Any], None] | None) -> Any:
+                   again: Callable[[Any], None] | None, wire: str | None = None) -> Any:
         """Carry out one step of a process, with all that befalls it."""
         step = self._begin(app, kind, on, what)
+        step.wire = wire
         hits = self._hits.get(step.id, ())
         for hit in hits:
             await self._before(hit, app, step)
@@ -163,7 +164,7 @@ class Steps:
     def _lose(self, hit: Hit, app: App, step: Step) -> None:
         """The request this step is about to make, or its reply, gets lost; a broker may die with it."""
         what = "request" if hit.fault == "lose-request" else "reply"
-        kind = ON_THE_WIRE.get(step.id.kind, "effect")
+        kind = step.wire or ON_THE_WIRE.get(step.id.kind, "effect")
         loss = StepLoss(app.process, what, kind, lambda exchange: self._lost(hit, loss, exchange))
         loss.spares = hit.fault == "kill-after-ack"
         self.world.network.losses.append(loss)

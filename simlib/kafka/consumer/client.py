@@ -14,7 +14,7 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.consumer.commits import Commits
 from simlib.kafka.consumer.fetching import Fetching
 from simlib.kafka.consumer.membership import Membership
-from simlib.kafka.consumer.positions import Cursor, Run
+from simlib.kafka.consumer.positions import UNKNOWN, Cursor, Run
 from simlib.kafka.consumer.starting import Starting
 from simlib.trace.recorder import Recorder
 from simlib.units import millis
@@ -129,6 +129,13 @@ class ConsumerClient:
         self.cursors[tp].seek(offset)
         self.drain_order.pop(tp, None)
         self.fetching.fetch()
+
+    def seek_to_committed(self, tps: list[int]) -> None:
+        """Ask the coordinator where to continue."""
+        for tp in tps:
+            self.cursors[tp].seek(UNKNOWN)
+            self.drain_order.pop(tp, None)
+        self.starting.find(tps)
 
     def close(self, then: Callable[[], None]) -> None:
         """Commit if auto-commit is on (K77), leave the group (K87)."""

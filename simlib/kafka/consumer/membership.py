@@ -34,6 +34,8 @@ class Membership:
         self.rebalance: Rebalance | None = None
         self.has_to_join = True
         self.assignment: tuple[int, ...] = ()
+        self.joined_as = (NO_GENERATION, NO_MEMBER_ID)
+        """Generation and member id of the last assignment."""
         self.counted: dict[str, int] = {}
         self.heartbeats = Heartbeats(self)
         self._lost = False
@@ -44,6 +46,14 @@ class Membership:
     def coordinator(self) -> Any:
         """The broker that keeps this group; None if it is not known or left alone for now."""
         return self.consumer.metadata.leader(OFFSETS)
+
+    def identity(self) -> tuple[int, str]:
+        """Generation and member id, for offsets that are committed in a transaction (KIP-447).
+
+        Java's client gives those of its last assignment, until it has another. kafka-python's gives what it has now:
+        as soon as it hears that the group has thrown it out, it names nobody, and is not fenced any more.
+        """
+        return self.joined_as if self.consumer.cluster.client == "java" else (self.generation, self.member_id)
 
     # -- what polls do
 

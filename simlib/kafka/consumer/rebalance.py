@@ -139,6 +139,7 @@ class Rebalance:
         moving = [tp for tp in consumer.cursors if tp not in assignment]
         membership.rebalance = None
         membership.assignment = assignment
+        membership.joined_as = membership.generation, membership.member_id
         consumer.commits.start_interval()
         consumer.revoke(moving)
         consumer.assign(assignment)

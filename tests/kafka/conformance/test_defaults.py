@@ -54,6 +54,8 @@ BROKER = {
     "group_max_session_timeout_ms": 30 * 60_000,
     "offsets_retention_minutes": 7 * 24 * 60,
     "controlled_shutdown_enable": True,
+    "transaction_max_timeout_ms": 15 * 60_000,
+    "transaction_abort_timed_out_transaction_cleanup_interval_ms": 10_000,
 }
 
 

@@ -1,0 +1,168 @@
+"""A service's transactions: aiokafka's and kafka-python's method names.
+
+What is sent between begin_transaction and commit_transaction, and the offsets given to send_offsets_to_transaction, take
+effect together or not at all, for whoever reads with isolation_level="read_committed" [K30]. Nothing else does: an effect
+or a database is outside of it [K37].
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from simlib.kafka.producer.transactions import State, Then, Transactions
+from simlib.kafka.topic_partition import TopicPartition
+from simlib.services.errors import IllegalStateError, KafkaTimeoutError, error_for
+from simlib.services.in_hand import ConsumerGroupMetadata
+from simlib.units import SECOND, millis
+
+if TYPE_CHECKING:
+    from simlib.kafka.producer.client import ProducerClient
+    from simlib.services.app import App
+
+CAN_BE_ABORTED = (State.OPEN, State.SPOILT)
+
+
+class Transactional:
+    """The part of `app.producer(transactional_id=...)` that is about transactions.
+
+    Each awaited call to a coordinator is a step of the kind `commit`; begin_transaction is none: nothing is sent.
+    """
+
+    _app: App
+    _ready: asyncio.Future[None]
+    client: ProducerClient
+
+    async def init_transactions(self) -> None:
+        """Take the place of whoever had this transactional_id: its open transaction is aborted, it is fenced [K33].
+
+        Call it before the first transaction, and before reading; begin_transaction does it if you did not. Raises
+        KafkaTimeoutError after max_block_ms, InvalidTransactionTimeoutError.
+        """
+        transactions = self._transactions("init_transactions")
+        if transactions.state is State.UNINITIALISED:
+            await self._step("init_transactions", "init_producer_id", self._init)
+
+    async def begin_transaction(self) -> None:
+        """What is sent from now on belongs together. Raises ProducerFencedError, IllegalStateError."""
+        transactions = self._transactions("begin_transaction")
+        await self.init_transactions()
+        if transactions.state is not State.READY:
+            raise self._not_now("begin_transaction")
+        transactions.begin()
+
+    async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int],
+                                          group_id: str | ConsumerGroupMetadata) -> None:
+        """Commit these offsets (the *next* record to read, K72) with the transaction.
+
+        `group_id`: the group's name, or better `consumer.group_metadata()`: then a consumer that has lost its place in
+        the group is refused with CommitFailedError (KIP-447). Raises ProducerFencedError, IllegalStateError.
+        """
+        transactions = self._transactions("send_offsets_to_transaction")
+        if transactions.state is not State.OPEN:
+            raise self._not_now("send_offsets_to_transaction")
+        group, *member = _member(group_id)
+        wanted = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
+        told = ", ".join(f"{topic}-{partition}: {offset}" for (topic, partition), offset in wanted.items())
+        await self._step(f"offsets to transaction {told}", "txn_offset_commit", lambda: self._settled(
+            lambda then: transactions.send_offsets(group, (member[0], member[1], member[2]), wanted, then)))
+
+    async def commit_transaction(self) -> None:
+        """All of it counts. Waits for everything sent; raises what a send failed with, ProducerFencedError."""
+        await self._end("commit_transaction", True, (State.OPEN,))
+
+    async def abort_transaction(self) -> None:
+        """None of it counts; what was not sent yet is given up. The consumer's position stays where it is [K36]."""
+        await self._end("abort_transaction", False, CAN_BE_ABORTED)
+
+    def transaction(self) -> TransactionContext:
+        """`async with producer.transaction():` begins, and commits at the end; an exception aborts, and goes on."""
+        return TransactionContext(self)
+
+    # -- how
+
+    async def _end(self, what: str, committed: bool, allowed: tuple[State, ...]) -> None:
+        transactions = self._transactions(what)
+        if transactions.state not in allowed:
+            raise self._not_now(what)
+        await self._step(what.replace("_", " "), "end_txn",
+                         lambda: self._settled(lambda then: transactions.end(committed, then)))
+
+    async def _step(self, what: str, wire: str, act: Callable[[], Any]) -> None:
+        on = ("transactional_id", self.client.settings.transactional_id)
+        await self._app.step("commit", act, on=on, what=what, wire=wire)
+
+    async def _init(self) -> None:
+        limit = self.client.settings.max_block_ms
+        try:
+            async with asyncio.timeout(millis(limit) / SECOND):
+                if not self._ready.done():
+                    await asyncio.shield(self._ready)
+                await self._settled(self._transactions("init_transactions").init)
+        except TimeoutError:
+            raise KafkaTimeoutError(f"init_transactions: no transaction coordinator answered for max_block_ms={limit:g}"
+                                    ) from None
+
+    async def _settled(self, start: Callable[[Then], None]) -> None:
+        """Start something at the client; wait for how it ends."""
+        done = self._app.future()
+
+        def settle(error: str | None) -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error_for(error))
+
+        start(settle)
+        await done
+
+    def _transactions(self, what: str) -> Transactions:
+        if self.client.transactions is None:
+            raise IllegalStateError(f"{what}: this producer has no transactional_id; "
+                                    "give one: app.producer(transactional_id=app.name)")
+        return self.client.transactions
+
+    def _not_now(self, what: str) -> Exception:
+        """Why this cannot be done in the state the producer is in."""
+        transactions = self._transactions(what)
+        if transactions.error:
+            return error_for(transactions.error)
+        return IllegalStateError(f"{what}: {transactions.state.value}")
+
+    def _check_open(self) -> None:
+        """A transactional producer sends inside of transactions only."""
+        if self.client.transactions is not None and self.client.transactions.state is not State.OPEN:
+            raise self._not_now("send")
+
+    async def _abort_what_is_open(self) -> None:
+        """Closing: a transaction that nobody ended is aborted, as KafkaProducer.close() does."""
+        if self.client.transactions is not None and self.client.transactions.state in CAN_BE_ABORTED:
+            await self.abort_transaction()
+
+
+class TransactionContext:
+    """One transaction, as a block."""
+
+    def __init__(self, producer: Transactional) -> None:
+        self._producer = producer
+
+    async def __aenter__(self) -> None:
+        await self._producer.begin_transaction()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *exc: Any) -> None:
+        if kind is None:
+            await self._producer.commit_transaction()
+        else:
+            await self._producer._abort_what_is_open()
+
+
+def _member(group_id: str | ConsumerGroupMetadata) -> tuple[str, int, str, str | None]:
+    if isinstance(group_id, ConsumerGroupMetadata):
+        return tuple(group_id)  # type: ignore[return-value]
+    if not isinstance(group_id, str):
+        raise TypeError(f"send_offsets_to_transaction(..., {group_id!r}): give the group's name, or "
+                        "consumer.group_metadata()")
+    return group_id, -1, "", None
