@@ -69,8 +69,8 @@ if TYPE_CHECKING:
     from simlib.scenario import to_json as to_json
     from simlib.services.errors import CommitFailedError as CommitFailedError
     from simlib.services.errors import KafkaError as KafkaError
-    from simlib.services.errors import RedisError as RedisError
     from simlib.services.errors import Overloaded as Overloaded
+    from simlib.services.errors import RedisError as RedisError
     from simlib.services.errors import RemoteError as RemoteError
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders

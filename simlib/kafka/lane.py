@@ -103,6 +103,7 @@ class TransactionalBatch(Batch):
 
     is_transactional = True
     __slots__ = ("transactional_id",)
+    transactional_id: str
 
 
 class Marker(Batch):

@@ -103,10 +103,11 @@ class Log:
     def read_committed(self, start: int, high_watermark: int, max_bytes: int) -> list[Entry]:
         """As `read`, up to the last stable offset; what was aborted is there as an entry without records."""
         entries = self.read(start, self.last_stable_offset(high_watermark), max_bytes)
-        if self.transactions is None:
-            return entries
-        return [_without_records(entry) if self.transactions.is_aborted(entry.batch, entry.base) else entry
-                for entry in entries]
+        return [_without_records(entry) if self.is_aborted(entry) else entry for entry in entries]
+
+    def is_aborted(self, entry: Entry) -> bool:
+        """Was this entry taken back with its transaction?"""
+        return self.transactions is not None and self.transactions.is_aborted(entry.batch, entry.base)
 
 
 def _without_records(entry: Entry) -> Entry:

@@ -1,9 +1,9 @@
-"""Gives the transaction coordinator its place: the broker that leads the transaction log, with a clock and a network."""
+"""Gives the transaction coordinator its place: the broker that leads its log, with a clock and a network."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simlib.kafka.lane import Batch
 from simlib.kafka.transactions.coordinator import TransactionCoordinator

@@ -12,7 +12,7 @@ LAW = "no_aborted_reads"
 
 
 def no_aborted_reads(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """A group with isolation_level="read_committed" is handed no record of a transaction that is open or was aborted."""
+    """A group with isolation_level="read_committed" is handed no record of an open or aborted transaction."""
     wary = trace.data.meta.get("read_committed", ())
     if not wary:
         return not_judged(LAW, 'nothing to protect: no group reads with isolation_level="read_committed"')

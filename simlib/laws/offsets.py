@@ -40,6 +40,15 @@ def _ahead(trace: Trace) -> np.ndarray:
     return ahead
 
 
+def _without_records(trace: Trace, group: int, tp: int, end: int) -> np.ndarray:
+    """Offsets below `end` that hand nothing over: markers, and aborted records for who reads only what is committed."""
+    data, messages = trace.data, trace.messages
+    offsets = data.column("markers", "offset")[data.column("markers", "tp") == tp]
+    if data.code_table("groups")[group] in data.meta.get("read_committed", ()):
+        offsets = np.r_[offsets, messages.offsets("aborted")[messages.spread("aborted", "tp") == tp]]
+    return offsets[offsets < end]
+
+
 def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.ndarray:
     """For each committed offset, when the last record before it had been handed over or skipped (ns)."""
     handed, data = trace.handed, trace.data
@@ -50,4 +59,5 @@ def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.n
     for low, high in zip(data.column("skipped", "from_offset")[chosen], data.column("skipped", "to_offset")[chosen],
                          strict=True):
         seen[low:high] = NEVER
+    seen[_without_records(trace, group, tp, len(seen))] = NEVER
     return np.r_[NEVER, np.maximum.accumulate(seen)][offsets]

@@ -29,6 +29,7 @@ from simlib.scenario.paths import replace, step
 from simlib.scenario.scenario import INPUTS, Scenario
 
 PRODUCES = ("produce", "metadata")
+TRANSACTS = ("init_producer_id", "add_partitions_to_txn", "add_offsets_to_txn", "txn_offset_commit", "end_txn")
 CONSUMES = ("fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata", "find_coordinator")
 # What can change while the system runs; a client reads its settings once, when it is built.
 CHANGEABLE = {"producers": ("rate", "key_distribution"), "groups": ("service_time",), "topics": ("config",)}
@@ -123,12 +124,12 @@ def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
 def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
     """The kinds of request a process sends."""
     if who in members(s.services):
-        return (*CONSUMES, *PRODUCES[:1], "effect", "call", "redis")
+        return (*CONSUMES, *PRODUCES[:1], *TRANSACTS, "effect", "call", "redis")
     if who in members(s.groups):
         return CONSUMES
     if who == INPUTS or who in [producer.name for producer in s.producers]:
         return PRODUCES
-    return ("replica_fetch", "heartbeat") if who in s.broker_names else ()
+    return ("replica_fetch", "heartbeat", "add_partitions_to_txn", "write_txn_markers") if who in s.broker_names else ()
 
 
 def growth_problems(s: Scenario) -> Iterator[str]:

@@ -32,7 +32,7 @@ class InvalidProducerEpochError(KafkaError):
 
 
 class ProducerFencedError(KafkaError):
-    """Another producer with the same transactional_id took this one's place, or its transaction timed out (K33, K34)."""
+    """A producer with the same transactional_id took this one's place, or its transaction timed out (K33, K34)."""
 
 
 class InvalidTxnStateError(KafkaError):

@@ -1,8 +1,8 @@
 """A service's transactions: aiokafka's and kafka-python's method names.
 
-What is sent between begin_transaction and commit_transaction, and the offsets given to send_offsets_to_transaction, take
-effect together or not at all, for whoever reads with isolation_level="read_committed" [K30]. Nothing else does: an effect
-or a database is outside of it [K37].
+What is sent between begin_transaction and commit_transaction, and the offsets given to send_offsets_to_transaction,
+take effect together or not at all, for whoever reads with isolation_level="read_committed" [K30]. Nothing else does: an
+effect or a database is outside of it [K37].
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class Transactional:
         transactions = self._transactions("send_offsets_to_transaction")
         if transactions.state is not State.OPEN:
             raise self._not_now("send_offsets_to_transaction")
-        group, *member = _member(group_id)
+        group, generation, member_id, instance_id = _member(group_id)
         wanted = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
         told = ", ".join(f"{topic}-{partition}: {offset}" for (topic, partition), offset in wanted.items())
         await self._step(f"offsets to transaction {told}", "txn_offset_commit", lambda: self._settled(
-            lambda then: transactions.send_offsets(group, (member[0], member[1], member[2]), wanted, then)))
+            lambda then: transactions.send_offsets(group, (generation, member_id, instance_id), wanted, then)))
 
     async def commit_transaction(self) -> None:
         """All of it counts. Waits for everything sent; raises what a send failed with, ProducerFencedError."""
@@ -159,10 +159,10 @@ class TransactionContext:
             await self._producer._abort_what_is_open()
 
 
-def _member(group_id: str | ConsumerGroupMetadata) -> tuple[str, int, str, str | None]:
+def _member(group_id: str | ConsumerGroupMetadata) -> ConsumerGroupMetadata:
     if isinstance(group_id, ConsumerGroupMetadata):
-        return tuple(group_id)  # type: ignore[return-value]
+        return group_id
     if not isinstance(group_id, str):
         raise TypeError(f"send_offsets_to_transaction(..., {group_id!r}): give the group's name, or "
                         "consumer.group_metadata()")
-    return group_id, -1, "", None
+    return ConsumerGroupMetadata(group_id, -1, "", None)

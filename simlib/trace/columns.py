@@ -54,8 +54,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
     "skipped": ("Ranges of records that a reset policy jumped over.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "from_offset": "first skipped", "to_offset": "first not skipped", "records": "how many"}),
-    "lag": ("High watermark minus committed offset [K99] (last stable offset, where a group reads only what is committed); "
-            "one row a change, in order of time.", {
+    "lag": ("High watermark minus committed offset [K99] (last stable offset, where a group reads only what is "
+            "committed); one row a change, in order of time.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition", "lag": "records"}),
     "effects": ("One row an irreversible act of a service, in order of time.", {
         "time": "s", "service": "service", "process": "instance", "incarnation": "0, 1, ...; a restart adds one",

@@ -118,7 +118,8 @@ def summarise(groups: Groups) -> Summary:
     call_outcomes = Counter(CALL_OUTCOMES[code] for code in data.column("calls", "outcome").tolist())
     unfired = data.column("events", "detail")[data.column("events", "kind") == "fault_not_fired"]
     return Summary(
-        produced=len(messages), in_log=int(((messages.copies > 0) & ~messages.is_aborted).sum()), acked=int(told_safe.sum()),
+        produced=len(messages), in_log=int(((messages.copies > 0) & ~messages.is_aborted).sum()),
+        acked=int(told_safe.sum()),
         lost=int(messages.is_lost.sum()), lost_acked=int((messages.is_lost & told_safe).sum()),
         lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), aborted=int(messages.is_aborted.sum()),
         groups=each, effects=data.rows("effects"),

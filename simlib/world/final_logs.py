@@ -27,7 +27,7 @@ def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
         return {}
     markers = [(tp, entry.base) for tp, log in logs for entry in log.entries if isinstance(entry.batch, Marker)]
     aborted = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base) for tp, log in logs
-               for entry in log.entries if log.transactions.is_aborted(entry.batch, entry.base)]
+               for entry in log.entries if entry.batch.lane is not None and log.is_aborted(entry)]
     return {"log_markers": _table(markers, ("tp", "offset")), "aborted": _table(aborted, COLUMNS)}
 
 

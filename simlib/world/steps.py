@@ -60,6 +60,7 @@ class Step:
         self.applied: int | None = None
         self.what = ""
         self.message = ""
+        self.wire: str | None = None
 
 
 class Steps:

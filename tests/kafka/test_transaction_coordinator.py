@@ -54,7 +54,8 @@ def test_a_newer_producer_aborts_what_the_older_one_left_open_and_fences_it():
     bench.init()
     bench.add(0, 3)
     assert bench.init().error == CONCURRENT
-    assert [(mark.committed, mark.epoch, mark.why) for mark in bench.marks] == [(False, 1, "fenced by a newer producer")]
+    (mark,) = bench.marks
+    assert (mark.committed, mark.epoch, mark.why) == (False, 1, "fenced by a newer producer")
     bench.mark_all()
     assert bench.init().epoch == 2
     assert bench.end(0).error == FENCED and bench.add(0, 3).error == FENCED

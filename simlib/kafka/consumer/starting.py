@@ -32,7 +32,8 @@ class Starting:
             return
         names = tuple(consumer.cluster.tps[tp] for tp in tps)
         consumer.network.request(consumer.process, coordinator, "offset_fetch",
-                                 OffsetFetch(consumer.group, names, self._require_stable), lambda answer: self._found(tps, answer),
+                                 OffsetFetch(consumer.group, names, self._require_stable),
+                                 lambda answer: self._found(tps, answer),
                                  lambda reason: consumer.metadata.retry(lambda: self.find(tps)),
                                  consumer.request_timeout)
 
@@ -88,7 +89,8 @@ class Starting:
         consumer = self.consumer
         consumer.network.request(consumer.process, consumer.cluster.brokers[number], "list_offsets",
                                  (consumer.settings.auto_offset_reset, tps, consumer.reads_committed),
-                                 lambda answer: self._listed(answer, why), lambda reason: self._later(tps, why), consumer.request_timeout)
+                                 lambda answer: self._listed(answer, why), lambda reason: self._later(tps, why),
+                                 consumer.request_timeout)
 
     def _listed(self, answer: dict[int, int | None], why: str) -> None:
         consumer = self.consumer

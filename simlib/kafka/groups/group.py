@@ -46,7 +46,8 @@ class Member:
 class Group:
     """A group. `pending`: member ids handed out and not yet used.
 
-    `pending_offsets`: by producer id, what its open transaction would commit. `further_wait`: in the first rebalance of an empty group, the ns by which it may still be put off; else None.
+    `further_wait`: in the first rebalance of an empty group, the ns by which it may still be put off; else None.
+    `pending_offsets`: by producer id, what its open transaction would commit.
     """
 
     name: str

@@ -84,12 +84,16 @@ def keep_pending(group: Group, record: OffsetsPending) -> None:
 
 
 def end_transaction(group: Group, ended: TransactionEnded) -> list[OffsetsCommitted]:
-    """What a transaction's marker makes of its pending offsets: the commits, if it was committed."""
-    commits = [OffsetsCommitted(group.name, ended.time, pending.offsets, pending.member_id, pending.client_name, False)
-               for pending in group.pending_offsets.pop(ended.pid, []) if ended.committed]
-    for record in commits:
-        keep(group, record)
-    return commits
+    """What a transaction's marker makes of its pending offsets: a commit, if it was committed."""
+    pending = group.pending_offsets.pop(ended.pid, [])
+    if not pending or not ended.committed:
+        return []
+    offsets = {tp: offset for record in pending for tp, offset in record.offsets}  # the last one said counts
+    last = pending[-1]
+    commit = OffsetsCommitted(group.name, ended.time, tuple(offsets.items()), last.member_id, last.client_name,
+                              auto=False)
+    keep(group, commit)
+    return [commit]
 
 
 def fetch(turn: Turn, group: Group, reply: Any, request: OffsetFetch) -> None:

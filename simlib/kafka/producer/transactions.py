@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.groups.messages import TxnOffsetCommit
 from simlib.kafka.transactions.messages import AddPartitions, EndTxn, InitProducerId
-from simlib.units import MS, millis
+from simlib.units import MS
 
 if TYPE_CHECKING:
     from simlib.kafka.producer.client import ProducerClient
@@ -244,4 +244,4 @@ class Transactions:
             metadata.retry(then)
             return
         self.client.network.request(process, broker, "find_coordinator", None, lambda image: metadata.retry(then),
-                                    lambda reason: metadata.retry(then), millis(self.client.settings.request_timeout_ms))
+                                    lambda reason: metadata.retry(then), self.client.request_timeout)

@@ -1,8 +1,8 @@
 """The transaction coordinator (KIP-98, KIP-360, KIP-890) as a state machine without a clock.
 
 A transaction ends in two steps. First the decision is written to the coordinator's own replicated log: from then on it
-holds, whoever dies. Then every partition in it is sent a marker, as often as it takes; when all have one, that is written
-down too. `now` is in integer nanoseconds; every method returns effects, to be carried out in order.
+holds, whoever dies. Then every partition in it is sent a marker, as often as it takes; when all have one, that is
+written down too. `now` is in integer nanoseconds; every method returns effects, to be carried out in order.
 """
 
 from __future__ import annotations

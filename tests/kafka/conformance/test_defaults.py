@@ -15,6 +15,8 @@ PRODUCER = {  # kafka-python 3.0.12, Java 4
     "acks": ("all", "all"),
     "enable_idempotence": (True, True),
     "max_in_flight_requests_per_connection": (5, 5),
+    "transactional_id": (None, None),
+    "transaction_timeout_ms": (60_000, 60_000),
     "retries": (math.inf, MAX_INT),
     "delivery_timeout_ms": (120_000, 120_000),
     "linger_ms": (0, 5),
