@@ -263,7 +263,7 @@ def customers(app_call_timeout=2.0):
     return main
 
 
-@pytest.mark.statement("P40")
+@pytest.mark.statement("P46")
 def test_a_slow_callee_takes_the_whole_shop_with_it_unless_there_is_a_bulkhead():
     async def slow_bank(app):
         async def charge(request):
@@ -486,7 +486,7 @@ async def with_hedge(app):
         await app.effect("gave up", 17)
 
 
-@pytest.mark.statement("P39")
+@pytest.mark.statement("P45")
 @pytest.mark.parametrize("main", [with_budget, with_breaker, with_hedge])
 def test_whatever_asks_again_needs_a_callee_that_knows_what_it_has_done(main):
     careless = explored(main, careless_bank)
