@@ -10,8 +10,10 @@ from simlib.laws.effects import at_least_once, at_most_once, exactly_once
 from simlib.laws.groups import nothing_lost
 from simlib.laws.offsets import commit_never_ahead_of_delivery
 from simlib.laws.order import order_per_key, order_per_partition
+from simlib.laws.screens import nobody_waits_longer_than, stays_on_screen
 from simlib.laws.verdict import Law, Verdict
 
 __all__ = ["Law", "Verdict", "as_calm", "at_least_once", "at_most_once", "balance_never_negative",
            "commit_never_ahead_of_delivery", "conservation", "eventually", "exactly_once", "no_acked_write_lost",
-           "nothing_lost", "order_per_key", "order_per_partition", "same_in_both"]
+           "nobody_waits_longer_than", "nothing_lost", "order_per_key", "order_per_partition", "same_in_both",
+           "stays_on_screen"]
