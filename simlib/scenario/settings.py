@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache, wraps
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
 from simlib.scenario.idempotence import idempotence_rules
 from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
 
+T = TypeVar("T")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -94,6 +95,21 @@ class TopicSettings:
     max_message_bytes: int
 
 
+def remembered(resolve: Callable[[str, Mapping[str, Any]], T]) -> Callable[[str, Mapping[str, Any]], T]:
+    """`explore` asks the same thousands of times. True is not 1 here, so the types are part of the question."""
+    known = lru_cache(maxsize=256)(lambda client, items, types: resolve(client, dict(items)))
+
+    @wraps(resolve)
+    def answer(client: str, overrides: Mapping[str, Any]) -> T:
+        try:
+            return known(client, tuple(overrides.items()), tuple(map(type, overrides.values())))
+        except TypeError:  # a value that cannot be hashed: right or wrong, it is looked at each time
+            return resolve(client, overrides)
+
+    return answer
+
+
+@remembered
 def resolve_producer(client: str, overrides: Mapping[str, Any]) -> ProducerSettings:
     """A producer's settings in this client (K12, K22, K23). Raises ConfigError."""
     overrides = normal_form(overrides)
@@ -110,6 +126,7 @@ def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
     return idempotence_rules(client, overrides, filled(PRODUCER, "producer", client, overrides))[1]
 
 
+@remembered
 def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
     """A consumer's settings in this client. Raises ConfigError."""
     values = filled(CONSUMER, "consumer", client, normal_form(overrides))

@@ -16,6 +16,7 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import KafkaTimeoutError, error_for
 from simlib.services.in_hand import ConsumerRecord, InHand
 from simlib.units import MS, NEVER, SECOND
+from simlib.world.event_loop import forget
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -263,6 +264,11 @@ class ServiceConsumer:
             await done
 
     close = stop
+
+    def abandon(self) -> None:
+        """Suspended coroutines refer to this for ever."""
+        self._client.forget()
+        forget(self)
 
     async def __aenter__(self) -> ServiceConsumer:
         return self

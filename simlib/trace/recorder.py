@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable
+from functools import partial
 from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from simlib.trace.calls import Call, call_columns
+from simlib.trace.on_demand import TablesOnDemand
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
@@ -29,6 +31,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
+
+EVENT_COLUMNS = ("time", "kind", "actor", "group", "tp", "a", "b", "detail")
+EFFECT_COLUMNS = ("time", "process", "incarnation", "name", "key", "lane", "ordinal")
 
 ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER = range(5)
 
@@ -96,20 +101,15 @@ class Recorder:
         self.delivery_times.extend(times)
         return first
 
-    def tables(self) -> dict[str, dict[str, Any]]:
-        """The columns, as arrays without copying."""
-        tables: dict[str, dict[str, Any]] = {}
-        for name, columns in COLUMNS.items():
-            rows = np.frombuffer(self.rows[name], dtype=np.int64).reshape(-1, len(columns))
-            tables[name] = {column: rows[:, i] for i, column in enumerate(columns)}
-        tables["events"] = _transposed(self.events, ("time", "kind", "actor", "group", "tp", "a", "b", "detail"),
-                                       text=("kind", "detail"))
-        tables["effects"] = _transposed(self.effects, ("time", "process", "incarnation", "name", "key", "lane",
-                                                       "ordinal"), text=("key",))
-        tables["messages"] = _messages(self.lanes)
+    def tables(self, log_end: Callable[[], dict[str, Any]]) -> TablesOnDemand:
+        """The columns, as arrays without copying; `log_end` makes the table of what is in the logs."""
+        makers = {name: partial(_unpacked, rows, COLUMNS[name]) for name, rows in self.rows.items()}
         if self.calls:
-            tables["calls"] = call_columns(self.calls)
-        return tables
+            makers["calls"] = partial(call_columns, self.calls)
+        return TablesOnDemand(makers | {
+            "events": partial(_transposed, self.events, EVENT_COLUMNS, text=("kind", "detail")),
+            "effects": partial(_transposed, self.effects, EFFECT_COLUMNS, text=("key",)),
+            "messages": partial(_messages, self.lanes), "log_end": log_end})
 
 
 def _writer(rows: dict[str, array[int]], table: str) -> Callable[[tuple[int, ...]], None]:
@@ -120,6 +120,11 @@ def _writer(rows: dict[str, array[int]], table: str) -> Callable[[tuple[int, ...
         take(pack(*row))
 
     return write
+
+
+def _unpacked(rows: array[int], columns: tuple[str, ...]) -> dict[str, Any]:
+    table = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(columns))
+    return {column: table[:, i] for i, column in enumerate(columns)}
 
 
 def _transposed(rows: list[tuple[Any, ...]], columns: tuple[str, ...], text: tuple[str, ...]) -> dict[str, Any]:

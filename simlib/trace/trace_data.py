@@ -7,12 +7,13 @@ The public views of `Trace`, described in `simlib.trace.columns`, are derived fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from simlib.trace.on_demand import TablesOnDemand
 from simlib.units import NEVER
 
 FORMAT_VERSION = 2
@@ -59,7 +60,7 @@ WORTH_NARROWING = 1_000
 class TraceData:
     """The columns of one run: `tables[table][column]`, the code tables, the scenario and how the run ended."""
 
-    tables: dict[str, dict[str, Any]]
+    tables: Mapping[str, dict[str, Any]]
     names: dict[str, list[Any]]
     scenario: Any = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +68,11 @@ class TraceData:
     """The final database of each service that has one: the bytes of a SQLite file."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tables, TablesOnDemand):
+            self._check()
+            object.__setattr__(self, "tables", {table: narrowed(columns) for table, columns in self.tables.items()})
+
+    def _check(self) -> None:
         for table, columns in self.tables.items():
             _check_known("table", table, TABLES)
             if not columns.keys() <= TABLES[table].keys():
@@ -75,7 +81,6 @@ class TraceData:
             _check_lengths(table, columns)
         for name in self.names:
             _check_known("code table", name, NAMES)
-        object.__setattr__(self, "tables", {table: narrowed(columns) for table, columns in self.tables.items()})
 
     def column(self, table: str, column: str) -> np.ndarray:
         """One raw column as an array, as wide as TABLES says (kept narrower, see `narrowed`).

@@ -12,10 +12,17 @@ from simlib.kafka.log import Log
 COLUMNS = ("tp", "lane", "start", "count", "base_offset")
 
 
-def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
-    """Rows of `log_end`: the batches of each partition's leader, or of the replica that would lead next."""
-    rows = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
+Row = tuple[int, int, int, int, int]
+
+
+def final_logs(cluster: Cluster) -> list[Row]:
+    """The batches of each partition's leader, or of the replica that would lead next."""
+    return [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
             for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
+
+
+def log_end(rows: list[Row]) -> dict[str, np.ndarray]:
+    """The table `log_end`."""
     table = np.array(rows, dtype=np.int64).reshape(-1, len(COLUMNS))
     return {column: table[:, i] for i, column in enumerate(COLUMNS)}
 

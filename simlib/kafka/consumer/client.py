@@ -128,6 +128,12 @@ class ConsumerClient:
         self.drain_order.pop(tp, None)
         self.fetching.fetch()
 
+    def forget(self) -> None:
+        """Its process is dead: its parts and it refer to each other, and to the run."""
+        for part in (self.membership.heartbeats, self.membership, self.commits, self.fetching, self.starting,
+                     self.metadata, self):
+            vars(part).clear()
+
     def close(self, then: Callable[[], None]) -> None:
         """Commit if auto-commit is on (K77), leave the group (K87)."""
         self.waiting = None
