@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from simlib.scenario.check_calls import circle_warnings
 from simlib.scenario.check_fields import label
 from simlib.scenario.faults import STEP_KINDS, AddPartitions, Crash
 from simlib.scenario.scenario import Scenario
@@ -27,6 +28,7 @@ def warnings(scenario: Scenario) -> list[str]:
         *load_warnings(scenario),
         *producer_warnings(scenario),
         *reset_warnings(scenario),
+        *circle_warnings(scenario),
     ]
 
 
