@@ -146,9 +146,9 @@ class Result:
 def _table(findings: Any) -> str:
     """Words, so they begin at the left (pandas sets them like numbers); what is broken is in bold."""
     head = "".join(f"<th {LEFT}>{escape(name)}</th>" for name in findings.columns)
-    rows = "".join(f"<tr>{''.join(_cell(text, row.verdict) for text in row)}</tr>"
-                   for row in findings.itertuples(index=False))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    rows = "\n".join(f"<tr>{''.join(_cell(text, row.verdict) for text in row)}</tr>"
+                     for row in findings.itertuples(index=False))
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
 def _cell(text: str, verdict: str) -> str:
