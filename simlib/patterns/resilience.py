@@ -92,6 +92,10 @@ class Breaker:
         self._learn(failed=False)
         return answer
 
+    async def rested(self) -> None:
+        """Wait until somebody may try: for a caller that must succeed and has nothing else to do."""
+        await self._app.sleep(max(0.0, self._rests_until - self._app.now))
+
     def _learn(self, failed: bool) -> None:
         self._failed = self._failed + 1 if failed else 0
         self._rests_until = 0.0

@@ -135,6 +135,22 @@ def test_a_breaker_opens_tries_once_and_closes():
     assert not any(told(trace, "answered")) and all(told(trace, "CircuitOpen"))
 
 
+def test_who_must_succeed_waits_until_the_breaker_lets_somebody_try():
+    async def patient(app):
+        breaker = Breaker(app, failures=1, rest=20)
+        while True:
+            try:
+                await breaker.call(lambda: app.call("bank", 1, timeout=1))
+                break
+            except ConnectionError:
+                await app.effect("refused", round(app.now))
+                await breaker.rested()
+        await app.effect("answered", round(app.now))
+
+    trace = run(shop(patient, Service("bank", bank), faults=[Crash("bank-0", at=0.5, restart_after=30)]))
+    assert told(trace, "refused") == [1, 21] and told(trace, "answered") == [41] and trace.ended == "quiet"
+
+
 def test_a_success_in_between_starts_the_count_again():
     async def main(app):
         breaker = Breaker(app, failures=3)
