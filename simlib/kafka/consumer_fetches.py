@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.timestamps import first_at_or_after
+
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
@@ -41,7 +43,7 @@ class ConsumerFetches:
             led = self.broker.leads.get(tp)
             if led is None or led.leader.epoch < epoch:
                 rows.append((tp, NOT_LEADER, (), 0))
-            elif offset > led.leader.log.end:
+            elif offset > led.leader.log.end or offset < led.leader.log.start:
                 rows.append((tp, "OFFSET_OUT_OF_RANGE", (), 0))
             else:
                 entries = led.leader.log.read(offset, led.leader.high_watermark, max_bytes)
@@ -70,9 +72,23 @@ class ConsumerFetches:
                 self.broker.leads[tp].consumers.pop(exchange, None)
 
     def list_offsets(self, exchange: Exchange) -> None:
-        """Log start or high watermark of partitions: what auto.offset.reset jumps to (K81, K82). None: ask again."""
+        """Log start or high watermark of partitions: what auto.offset.reset jumps to (K81, K82). None: ask again.
+
+        With the policy "timestamp" each partition comes with one (ms), and (offset, timestamp) goes back, or ().
+        """
         policy, tps = exchange.payload
-        exchange.reply({tp: self._offset(policy, tp) for tp in tps})
+        if policy == "timestamp":
+            exchange.reply({tp: self._offset_at(tp, timestamp) for tp, timestamp in tps.items()})
+        else:
+            exchange.reply({tp: self._offset(policy, tp) for tp in tps})
+
+    def _offset_at(self, tp: int, timestamp: int) -> tuple[int, ...] | None:
+        led = self.broker.leads.get(tp)
+        if led is None or not led.leader.knows_high_watermark():
+            return None
+        kind = self.broker.cluster.topic_settings(tp).message_timestamp_type
+        found = first_at_or_after(led.leader.log.entries, timestamp, kind)
+        return found if found and found[0] < led.leader.high_watermark else ()
 
     def _offset(self, policy: str, tp: int) -> int | None:
         """A new leader that does not know yet how far its predecessor's high watermark was says nothing (KIP-207)."""
@@ -80,5 +96,5 @@ class ConsumerFetches:
         if led is None:
             return None
         if policy == "earliest":
-            return 0
+            return led.leader.log.start
         return led.leader.high_watermark if led.leader.knows_high_watermark() else None

@@ -63,6 +63,9 @@ class SafeFollowers(FollowerSessions):
                 session.news[led.tp] = None
                 self._answer(session, [])
 
+    def log_start_moved(self, led: Led) -> None:
+        """Nobody will ask these followers for the beginning of their logs."""
+
     def _answer(self, session: Session, rows: list[Row]) -> None:
         if rows or session.parked is None:
             super()._answer(session, rows)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache, wraps
+from functools import cache, cached_property, lru_cache, wraps
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -84,6 +85,8 @@ class BrokerSettings:
     offsets_retention_minutes: float
     message_max_bytes: int
     controlled_shutdown_enable: bool
+    log_retention_check_interval_ms: float
+    log_initial_task_delay_ms: float
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,26 @@ class TopicSettings:
     min_insync_replicas: int
     unclean_leader_election_enable: bool
     max_message_bytes: int
+    cleanup_policy: str
+    retention_ms: int
+    retention_bytes: int
+    segment_bytes: int
+    segment_ms: int
+    message_timestamp_type: str
+    message_timestamp_after_max_ms: int
+    message_timestamp_before_max_ms: int
+
+    @property
+    def deletes(self) -> bool:
+        """Are old segments deleted?"""
+        return "delete" in self.cleanup_policy
+
+    @cached_property
+    def forgets_within(self) -> float:
+        """After how long (ms) something may be deleted; infinite if never."""
+        if not self.deletes or (self.retention_ms < 0 and self.retention_bytes < 0):
+            return math.inf
+        return 0 if self.retention_bytes >= 0 else self.retention_ms
 
 
 def remembered(resolve: Callable[[str, Mapping[str, Any]], T]) -> Callable[[str, Mapping[str, Any]], T]:
@@ -157,8 +180,7 @@ def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> Topic
         "unclean_leader_election_enable": broker.unclean_leader_election_enable,
         "max_message_bytes": broker.message_max_bytes,
     }
-    filled(TOPIC, "topic", "java", overrides)
-    return TopicSettings(**{**inherited, **overrides})
+    return TopicSettings(**{**filled(TOPIC, "topic", "java", overrides), **inherited, **overrides})
 
 
 def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:

@@ -18,11 +18,14 @@ import numpy as np
 
 from simlib.trace.calls import Call, call_columns
 from simlib.trace.on_demand import TablesOnDemand
+from simlib.trace.trace_data import REMOVED_BY
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
     "acks": ("time", "lane", "start", "count", "outcome", "error", "base_offset"),
     "truncations": ("time", "broker", "tp", "to_offset"),
+    "removals": ("time", "tp", "lane", "start", "count", "base_offset", "reason"),
+    "log_starts": ("time", "tp", "log_start"),
     "log_end": ("tp", "lane", "start", "count", "base_offset"),
     "watermarks": ("time", "tp", "high_watermark"),
     "deliveries": ("time", "member", "incarnation", "group", "tp", "lane", "start", "count", "base_offset",
@@ -55,8 +58,9 @@ class Recorder:
         rows = {name: array("q") for name in COLUMNS}
         self.rows = rows
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
-        self.watermark, self.truncation, self.skipped = (
-            _writer(rows, name) for name in ("watermarks", "truncations", "skipped"))
+        self.watermark, self.truncation, self.skipped, self.log_start = (
+            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts"))
+        self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []
@@ -85,6 +89,14 @@ class Recorder:
               detail: str = "") -> None:
         """Write down a control event (closed list in `simlib.trace.columns`)."""
         self.events.append((self.clock.now, kind, -1 if actor is None else actor.code, group, tp, a, b, detail))
+
+    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str) -> None:
+        """Records that left the log on purpose."""
+        code = REMOVED_BY.index(reason)
+        for entry in entries:
+            batch = entry.batch
+            if batch.lane is not None:
+                self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
 
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)

@@ -28,6 +28,9 @@ TABLES: dict[str, dict[str, str]] = {
              "base_offset": "i8"},
     "truncations": {"time": "i8", "broker": "i8", "tp": "i8", "to_offset": "i8"},
     "log_end": {"tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8"},
+    "removals": {"time": "i8", "tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8",
+                 "reason": "i8"},
+    "log_starts": {"time": "i8", "tp": "i8", "log_start": "i8"},
     "watermarks": {"time": "i8", "tp": "i8", "high_watermark": "i8"},
     "deliveries": {"time": "i8", "member": "i8", "incarnation": "i8", "group": "i8", "tp": "i8", "lane": "i8",
                    "start": "i8", "count": "i8", "base_offset": "i8", "generation": "i8", "first": "i8"},
@@ -43,6 +46,12 @@ TABLES: dict[str, dict[str, str]] = {
                "detail": "O"},
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
+
+LATER = ("removals", "log_starts", "calls")
+"""Tables that traces of before do not have: an empty one is as good as none."""
+
+REMOVED_BY = ("retention_ms", "retention_bytes", "compaction", "delete_retention_ms")
+"""Which setting took a record out of the log on purpose, by its code in `removals.reason`."""
 
 NAMES = ("actors", "groups", "topics", "tps", "lanes", "keys", "effects", "errors")
 """The code tables: what the integers in the columns stand for."""

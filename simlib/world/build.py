@@ -30,6 +30,7 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     settings = resolve_broker(scenario.broker_config)
     cluster = Cluster(settings, _topic_settings(scenario, settings))
     cluster.processes = world.processes
+    cluster.oldest_age = round(scenario.duration * 1_000)
     cluster.is_safe = world.steps is not None and _nothing_hits(scenario, world.steps)
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)

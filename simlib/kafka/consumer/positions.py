@@ -24,6 +24,7 @@ class Run:
     start: int
     count: int
     offset: int
+    appended: int
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Cursor:
             count = min(entry.end - self.taken, most)
             lane = entry.batch.lane
             assert lane is not None
-            runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken))
+            runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken, entry.time))
             most -= count
             self.taken += count
             if self.taken == entry.end:
