@@ -76,7 +76,7 @@ class Breaker:
     @property
     def is_open(self) -> bool:
         """Whether the next call is refused."""
-        return self._app.now < self._rests_until
+        return bool(self._app.now < self._rests_until - 1e-9)  # the sum of two times may be off by less than the clock
 
     async def call(self, act: Act) -> Any:
         """Do it, unless the breaker is open. Raises CircuitOpen, and what `act` raises."""

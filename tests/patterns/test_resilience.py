@@ -135,6 +135,21 @@ def test_a_breaker_opens_tries_once_and_closes():
     assert not any(told(trace, "answered")) and all(told(trace, "CircuitOpen"))
 
 
+@pytest.mark.parametrize("start", [0.1, 1.00973, 3.01171, 7.7777])
+def test_a_rest_is_over_when_it_is_over(start):
+    async def main(app):
+        await app.sleep(start)
+        breaker, (act, count) = Breaker(app, failures=1, rest=5.1), raising(ConnectionError("down"))
+        for _ in range(6):
+            try:
+                await breaker.call(act)
+            except ConnectionError:
+                await breaker.rested()
+        await app.effect("asked", count[0])
+
+    assert told(alone(main), "asked") == [6]
+
+
 def test_who_must_succeed_waits_until_the_breaker_lets_somebody_try():
     async def patient(app):
         breaker = Breaker(app, failures=1, rest=20)
