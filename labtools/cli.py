@@ -20,8 +20,12 @@ _COMMANDS = """commands:
   soak           the laws over many more random scenarios
   bench          the benchmarks
   notebooks      make notebooks/ anew from lessons/
+  kafka          start a real Kafka on this computer: three brokers, without Docker (needs Java 17 and Maven)
+  kafka-stop     end it, and throw its data away
   bundle FOLDER  write a folder of wheels, for a classroom without internet
 """
+
+_KAFKA = {"kafka": "start", "kafka-stop": "stop"}
 
 
 def main() -> int:
@@ -54,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="start", metavar="command",
-                        choices=["start", "doctor", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle"])
+                        choices=["start", "doctor", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle",
+                                 "kafka", "kafka-stop"])
     parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
     parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
@@ -74,6 +79,9 @@ def _carry_out(options: argparse.Namespace) -> int:
     if options.command == "bundle":
         bundle(Path(options.argument or "bundle").resolve(), options.platform or list(PLATFORMS))
         return 0
+    if options.command in _KAFKA:
+        set_up("course")
+        return run([venv_python(), "-m", "simlib.real.command", _KAFKA[options.command]], cwd=ROOT)
     set_up("tests")
     if options.command in ("test", "quick", "soak"):
         return checks.check(options.command)

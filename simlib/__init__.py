@@ -21,6 +21,7 @@ _HOME = {
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
     "simlib.views.controls": ("sliders",),
+    "simlib.real.local_kafka": ("LocalKafka",),
 }
 _MODULES = ("laws", "data", "course", "units")
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from simlib import units as units
     from simlib.exploring import explore as explore
     from simlib.kafka.topic_partition import TopicPartition as TopicPartition
+    from simlib.real.local_kafka import LocalKafka as LocalKafka
     from simlib.running import run as run
     from simlib.scenario import AddPartitions as AddPartitions
     from simlib.scenario import Bursts as Bursts

@@ -86,11 +86,19 @@ def high_watermarks_rise(trace):
         highest[tp, epoch] = max(mark, before)
 
 
+def removed(trace):
+    """(tp, offset) -> (lane, ordinal) of what retention or compaction took."""
+    rows = column(trace, "removals", "tp", "lane", "start", "count", "base_offset")
+    return {(tp, base + i): (lane, start + i) for tp, lane, start, count, base in rows for i in range(count)}
+
+
 def committed_records_stay(trace):
-    """What a high watermark has passed is there at the end, and what was handed over at an offset stays at it."""
+    """What a high watermark has passed is there at the end, or was removed; what was handed over at an offset stays."""
     if unclean(trace):
         return
-    tps, last, ends = trace.data.code_table("tps"), {}, defaultdict(int)
+    tps, last, ends = trace.data.code_table("tps"), removed(trace), defaultdict(int)
+    for tp, start in column(trace, "log_starts", "tp", "log_start"):
+        ends[tp] = max(ends[tp], start)
     for tp, lane, start, count, base in column(trace, "log_end", "tp", "lane", "start", "count", "base_offset"):
         last.update({(tp, base + i): (lane, start + i) for i in range(count)})
         ends[tp] = max(ends[tp], base + count)
@@ -108,6 +116,8 @@ def acknowledged_offsets_are_true(trace):
     if unclean(trace):
         return
     at = defaultdict(set)
+    for (_, offset), record in removed(trace).items():
+        at[record].add(offset)
     for lane, start, count, base in column(trace, "log_end", "lane", "start", "count", "base_offset"):
         for i in range(count):
             at[lane, start + i].add(base + i)
@@ -119,6 +129,24 @@ def acknowledged_offsets_are_true(trace):
         if outcome == 0 and base >= 0 and settings.get(actors[lanes[lane][0]]):
             if any(base + i not in at[lane, start + i] for i in range(count)):
                 yield f"lane {lane} records {start}..: told offset {base}, found {sorted(at[lane, start])}"
+
+
+def what_is_left_begins_at_the_log_start(trace):
+    """Nothing before it is in the final log, and it moves forward, over committed records only."""
+    if unclean(trace):
+        return
+    tps, starts, marks = trace.data.code_table("tps"), defaultdict(int), defaultdict(list)
+    for time, tp, mark in column(trace, "watermarks", "time", "tp", "high_watermark"):
+        marks[tp].append((time, mark))
+    for time, tp, start in column(trace, "log_starts", "time", "tp", "log_start"):
+        if start <= starts[tp]:
+            yield f"the log start of {tps[tp]} went from {starts[tp]} to {start}"
+        if start > max([mark for when, mark in marks[tp] if when <= time], default=0):
+            yield f"{tps[tp]} begins at {start}, which was not committed then"
+        starts[tp] = start
+    for tp, base in column(trace, "log_end", "tp", "base_offset"):
+        if base < starts[tp]:
+            yield f"{tps[tp]} begins at {starts[tp]} and holds {base}"
 
 
 def one_owner_a_generation(trace):
@@ -174,4 +202,5 @@ def during(trace, spans, how):
 
 CHECKS = (numbers_are_used_once, lanes_are_in_order_of_creation, time_goes_forward, work_comes_after_hand_over,
           appends_are_contiguous, one_leader_an_epoch, high_watermarks_rise, committed_records_stay,
-          acknowledged_offsets_are_true, one_owner_a_generation, the_dead_do_nothing, the_paused_do_nothing)
+          acknowledged_offsets_are_true, what_is_left_begins_at_the_log_start, one_owner_a_generation,
+          the_dead_do_nothing, the_paused_do_nothing)

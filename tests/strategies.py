@@ -52,12 +52,25 @@ def given_some(**choices):
     return st.fixed_dictionaries({}, optional=choices)
 
 
+@cache
+def retention():
+    """One topic in four forgets: by age, by size or both."""
+    limits = given_some(
+        retention_ms=one_of(0, 2_000, 10_000),
+        retention_bytes=one_of(0, 500, 5_000),
+        segment_ms=one_of(1, 500, 3_000),
+        message_timestamp_type=one_of("CreateTime", "LogAppendTime"),
+    )
+    return st.one_of(st.just({}), st.just({}), st.just({}), limits)
+
+
 @st.composite
 def topics(draw, name, brokers):
     replicas = draw(st.integers(1, brokers))
     config = draw(
         given_some(min_insync_replicas=st.integers(1, replicas), unclean_leader_election_enable=st.booleans())
     )
+    config.update(draw(retention()))
     return Topic(name, draw(st.integers(1, 6)), replicas, config)
 
 
@@ -167,6 +180,8 @@ def broker_settings():
         broker_session_timeout_ms=one_of(3_000, 9_000),
         group_initial_rebalance_delay_ms=one_of(0, 3_000),
         unclean_leader_election_enable=st.booleans(),
+        log_retention_check_interval_ms=one_of(1_000, 5_000, 300_000),
+        log_initial_task_delay_ms=one_of(0, 12_000, 30_000),
     )
 
 

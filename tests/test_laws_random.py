@@ -66,9 +66,9 @@ def check_laws(scenario):
         judged(trace, laws.order_per_key)
     assert problems(trace) == []
     summary = trace.summary()
-    assert summary.produced == summary.in_log + summary.lost + summary.pending, repr(summary)
+    assert summary.produced == summary.in_log + summary.lost + summary.removed + summary.pending, repr(summary)
     assert summary.ended == "duration" and repr(summary)
-    for view in (trace.events, trace.lag, trace.duplicates, trace.lost, trace.passed_over):
+    for view in (trace.events, trace.lag, trace.duplicates, trace.lost, trace.removed, trace.passed_over):
         assert list(view.columns)
 
 

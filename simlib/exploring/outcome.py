@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from simlib.trace.trace import Trace
@@ -10,7 +11,7 @@ from simlib.trace.trace import Trace
 
 def outcome(trace: Trace, calm: Trace | None) -> str:
     """"charge: 1 again", "mail: 2 never", "as without a fault"."""
-    done, wanted = _done(trace), _done(calm) if calm is not None else {}
+    done, wanted = _done(trace), _done_in_calm(calm) if calm is not None else {}
     parts = [part for name in sorted({*done, *wanted}) for part in _told(name, done.get(name), wanted.get(name))]
     if calm is not None:
         parts += _databases(trace, calm)
@@ -36,13 +37,17 @@ def _done(trace: Trace) -> dict[str, Counter[str]]:
     return found
 
 
+_done_in_calm = lru_cache(maxsize=8)(_done)
+"""The calm run is asked about for every schedule."""
+
+
 def _databases(trace: Trace, calm: Trace) -> list[str]:
     """Tables whose final rows are not those of the calm run."""
     parts = []
     for service in sorted({*trace.data.databases, *calm.data.databases}):
         if trace.data.databases.get(service) == calm.data.databases.get(service):
             continue  # byte by byte: most are, and need not be opened
-        mine, its = _tables(trace, service), _tables(calm, service)
+        mine, its = _tables(trace, service), _tables_in_calm(calm, service)
         for table in sorted({*mine, *its}):
             here, there = mine.get(table, NONE), its.get(table, NONE)
             differ = max(sum((here - there).values()), sum((there - here).values()))
@@ -61,3 +66,6 @@ def _tables(trace: Trace, service: str) -> dict[str, Counter[str]]:
     quoted = {table: table.replace('"', '""') for table in database.tables()}
     return {table: Counter(repr(tuple(row)) for row in database.execute(f'SELECT * FROM "{name}"'))
             for table, name in quoted.items()}
+
+
+_tables_in_calm = lru_cache(maxsize=8)(_tables)

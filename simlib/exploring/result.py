@@ -16,6 +16,8 @@ from simlib.trace.trace import Trace
 SHOWN = 30
 """Rows of the table that a notebook shows; the rest is in `.table`."""
 
+LEFT = 'style="text-align: left"'
+
 
 @dataclass(frozen=True, repr=False)
 class Counterexample:
@@ -123,7 +125,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         story = self.counterexample._repr_html_() if self.counterexample else ""
-        table = self._shown.to_html(index=False, escape=True) if self.findings else ""
+        table = _table(self._shown) if self.findings else ""
         raised = "".join(f"<p>Raised without any fault:</p><pre>{escape(text)}</pre>" for text in self.raised)
         return f"<p><b>{escape(self.headline)}</b></p>{raised}{story}{table}<p>{escape(self._rest.strip())}</p>"
 
@@ -139,3 +141,16 @@ class Result:
     def _rest(self) -> str:
         left = self.tried - SHOWN
         return f"\n... and {left:,} more in .table" if left > 0 else ""
+
+
+def _table(findings: Any) -> str:
+    """Words, so they begin at the left (pandas sets them like numbers); what is broken is in bold."""
+    head = "".join(f"<th {LEFT}>{escape(name)}</th>" for name in findings.columns)
+    rows = "\n".join(f"<tr>{''.join(_cell(text, row.verdict) for text in row)}</tr>"
+                     for row in findings.itertuples(index=False))
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+
+
+def _cell(text: str, verdict: str) -> str:
+    words = escape(text)
+    return f"<td {LEFT}>{f'<b>{words}</b>' if verdict == 'broken' else words}</td>"

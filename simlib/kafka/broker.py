@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from simlib.kafka import timestamps
 from simlib.kafka.cluster import Cluster, Image
 from simlib.kafka.consumer_fetches import ConsumerFetches
 from simlib.kafka.controller_link import ControllerLink
 from simlib.kafka.coordination import Coordination
 from simlib.kafka.follower_sessions import NOT_LEADER, FollowerSessions
 from simlib.kafka.groups.messages import OffsetCommitResponse
+from simlib.kafka.housekeeping import Housekeeping
 from simlib.kafka.in_sync import InSync
 from simlib.kafka.log import Entry
 from simlib.kafka.partition_leader import PartitionLeader, PartitionState
@@ -49,6 +51,7 @@ class Broker(Process):
         self.transactional = TransactionalWrites(self)
         self.controller = ControllerLink(self)
         self.in_sync = InSync(self)
+        self.housekeeping = Housekeeping(self)
         self.forget()
 
     def forget(self) -> None:
@@ -75,6 +78,7 @@ class Broker(Process):
         self.transactional.forget()
         self.controller.begin()
         self.in_sync.watch()
+        self.housekeeping.begin()
 
     def on_kill(self, now: int) -> None:
         self.leads.clear()
@@ -194,11 +198,13 @@ class Broker(Process):
 
     def on_produce(self, exchange: Exchange) -> None:
         tp, batch, acks = exchange.payload
-        led = self.leads.get(tp)
+        led, settings = self.leads.get(tp), self.cluster.topic_settings(tp)
         if led is None:
             exchange.reply((NOT_LEADER, -1))
-        elif batch.size > self.cluster.topic_settings(tp).max_message_bytes:
+        elif batch.size > settings.max_message_bytes:
             exchange.reply(("MESSAGE_TOO_LARGE", -1))
+        elif batch.lane.stamps and timestamps.refused(batch, batch.lane, settings, self.clock.now):
+            exchange.reply(("INVALID_TIMESTAMP", -1))
         elif batch.is_transactional:
             self.transactional.produce(led, batch, acks, exchange)
         else:
@@ -224,6 +230,7 @@ class Broker(Process):
     def _note_append(self, entry: Entry) -> None:
         batch = entry.batch
         if batch.lane is not None:
+            batch.appended = entry.time
             self.recorder.append((entry.time, batch.lane.code, batch.start, batch.count, entry.base, entry.epoch,
                                   self.code))
             self.recorder.mark(entry.time)

@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from simlib.kafka.partition_leader import PartitionState
+from simlib.kafka.timestamps import LOG_APPEND_TIME
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.scenario.settings import resolve_topic
 
 INTERNAL_TOPIC = "__consumer_offsets"
 TRANSACTION_TOPIC = "__transaction_state"
+
+
+def is_internal(topic: str) -> bool:
+    """A topic of the brokers' own."""
+    return topic.startswith("__")
 
 
 class Image(NamedTuple):
@@ -34,6 +40,7 @@ class Cluster:
         self.tps: list[TopicPartition] = []
         self.partitions_of: dict[str, list[int]] = {}
         self._topic_settings = topics
+        self._notice_settings()
         self.brokers: list[Any] = []
         self.controllers: list[Any] = []
         self.processes: dict[str, Any] = {}
@@ -44,6 +51,9 @@ class Cluster:
         self.transaction_log: int | None = None
         """The partition of the transaction log; None until the first transactional producer asks for it."""
         self.transaction_replicas: tuple[int, ...] = ()
+        self.log_starts: dict[int, int] = {}
+        self.oldest_age = 0
+        """How old (ms) a record can become within the run; the scenario's duration, unless timestamps are chosen."""
         self.is_safe = False
         """Nothing can befall a broker or a controller in this run: nobody waits for signs of life from them."""
 
@@ -64,6 +74,24 @@ class Cluster:
     def change_topic(self, topic: Any) -> None:
         """A topic's settings changed at run time."""
         self._topic_settings[topic.name] = resolve_topic(topic.config, self.settings)
+        self._notice_settings()
+
+    def _notice_settings(self) -> None:
+        self.stamped_at_append = frozenset(name for name, settings in self._topic_settings.items()
+                                           if settings.message_timestamp_type == LOG_APPEND_TIME)
+
+    def forgets(self) -> bool:
+        """Can a record become so old, or a topic so large, that something is deleted within the run?"""
+        return any(settings.forgets_within < self.oldest_age for name, settings in self._topic_settings.items()
+                   if not is_internal(name))
+
+    def timestamp_chosen(self, timestamp: int, now: int) -> None:
+        """A record is older than its creation (both in ms): it may have to go within the run."""
+        age = now - timestamp + self.oldest_age
+        if age > self.oldest_age:
+            self.oldest_age = age
+            for broker in self.brokers:
+                broker.housekeeping.plan()
 
     def topic_settings(self, tp: int) -> Any:
         return self._topic_settings[self.tps[tp].topic]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.timestamps import first_at_or_after
+
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
@@ -41,7 +43,7 @@ class ConsumerFetches:
             led = self.broker.leads.get(tp)
             if led is None or led.leader.epoch < epoch:
                 rows.append((tp, NOT_LEADER, (), 0))
-            elif offset > led.leader.log.end:
+            elif offset > led.leader.log.end or offset < led.leader.log.start:
                 rows.append((tp, "OFFSET_OUT_OF_RANGE", (), 0))
             else:
                 log = led.leader.log
@@ -74,10 +76,22 @@ class ConsumerFetches:
     def list_offsets(self, exchange: Exchange) -> None:
         """Log start or high watermark of partitions: what auto.offset.reset jumps to (K81, K82). None: ask again.
 
+        With the policy "timestamp" each partition comes with one (ms), and (offset, timestamp) goes back, or ().
         For a read_committed consumer a log ends at its last stable offset.
         """
         policy, tps, committed = exchange.payload
-        exchange.reply({tp: self._offset(policy, tp, committed) for tp in tps})
+        if policy == "timestamp":
+            exchange.reply({tp: self._offset_at(tp, timestamp, committed) for tp, timestamp in tps.items()})
+        else:
+            exchange.reply({tp: self._offset(policy, tp, committed) for tp in tps})
+
+    def _offset_at(self, tp: int, timestamp: int, committed: bool) -> tuple[int, ...] | None:
+        led = self.broker.leads.get(tp)
+        if led is None or not led.leader.knows_high_watermark():
+            return None
+        kind = self.broker.cluster.topic_settings(tp).message_timestamp_type
+        found = first_at_or_after(led.leader.log.entries, timestamp, kind)
+        return found if found and found[0] < _end(led, committed) else ()
 
     def _offset(self, policy: str, tp: int, committed: bool) -> int | None:
         """A new leader that does not know yet how far its predecessor's high watermark was says nothing (KIP-207)."""
@@ -85,8 +99,11 @@ class ConsumerFetches:
         if led is None:
             return None
         if policy == "earliest":
-            return 0
-        if not led.leader.knows_high_watermark():
-            return None
-        high_watermark = led.leader.high_watermark
-        return led.leader.log.last_stable_offset(high_watermark) if committed else high_watermark
+            return led.leader.log.start
+        return _end(led, committed) if led.leader.knows_high_watermark() else None
+
+
+def _end(led: Led, committed: bool) -> int:
+    """Up to where a consumer may read."""
+    high_watermark = led.leader.high_watermark
+    return led.leader.log.last_stable_offset(high_watermark) if committed else high_watermark

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.groups.coordinator import GroupCoordinator
 from simlib.kafka.groups.effects import Answer, Append, Effect
+from simlib.kafka.groups.messages import ALL_IS_WELL
 from simlib.kafka.groups.records import OffsetsCommitted, OffsetsPending, Record, TransactionEnded
 from simlib.kafka.lane import NO_SEQUENCE, Batch, TransactionalBatch
 from simlib.world.process import Alarm
@@ -64,10 +65,12 @@ class Coordination:
 
     def _answer(self, answer: Answer) -> None:
         """Nothing is answered before everything appended earlier is replicated: a failover could void it."""
-        if self._last_append is None or self._last_append.replicated:
-            answer.reply.reply(answer.response)
-        else:
+        if self._last_append is not None and not self._last_append.replicated:
             self._last_append.answers += (answer,)
+        elif answer.response is ALL_IS_WELL:
+            answer.reply.reply_nothing_new(answer.response)
+        else:
+            answer.reply.reply(answer.response)
 
     def _append(self, record: Record, answers: tuple[Answer, ...]) -> None:
         if self.led is not None:

@@ -15,18 +15,21 @@ NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 FETCH_MAX_BYTES = 50 * 1024 * 1024
 
 Row = tuple[int, str, Any, int]
-"""(partition, error, entries, high watermark); for DIVERGING the place of the entries holds (epoch, its end)."""
+"""(partition, error, entries, high watermark); in place of the entries DIVERGING has (epoch, its end), LOG_START the
+offset at which the log begins."""
 
 
 class Session:
     """One follower's standing fetch at this leader (KIP-227): offsets by partition, and what is new since."""
 
-    __slots__ = ("news", "offsets", "parked", "sent_high_watermark", "silent")
+    __slots__ = ("log_starts", "news", "offsets", "parked", "sent_high_watermark", "silent")
 
     def __init__(self) -> None:
         self.offsets: dict[int, int] = {}
         self.sent_high_watermark: dict[int, int] = {}
         self.news: dict[int, None] = {}
+        self.log_starts: dict[int, int] = {}
+        """Log starts the follower has to be told."""
         self.parked: Exchange | None = None
         self.silent = False
 
@@ -56,7 +59,7 @@ class FollowerSessions:
             if problem:
                 answers.append(problem)
         session.parked = exchange
-        if answers or session.news:
+        if answers or session.news or session.log_starts:
             self._answer(session, answers)
 
     def _begin(self, follower: int) -> Session:
@@ -70,7 +73,9 @@ class FollowerSessions:
         if led is None or led.leader.epoch != epoch:
             return tp, NOT_LEADER if led is None or led.leader.epoch < epoch else "FENCED_LEADER_EPOCH", (), 0
         leader = led.leader
-        if last_epoch >= 0 and (last_epoch != leader.log.last_epoch or offset > leader.log.end):
+        if offset < leader.log.start:  # there is nothing left to compare: it begins anew at our log start
+            session.log_starts[tp] = leader.log.start
+        elif last_epoch >= 0 and (last_epoch != leader.log.last_epoch or offset > leader.log.end):
             found, end = leader.log.end_of_epoch(last_epoch)
             if found != last_epoch or end < offset:
                 return tp, "DIVERGING", (found, end), 0
@@ -78,6 +83,8 @@ class FollowerSessions:
         if led.sessions.get(follower) is not session:
             led.sessions[follower] = session
             leader.followers[follower].waits = session.waits
+            if leader.log.start:
+                session.log_starts[tp] = leader.log.start
         if leader.fetched(self.broker.clock.now, follower, offset):
             self.broker.high_watermark_moved(led)
         if follower not in leader.isr:
@@ -101,6 +108,12 @@ class FollowerSessions:
                 session.news[led.tp] = None
                 self._answer(session, [])
 
+    def log_start_moved(self, led: Led) -> None:
+        """The beginning of the log is gone: the followers forget it too."""
+        for session in led.sessions.values():
+            session.log_starts[led.tp] = led.leader.log.start
+            self._answer(session, [])
+
     def stopped_leading(self, led: Led) -> None:
         for session in led.sessions.values():
             session.offsets.pop(led.tp, None)
@@ -112,6 +125,9 @@ class FollowerSessions:
         if exchange is None:
             return
         leads, offsets = self.broker.leads, session.offsets
+        if session.log_starts:
+            rows.extend([(tp, "LOG_START", start, 0) for tp, start in session.log_starts.items() if tp in offsets])
+            session.log_starts.clear()
         for tp in session.news:
             led = leads.get(tp)
             if led is None:

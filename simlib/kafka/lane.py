@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from simlib.units import MS
+
 NO_SEQUENCE = -1
 """Of a batch that no sequence number protects: a marker, or offsets committed in a transaction."""
 
@@ -17,8 +19,8 @@ MARKER_BYTES = 78
 class Lane:
     """Records of one producer for one partition, in order of creation. `ordinal` counts within the lane."""
 
-    __slots__ = ("bytes", "code", "created", "headers", "key", "number", "partition", "producer", "topic",
-                 "tp", "value", "value_bytes")
+    __slots__ = ("bytes", "code", "created", "headers", "key", "number", "partition", "producer", "stamps",
+                 "topic", "tp", "value", "value_bytes")
 
     def __init__(self, code: int, producer: str, tp: int, topic: str, partition: int, value_bytes: int | None) -> None:
         self.code = code
@@ -33,11 +35,16 @@ class Lane:
         self.bytes = array("i")
         self.value: list[Any] = []
         self.headers: dict[int, Any] = {}
+        self.stamps: dict[int, int] = {}
+        """Timestamps (ms) that the application chose itself."""
 
-    def add(self, created: int, number: int, key: int, value: Any, size: int, headers: Any = None) -> int:
+    def add(self, created: int, number: int, key: int, value: Any, size: int, headers: Any = None,
+            stamp: int | None = None) -> int:
         """Add one record; returns its ordinal."""
         if headers:
             self.headers[len(self.number)] = headers
+        if stamp is not None:
+            self.stamps[len(self.number)] = stamp
         self.created.append(created)
         self.number.append(number)
         self.key.append(key)
@@ -64,6 +71,10 @@ class Lane:
             return count * self.value_bytes
         return sum(self.bytes[start:start + count])
 
+    def timestamp(self, ordinal: int) -> int:
+        """CreateTime in ms: when the record was handed to its producer, unless the application said otherwise."""
+        return self.stamps[ordinal] if ordinal in self.stamps else self.created[ordinal] // MS
+
     def message(self, ordinal: int) -> str:
         return f"{self.producer}:{self.number[ordinal]}"
 
@@ -80,8 +91,11 @@ class Batch:
     """Consecutive records of a lane that travel, are appended and are acknowledged together."""
 
     is_transactional = False
-    __slots__ = ("attempts", "count", "created", "epoch", "lane", "not_before", "payload", "pid", "sequence", "size",
-                 "start")
+    __slots__ = ("appended", "attempts", "count", "created", "epoch", "lane", "not_before", "payload", "pid",
+                 "sequence", "size", "start")
+
+    appended: int
+    """When a leader last wrote it; not set before."""
 
     def __init__(self, lane: Lane | None, start: int, count: int, size: int, created: int, pid: int = -1,
                  epoch: int = -1, sequence: int = -1, payload: Any = None) -> None:

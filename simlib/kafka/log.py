@@ -1,12 +1,15 @@
-"""One replica's log of one partition: append, read, truncate. No clock."""
+"""One replica's log of one partition: append, read, truncate, forget the beginning. No clock."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 
 from simlib.kafka.lane import Batch
 from simlib.kafka.log_transactions import LogTransactions
-from simlib.kafka.producer_state import ProducerStates
+from simlib.kafka.producer_state import BATCHES_TO_RETAIN, ProducerStates
+
+NO_CUT = 2**62
 
 
 class Entry:
@@ -23,17 +26,24 @@ class Entry:
 
 
 class Log:
-    """Append-only, but for the suffix that a replica discards when a new leader never had it (K56)."""
+    """Append-only, but for the suffix that a replica discards when a new leader never had it (K56), and for the
+    beginning, which retention takes (K61): what is left begins at `start`. Offsets never change.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._bases: list[int] = []
+        self.start = 0
         self.end = 0
         self.epochs: list[tuple[int, int]] = []
         self.last_epoch = -1
         self.producers = ProducerStates()
         self.transactions: LogTransactions | None = None
         """None as long as no transactional record was written here."""
+        self._forgotten: list[tuple[Batch, int, int]] = []
+        """What producers had sent of the beginning: it outlives the records (KIP-360)."""
+        self.cut = NO_CUT
+        """How far back the log was truncated since its segments were looked at."""
 
     def append(self, entry: Entry) -> None:
         """Take an entry whose base is the end of this log."""
@@ -59,7 +69,7 @@ class Log:
     def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
         """Entries that hold offsets from `start` up to, not including, `limit`; at least one, if there is one."""
         entries = self.entries
-        if start >= limit or start >= self.end:
+        if start >= limit or start >= self.end or start < self.start:
             return []
         if entries[-1].base <= start:
             return entries[-1:] if entries[-1].end <= limit else []
@@ -85,16 +95,26 @@ class Log:
     def truncate(self, to: int) -> None:
         """Discard everything from offset `to` on. Batches are never cut in two."""
         while self.entries and self.entries[-1].end > to:
-            self.entries.pop()
+            self.end = self.entries.pop().base
             self._bases.pop()
-        self.end = self.entries[-1].end if self.entries else 0
+        self.end = min(self.end, to)
+        self.start = min(self.start, self.end)
+        self.cut = min(self.cut, self.end)
         self.epochs = [(epoch, start) for epoch, start in self.epochs if start < self.end]
         self.last_epoch = self.epochs[-1][0] if self.epochs else -1
+        self._recall_producers()
+
+    def _recall_producers(self) -> None:
         self.producers = ProducerStates()
+        self._forgotten = [row for row in self._forgotten if row[1] < self.end]
         self.transactions = None
+        for batch, base, time in self._forgotten:
+            self.producers.remember(batch, base, time)
         for entry in self.entries:
             if entry.batch.pid >= 0:
                 self._remember(entry)
+
+    # -- transactions
 
     def last_stable_offset(self, high_watermark: int) -> int:
         """Up to here, exclusive, everything is decided: where a read_committed consumer stops (K31)."""
@@ -109,7 +129,41 @@ class Log:
         """Was this entry taken back with its transaction?"""
         return self.transactions is not None and self.transactions.is_aborted(entry.batch, entry.base)
 
+    # -- the beginning
+
+    def place_of(self, offset: int) -> int:
+        """The index of the first entry that reaches beyond an offset."""
+        place = bisect_right(self._bases, offset)
+        return place - 1 if place and self.entries[place - 1].end > offset else place
+
+    def begin_at(self, start: int) -> list[Entry]:
+        """Forget what is before offset `start`, whole entries; answers what went. Beyond the end nothing is left."""
+        if start > self.end:
+            self.truncate(self.start)
+            self.start = self.end = start
+            return []
+        place = self.place_of(start)
+        gone = self.entries[:place]
+        del self.entries[:place], self._bases[:place]
+        self._forgotten = latest_of_each([*self._forgotten, *((entry.batch, entry.base, entry.time)
+                                                              for entry in gone if entry.batch.pid >= 0)])
+        self.start = start
+        kept = [i for i, (_, first) in enumerate(self.epochs) if first <= start][-1:]
+        self.epochs = [(epoch, max(first, start)) for epoch, first in self.epochs[kept[0] if kept else 0:]]
+        return gone
+
 
 def _without_records(entry: Entry) -> Entry:
     batch = entry.batch
     return Entry(entry.base, Batch(None, 0, batch.count, batch.size, batch.created), entry.epoch, entry.time)
+
+
+def latest_of_each(batches: list[tuple[Batch, int, int]]) -> list[tuple[Batch, int, int]]:
+    """The last batches of each producer: as many as a partition remembers (K17)."""
+    seen: Counter[int] = Counter()
+    kept = []
+    for row in reversed(batches):
+        seen[row[0].pid] += 1
+        if seen[row[0].pid] <= BATCHES_TO_RETAIN:
+            kept.append(row)
+    return kept[::-1]

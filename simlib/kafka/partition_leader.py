@@ -58,7 +58,7 @@ class PartitionLeader:
         self.me = me
         self.epoch = state.epoch
         self.epoch_start = log.end
-        self.high_watermark = min(high_watermark, log.end)
+        self.high_watermark = max(min(high_watermark, log.end), log.start)
         self.min_isr = min(min_isr, len(state.replicas))
         self.max_lag = max_lag
         self.eligible: frozenset[int] = frozenset(state.replicas)

@@ -10,18 +10,21 @@ from simlib.kafka.partition_leader import PartitionLeader
 
 if TYPE_CHECKING:
     from simlib.kafka.follower_sessions import Session
+    from simlib.kafka.segments import Segments
     from simlib.world.exchange import Exchange
 
 
 class Replica:
     """What a broker keeps on disk of one partition."""
 
-    __slots__ = ("high_watermark", "log", "tp")
+    __slots__ = ("high_watermark", "log", "segments", "tp")
 
     def __init__(self, tp: int) -> None:
         self.tp = tp
         self.log = Log()
         self.high_watermark = 0
+        self.segments: Segments | None = None
+        """Known when something has to be forgotten."""
 
 
 class Led:

@@ -89,6 +89,9 @@ class Fetcher:
                 self._take(tp, content, high_watermark)
                 if content:
                     changed.append(self._row(tp))
+            elif error == "LOG_START":
+                if self._forget_beginning(tp, content):
+                    changed.append(self._row(tp))
             elif error == "DIVERGING":
                 self._truncate(tp, *content)
                 changed.append(self._row(tp))
@@ -103,6 +106,15 @@ class Fetcher:
         for entry in entries:
             log.append(entry)
         replica.high_watermark = high_watermark if high_watermark < log.end else log.end
+
+    def _forget_beginning(self, tp: int, start: int) -> bool:
+        """The leader's log begins later (K61); one that ends before that begins anew there. Has its end changed?"""
+        replica = self.broker.replicas[tp]
+        before = replica.log.end
+        if start > replica.log.start or start > before:
+            replica.log.begin_at(start)
+            replica.high_watermark = max(replica.high_watermark, start)
+        return replica.log.end != before
 
     def _truncate(self, tp: int, epoch: int, end: int) -> None:
         """Discard what the new leader never had (K56): fall back to where our logs still agree."""

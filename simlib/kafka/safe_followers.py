@@ -2,13 +2,15 @@
 
 An answer to a follower's fetch and its next fetch take two latencies. Nobody but the leader looks at a follower's log
 while the leader lives, so that the leader only notes when the next fetch is here; and it looks then only if the fetch
-brings a new offset, or finds something new. The times of everything else are those of `FollowerSessions`.
+brings a new offset, or finds something new. Fetches that follow from one append are looked at together, when the last
+of them is here: the high watermark waits for it anyway. The times of everything else are those of `FollowerSessions`.
 `explore` runs thousands of such worlds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.follower_sessions import FollowerSessions, Row, Session
@@ -28,17 +30,29 @@ class Trip:
     awaited: bool = False
 
 
+Arrival = tuple[int, Session, Trip]
+"""The number of a follower, and where it stands."""
+
+
 class SafeFollowers(FollowerSessions):
     """All followers of one broker that cannot fail."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
         self._trips: dict[Session, tuple[int, Trip]] = {}
+        self._together: dict[int, list[Arrival]] | None = None
 
     def _begin(self, follower: int) -> Session:
         session = super()._begin(follower)
         self._trips[session] = follower, Trip()
         return session
+
+    def appended(self, led: Led) -> None:
+        self._together = {}
+        super().appended(led)
+        together, self._together = self._together, None
+        for here_at, arrivals in together.items():
+            self._plan(here_at, arrivals)
 
     def high_watermark_moved(self, led: Led) -> None:
         high_watermark, now = led.leader.high_watermark, self.broker.clock.now
@@ -48,6 +62,9 @@ class SafeFollowers(FollowerSessions):
             if is_here and session.sent_high_watermark.get(led.tp, -1) < high_watermark:
                 session.news[led.tp] = None
                 self._answer(session, [])
+
+    def log_start_moved(self, led: Led) -> None:
+        """Nobody will ask these followers for the beginning of their logs."""
 
     def _answer(self, session: Session, rows: list[Row]) -> None:
         if rows or session.parked is None:
@@ -75,13 +92,24 @@ class SafeFollowers(FollowerSessions):
 
     def _await(self, session: Session, follower: int, trip: Trip) -> None:
         trip.awaited = True
-        order = MESSAGE + self.broker.cluster.brokers[follower].rank
-        self.broker.clock.at(trip.here_at, order, self._here, session, follower, trip)
+        arrival = follower, session, trip
+        if self._together is None:
+            self._plan(trip.here_at, [arrival])
+        else:
+            self._together.setdefault(trip.here_at, []).append(arrival)
 
-    def _here(self, session: Session, follower: int, trip: Trip) -> None:
-        """The follower's next fetch arrives, unless it has begun anew meanwhile (there are more partitions)."""
-        if self.sessions.get(follower) is not session:
-            return
+    def _plan(self, here_at: int, arrivals: list[Arrival]) -> None:
+        arrivals.sort(key=itemgetter(0))
+        last = self.broker.cluster.brokers[arrivals[-1][0]]
+        self.broker.clock.at(here_at, MESSAGE + last.rank, self._here, arrivals)
+
+    def _here(self, arrivals: list[Arrival]) -> None:
+        """The followers' next fetches arrive, but for those who have begun anew (there are more partitions)."""
+        for follower, session, trip in arrivals:
+            if self.sessions.get(follower) is session:
+                self._is_here(follower, session, trip)
+
+    def _is_here(self, follower: int, session: Session, trip: Trip) -> None:
         trip.awaited = False
         ends, trip.ends = trip.ends, {}
         parked: Any = session.parked

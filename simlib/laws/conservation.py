@@ -8,6 +8,7 @@ import numpy as np
 
 from simlib.laws.verdict import Verdict, broken, count, holds
 from simlib.trace import Trace
+from simlib.trace.records import Messages
 from simlib.trace.runs import combined, occurrence, same_codes
 from simlib.trace.trace_data import OUTCOMES
 from simlib.units import NEVER
@@ -16,11 +17,12 @@ LAW = "conservation"
 
 
 def conservation(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """Produced = in the log + lost (each with a reason) + aborted + still with the producer; delivered only what was
-    written.
+    """Produced = in the log + lost (each with a reason) + removed + aborted + still with the producer; delivered only
+    what was written.
 
-    Also checked: every copy in the log was appended, no offset is taken twice, a final log has no holes, what left the
-    log was truncated or lost to a later leader, nothing is read before it is written or above the high watermark.
+    Also checked: every copy in the log was appended, no offset is taken twice, a final log has no holes but those of
+    removed records, what left the log was removed, truncated or lost to a later leader, nothing is read before it is
+    written or above the high watermark.
     """
     for problem, messages in (*_of_messages(trace), *_of_the_log(trace)):
         if len(messages):
@@ -37,6 +39,7 @@ def balance(trace: Trace) -> str:
     summary = trace.summary()
     parts = [f"{summary.in_log:,} in the log", f"{summary.lost:,} lost", f"{summary.pending:,} with the producer"]
     parts += [f"{summary.aborted:,} aborted"] * (summary.aborted > 0)
+    parts += [f"{summary.removed:,} removed by retention or compaction"] if summary.removed else []
     handed = "; ".join(f"{name}: {group.delivered:,} delivered, {group.backlog:,} waiting"
                        for name, group in summary.groups.items())
     return f"{summary.produced:,} produced = {' + '.join(parts)}" + (f"; {handed}" if handed else "")
@@ -70,16 +73,29 @@ def _unexplained(trace: Trace, copies: np.ndarray) -> np.ndarray:
 def _of_the_log(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:
     messages = trace.messages
     tp, message, offset = (messages.spread("log_end", "tp"), messages.of("log_end"), messages.offsets("log_end"))
-    copies, written = same_codes((message, offset), messages.written)
-    gone = _unexplained(trace, np.flatnonzero(~np.isin(written, copies)))
+    removed = messages.of("removals"), messages.offsets("removals")
+    copies, written, taken_out = same_codes((message, offset), messages.written, removed)
+    yield "removed and never appended", removed[0][~np.isin(taken_out, written)]
+    gone = _unexplained(trace, np.flatnonzero(~np.isin(written, np.r_[copies, taken_out])))
     yield "left the log without a truncation or a later leader", messages.of("appends")[gone]
     yield "in the log and never appended", message[~np.isin(copies, written)]
-    data, records = trace.data, len(tp)
-    tp, offset = (np.r_[tp, data.column("log_markers", "tp")], np.r_[offset, data.column("log_markers", "offset")])
-    yield "an offset that holds two messages", message[occurrence(combined(tp, offset))[:records] > 1]
-    order = np.lexsort((offset, tp))
-    hole = order[offset[order] != occurrence(tp[order]) - 1]
-    yield "an offset after a hole in the log", message[hole[hole < records]]
+    taken = combined(np.r_[tp, trace.data.column("log_markers", "tp")],
+                     np.r_[offset, trace.data.column("log_markers", "offset")])
+    yield "an offset that holds two messages", message[occurrence(taken)[:len(message)] > 1]
+    yield "an offset after a hole in the log", message[_after_a_hole(tp, offset, messages)]
+
+
+def _after_a_hole(tp: np.ndarray, offset: np.ndarray, messages: Messages) -> np.ndarray:
+    """Indices of offsets in the final log that have fewer offsets before them than they should: none is explained by
+    a record that was removed, or by the marker of a transaction.
+    """
+    markers = [messages.data.column("markers", name) for name in ("tp", "offset")]
+    all_tps = np.r_[tp, messages.spread("removals", "tp"), markers[0]]
+    all_offsets = np.r_[offset, messages.offsets("removals"), markers[1]]
+    _, each = np.unique(combined(all_tps, all_offsets), return_index=True)  # the final log comes first
+    order = each[np.lexsort((all_offsets[each], all_tps[each]))]
+    hole = order[all_offsets[order] != occurrence(all_tps[order]) - 1]
+    return hole[hole < len(tp)]
 
 
 def _of_deliveries(trace: Trace) -> Iterator[tuple[str, np.ndarray]]:

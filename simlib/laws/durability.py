@@ -14,7 +14,7 @@ LAW = "no_acked_write_lost"
 
 
 def no_acked_write_lost(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """A write that was acknowledged with acks=all is in the log at the end.
+    """A write that was acknowledged with acks=all is in the log at the end, or was removed from it on purpose.
 
     Judged while Kafka's conditions hold: acks=all, no unclean election, and fewer brokers that lost power than
     `min_insync_replicas`. Where one failed the verdict says which.
@@ -40,4 +40,6 @@ def _nothing_gone(trace: Trace, promises: Promises, acked: np.ndarray) -> Verdic
                 if promises.acks(str(names[code])) == "all"}
     if not promised:
         return not_judged(LAW, "nothing to protect: no record was acknowledged to a producer with acks=all")
-    return holds(LAW, f"{count(sum(promised.values()), 'record')} acknowledged with acks=all, all in the log")
+    removed = int((acked & trace.messages.is_removed).sum())
+    where = f"all in the log but {removed:,} that retention or compaction took" if removed else "all in the log"
+    return holds(LAW, f"{count(sum(promised.values()), 'record')} acknowledged with acks=all, {where}")

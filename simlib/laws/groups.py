@@ -8,6 +8,8 @@ from simlib.laws.consequences import worked_off
 from simlib.laws.promises import acknowledged
 from simlib.laws.verdict import Law, Verdict, broken, count, holds, not_judged, stuck
 from simlib.trace import Trace
+from simlib.trace.trace_data import REMOVED_BY
+from simlib.units import NEVER
 
 
 def nothing_lost(group: str) -> Law:
@@ -16,7 +18,8 @@ def nothing_lost(group: str) -> Law:
     Finished means: the next one was asked for. A service may have died just before that, with its work done: with the
     calm run as second argument, a record is also finished when every effect the calm run did for it was done.
     Broken by records that are committed past and never finished, by acknowledged records that left the log
-    before the group got them, and in a quiet run by anything that still waits.
+    before the group got them, be it by retention (a newer value of the same key makes up for what compaction takes),
+    and in a quiet run by anything that still waits.
     """
     law = f"nothing_lost({group!r})"
 
@@ -40,7 +43,18 @@ def _judge(law: str, trace: Trace, group: int, done: np.ndarray) -> Verdict:
     if len(gone):
         message = f"lost write: {count(len(gone), 'acknowledged record')} left the log before the group got them"
         return broken(law, message, lambda: trace.records_of(gone), "lost write")
+    missed = _missed(trace, group)
+    missed = missed[~done[missed]]
+    if len(missed):
+        message = f"unseen: {count(len(missed), 'record')} removed from the log before the group had finished with it"
+        return broken(law, message, lambda: trace.records_of(missed), "unseen")
     return _liveness(law, trace, group, done)
+
+
+def _missed(trace: Trace, group: int) -> np.ndarray:
+    """Records taken by retention, and tombstones; what compaction takes has a successor."""
+    rows = np.concatenate([np.empty(0, np.int64), *(log.message[log.missed] for log in trace.groups.logs_of(group))])
+    return rows[trace.messages.removed_by[rows] != REMOVED_BY.index("compaction")]
 
 
 def _gone_before_delivery(trace: Trace, group: int) -> np.ndarray:
@@ -54,7 +68,7 @@ def _gone_before_delivery(trace: Trace, group: int) -> np.ndarray:
 def _liveness(law: str, trace: Trace, group: int, done: np.ndarray) -> Verdict:
     logs = trace.groups.logs_of(group)
     finished = sum(int((log.finished | done[log.message]).sum()) for log in logs)
-    open_ones = [~log.finished & ~log.skipped & ~done[log.message] for log in logs]
+    open_ones = [~log.finished & ~log.skipped & ~done[log.message] & (log.removed == NEVER) for log in logs]
     unfinished = sum(int(mask.sum()) for mask in open_ones)
     if trace.ended == "stuck" and unfinished:
         return stuck(law, trace)

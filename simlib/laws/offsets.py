@@ -14,7 +14,8 @@ LATER = 2**62
 
 
 def commit_never_ahead_of_delivery(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """When an offset is committed, every record before it was handed to the group or skipped by its reset policy.
+    """When an offset is committed, every record before it was handed to the group, skipped by its reset policy, or
+    removed from the log.
 
     A loop that commits before it works obeys this (it was handed the record); what it loses `nothing_lost` finds.
     """
@@ -60,4 +61,8 @@ def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.n
                          strict=True):
         seen[low:high] = NEVER
     seen[_without_records(trace, group, tp, len(seen))] = NEVER
+    removed, messages = trace.messages.spread("removals", "tp") == tp, trace.messages
+    offset, time = messages.offsets("removals")[removed], messages.spread("removals", "time")[removed]
+    there = offset < len(seen)
+    np.minimum.at(seen, offset[there], time[there])
     return np.r_[NEVER, np.maximum.accumulate(seen)][offsets]

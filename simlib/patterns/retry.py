@@ -40,16 +40,16 @@ def backoff(attempt: int, random: Random, base: float = 0.1, cap: float = 20.0) 
 
 
 async def again(app: Any, act: Callable[[], Awaitable[Any]], attempts: int = 4, base: float = 0.1,
-                cap: float = 20.0) -> Any:
-    """Call `act` until it succeeds, at most so often; a permanent error and the last failure are raised.
+                cap: float = 20.0, worth: Callable[[Exception], bool] = is_transient) -> Any:
+    """Call `act` until it succeeds, at most so often; the last failure, and one that is not worth it, are raised.
 
-    The partition waits meanwhile: keep attempts times cap below max_poll_interval_ms [K88].
+    A consumer's partition waits meanwhile: keep attempts times cap below max_poll_interval_ms [K88].
     """
     for attempt in range(attempts):
         try:
             return await act()
         except Exception as error:
-            if attempt + 1 == attempts or not is_transient(error):
+            if attempt + 1 == attempts or not worth(error):
                 raise
             await app.sleep(backoff(attempt, app.random, base, cap))
     raise ValueError(f"again(attempts={attempts}): give at least 1")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from simlib.scenario.check_calls import circle_warnings
 from simlib.scenario.check_fields import label
+from simlib.scenario.errors import listed
 from simlib.scenario.faults import STEP_KINDS, AddPartitions, Crash
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import (
@@ -27,6 +29,8 @@ def warnings(scenario: Scenario) -> list[str]:
         *load_warnings(scenario),
         *producer_warnings(scenario),
         *reset_warnings(scenario),
+        *circle_warnings(scenario),
+        *retention_warnings(scenario),
     ]
 
 
@@ -84,6 +88,25 @@ def reset_warnings(s: Scenario) -> Iterator[str]:
                 "what is sent before; use auto_offset_reset='earliest'"
             )
         yield from growth_warnings(s, group)
+
+
+def retention_warnings(s: Scenario) -> Iterator[str]:
+    """Retention that is set and cannot act: nobody looks in time, or the clean-up policy does not delete."""
+    broker = resolve_broker(s.broker_config)
+    first = broker.log_initial_task_delay_ms / 1000 - HEAD_START
+    interval = broker.log_retention_check_interval_ms / 1000
+    looks = [first + interval * n for n in range(int(max(s.duration - first, 0) // interval) + 1)]
+    last = max([look for look in looks if look <= s.duration], default=0.0)
+    for topic in s.topics:
+        given = [name for name in ("retention_ms", "retention_bytes") if topic.config.get(name, -1) >= 0]
+        settings = resolve_topic(topic.config, broker)
+        if given and not settings.deletes:
+            yield (f"{label(topic)}: {listed(given)} does nothing with cleanup_policy={settings.cleanup_policy!r}; "
+                   "only 'delete' removes old segments")
+        elif given and last * 1000 <= settings.forgets_within < s.duration * 1000:
+            yield (f"{label(topic)}: {listed(given)}: nothing will be deleted; the brokers look at {first:g} s and "
+                   f"then every {interval:g} s (broker_config: log_initial_task_delay_ms, "
+                   "log_retention_check_interval_ms)")
 
 
 def growth_warnings(s: Scenario, group: ConsumerGroup) -> Iterator[str]:

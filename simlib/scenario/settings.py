@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache, wraps
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
 from simlib.scenario.idempotence import idempotence_rules
 from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
 
+T = TypeVar("T")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -87,6 +89,8 @@ class BrokerSettings:
     transaction_max_timeout_ms: float
     transaction_abort_timed_out_transaction_cleanup_interval_ms: float
     controlled_shutdown_enable: bool
+    log_retention_check_interval_ms: float
+    log_initial_task_delay_ms: float
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,43 @@ class TopicSettings:
     min_insync_replicas: int
     unclean_leader_election_enable: bool
     max_message_bytes: int
+    cleanup_policy: str
+    retention_ms: int
+    retention_bytes: int
+    segment_bytes: int
+    segment_ms: int
+    message_timestamp_type: str
+    message_timestamp_after_max_ms: int
+    message_timestamp_before_max_ms: int
+
+    @property
+    def deletes(self) -> bool:
+        """Are old segments deleted?"""
+        return "delete" in self.cleanup_policy
+
+    @cached_property
+    def forgets_within(self) -> float:
+        """After how long (ms) something may be deleted; infinite if never."""
+        if not self.deletes or (self.retention_ms < 0 and self.retention_bytes < 0):
+            return math.inf
+        return 0 if self.retention_bytes >= 0 else self.retention_ms
 
 
+def remembered(resolve: Callable[[str, Mapping[str, Any]], T]) -> Callable[[str, Mapping[str, Any]], T]:
+    """`explore` asks the same thousands of times. True is not 1 here, so the types are part of the question."""
+    known = lru_cache(maxsize=256)(lambda client, items, types: resolve(client, dict(items)))
+
+    @wraps(resolve)
+    def answer(client: str, overrides: Mapping[str, Any]) -> T:
+        try:
+            return known(client, tuple(overrides.items()), tuple(map(type, overrides.values())))
+        except TypeError:  # a value that cannot be hashed: right or wrong, it is looked at each time
+            return resolve(client, overrides)
+
+    return answer
+
+
+@remembered
 def resolve_producer(client: str, overrides: Mapping[str, Any]) -> ProducerSettings:
     """A producer's settings in this client (K12, K22, K23). Raises ConfigError."""
     overrides = normal_form(overrides)
@@ -114,6 +153,7 @@ def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
     return idempotence_rules(client, overrides, filled(PRODUCER, "producer", client, overrides))[1]
 
 
+@remembered
 def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
     """A consumer's settings in this client. Raises ConfigError."""
     values = filled(CONSUMER, "consumer", client, normal_form(overrides))
@@ -144,8 +184,7 @@ def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> Topic
         "unclean_leader_election_enable": broker.unclean_leader_election_enable,
         "max_message_bytes": broker.message_max_bytes,
     }
-    filled(TOPIC, "topic", "java", overrides)
-    return TopicSettings(**{**inherited, **overrides})
+    return TopicSettings(**{**filled(TOPIC, "topic", "java", overrides), **inherited, **overrides})
 
 
 def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:

@@ -15,6 +15,8 @@ from simlib.scenario.field_info import FieldInfo
 CLIENTS = ("kafka-python", "java")
 ABSENT = "absent"  # this client has no such setting
 MAX_INT = 2**31 - 1
+MAX_LONG = 2**63 - 1
+HOUR, DAY = 3_600_000, 86_400_000  # ms
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ def count(
     label: str, low: float, high: float, help: str, minimum: int = 0, unit: str = "", log: bool = True
 ) -> FieldInfo:
     return FieldInfo(label, "whole", unit, low, high, 1, log, help, minimum=minimum, maximum=MAX_INT)
+
+
+def limit(label: str, unit: str, low: float, high: float, help: str, minimum: int = -1) -> FieldInfo:
+    """A time (ms) or a size (bytes) that Kafka keeps in 64 bits; with a minimum of -1, -1 stands for no limit."""
+    return FieldInfo(label, "whole", unit, low, high, 1, True, help, minimum=minimum, maximum=MAX_LONG)
 
 
 def flag(label: str, help: str) -> FieldInfo:
@@ -171,12 +178,34 @@ BROKER = {
         ms("Scan for old transactions", 100, 60_000, "How often the coordinator looks for transactions to abort.")),
     "controlled_shutdown_enable": both(True,
         flag("Controlled shutdown", "A broker that is shut down hands its leaders over first.")),
+    "log_retention_check_interval_ms": both(300_000,
+        ms("Retention check", 1_000, 600_000, "How often a broker looks for segments that are too old or too many.")),
+    "log_initial_task_delay_ms": both(30_000,
+        ms("First retention check", 0, 60_000, "How long after its start a broker looks for the first time.")),
 }
 
 TOPIC = {
     "min_insync_replicas": BROKER["min_insync_replicas"],
     "unclean_leader_election_enable": BROKER["unclean_leader_election_enable"],
     "max_message_bytes": BROKER["message_max_bytes"],
+    "cleanup_policy": both("delete", choice(
+        "Clean-up policy", ("delete", ""),
+        "What happens to old records: delete whole segments; empty: keep all.")),
+    "retention_ms": both(7 * DAY,
+        limit("Retention", "ms", 1_000, 7 * DAY, "A segment whose last record is older is deleted; -1: never.")),
+    "retention_bytes": both(-1, FieldInfo(
+        "Retention size", "whole", "bytes", -1, 1_048_576, 1, minimum=-1, maximum=MAX_LONG,
+        help="What a partition keeps at least; -1: no limit.")),
+    "segment_bytes": both(1_073_741_824,
+        count("Segment size", 1_048_576, 1_073_741_824, "A larger segment is closed.", 1_048_576, "bytes")),
+    "segment_ms": both(7 * DAY,
+        limit("Segment age", "ms", 1_000, 7 * DAY, "A segment is closed by the first record so much younger.", 1)),
+    "message_timestamp_type": both("CreateTime", choice(
+        "Timestamp", ("CreateTime", "LogAppendTime"), "Whose clock a record's timestamp is: producer's or broker's.")),
+    "message_timestamp_after_max_ms": both(HOUR,
+        limit("Timestamp ahead", "ms", 1_000, DAY, "A record whose timestamp is further ahead is refused.", 0)),
+    "message_timestamp_before_max_ms": both(MAX_LONG,
+        limit("Timestamp behind", "ms", 1_000, MAX_LONG, "A record whose timestamp is further back is refused.", 0)),
 }
 
 

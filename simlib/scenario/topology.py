@@ -16,7 +16,7 @@ from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
 
 @plain
 class Topic(Plain):
-    """A topic. `config`: its min_insync_replicas, unclean_leader_election_enable, max_message_bytes."""
+    """A topic. `config`: its own settings, such as min_insync_replicas, cleanup_policy, retention_ms, segment_ms."""
 
     name: str
     partitions: int = declared(

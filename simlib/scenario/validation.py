@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simlib.scenario.check_calls import call_problems
 from simlib.scenario.check_databases import database_problems
 from simlib.scenario.check_faults import fault_problems
 from simlib.scenario.check_inputs import input_problems
@@ -23,6 +24,6 @@ def problems(scenario: Scenario) -> list[str]:
         return [f"a Scenario is needed, not {type(scenario).__name__}"]
     found = list(shape_problems(scenario))
     sound = mended(scenario)
-    for rules in (topology_problems, database_problems, input_problems, fault_problems):
+    for rules in (topology_problems, database_problems, call_problems, input_problems, fault_problems):
         found += rules(sound)
     return list(dict.fromkeys(found))

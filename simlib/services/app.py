@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -177,20 +177,17 @@ class App:
         kind does not say.
         """
         steps = self._process.world.steps
-        if steps is None:
-            return await self._aimed_at(kind, act)
-        return await steps.take(self, kind, lambda: self._aimed_at(kind, act), on, what, again, wire)
+        if self._process.aims:
+            act = partial(self._aimed_at, kind, act)
+        return await (act() if steps is None else steps.take(self, kind, act, on, what, again, wire))
 
     async def _aimed_at(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
-        if self._dies("before", kind):
+        if dies(self._process, "before", kind):
             await asyncio.Future()
         result = await act()
-        if self._dies("after", kind):
+        if dies(self._process, "after", kind):
             await asyncio.Future()
         return result
-
-    def _dies(self, when: str, kind: str) -> bool:
-        return bool(self._process.aims) and dies(self._process, when, kind)
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Something more this process does from now on."""
@@ -223,7 +220,9 @@ class App:
         """Suspended coroutines refer to these objects for ever; these must not refer to the run."""
         if self._database is not None:
             self._database.abandon()
-        for thing in (*self._producers, *self._consumers, self._redis, self._caller, self.server, self):
+        for consumer in self._consumers:
+            consumer.abandon()
+        for thing in (*self._producers, self._redis, self._caller, self.server, self):
             if thing is not None:
                 forget(thing)
 

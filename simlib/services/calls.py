@@ -10,10 +10,9 @@ import asyncio
 import json
 from collections.abc import Iterator
 from itertools import count
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from simlib.scenario.errors import what_exists
+from simlib.scenario.check_calls import DEFAULT_TIMEOUT, callee_problem, is_time, timeout_problem
 from simlib.services.asking import NOT_REACHED, Outcome, ask, no_answer
 from simlib.services.errors import Overloaded, RemoteError
 from simlib.services.producer import encode_value
@@ -24,9 +23,6 @@ from simlib.units import NEVER, SECOND
 if TYPE_CHECKING:
     from simlib.services.app import App
     from simlib.services.process import ServiceProcess
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds a caller waits when it says nothing else."""
 
 LEARNED = {ANSWERED: rows.ANSWERED, RAISED: rows.RAISED, OVERLOADED: rows.OVERLOADED, "timed out": rows.TIMED_OUT,
            "disconnected": rows.RESET, **dict.fromkeys(NOT_REACHED, rows.REFUSED)}
@@ -50,15 +46,10 @@ class Caller:
 
     def _check(self, service: str, timeout: Any, deadline: Any) -> None:
         known = [one.name for one in self._process.world.scenario.services]
-        own = self._process.service.name
-        if service not in known:
-            raise ValueError(f"call({service!r}): no such service{what_exists(service, known)}")
-        if service == own:
-            raise ValueError(f"call({service!r}): this is {own} itself; await the function that handles requests")
-        if timeout is not None and not (_is_time(timeout) and timeout > 0):
-            raise ValueError(f"call({service!r}, timeout={timeout!r}): seconds above 0, or None for "
-                             f"{DEFAULT_TIMEOUT:g} s")
-        if deadline is not None and not _is_time(deadline):
+        wrong = callee_problem(service, self._process.service.name, known) or timeout_problem(service, timeout)
+        if wrong:
+            raise ValueError(wrong)
+        if deadline is not None and not is_time(deadline):
             raise ValueError(f"call({service!r}, deadline={deadline!r}): an instant in seconds, such as app.now + 2")
 
     # -- how long
@@ -143,7 +134,3 @@ class Caller:
         row = process.recorder.calls[number]
         row.answered, row.outcome, row.answer = process.clock.now, outcome, answer
         process.recorder.event("answered", process, a=number, detail=detail)
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

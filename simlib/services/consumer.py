@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.consumer.client import ConsumerClient
-from simlib.kafka.consumer.log_ends import LogEnds
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
-from simlib.services.errors import KafkaTimeoutError, error_for
+from simlib.services.errors import error_for
 from simlib.services.in_hand import ConsumerGroupMetadata, ConsumerRecord, InHand
+from simlib.services.lookups import Lookups, OffsetAndTimestamp
 from simlib.units import MS, NEVER, SECOND
+from simlib.world.event_loop import forget
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -40,6 +41,7 @@ class ServiceConsumer:
         self._client = ConsumerClient(process, group_id, topics, settings, process.cluster, process.network,
                                       self._failed)
         self._in_hand = InHand(self._client.cursors)
+        self._lookups = Lookups(app, self._client)
         self._client.on_revoked = self._in_hand.drop
         self._client.metadata.refresh(lambda: self._ready.set_result(None))
         process.world.consumes(process, settings, group_id, topics)
@@ -150,8 +152,10 @@ class ServiceConsumer:
         key = None if code < 0 else self._process.recorder.names["keys"][code]
         value = None if lane.value_bytes is not None else json.loads(lane.value[ordinal])
         headers = tuple((name, header) for name, header in lane.headers.get(ordinal, ()) if name != "__cause")
-        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, lane.created[ordinal] // MS, key, value,
-                              headers, lane.message(ordinal))
+        at_append = lane.topic in self._process.cluster.stamped_at_append
+        timestamp = run.appended // MS if at_append else lane.timestamp(ordinal)
+        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, timestamp, key, value, headers,
+                              lane.message(ordinal), int(at_append))
 
     def _finish_records_in_hand(self) -> None:
         """Asking for more means being done with the last ones."""
@@ -212,6 +216,21 @@ class ServiceConsumer:
         self._in_hand.drop(tps)
         self._client.seek_to_committed(tps)
 
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        """Continue at the log start of these partitions, of all it owns if none is named."""
+        await self._seek_to("earliest", partitions)
+
+    async def seek_to_end(self, *partitions: TopicPartition) -> None:
+        """Continue after the last record of these partitions, of all it owns if none is named."""
+        await self._seek_to("latest", partitions)
+
+    async def _seek_to(self, policy: str, partitions: tuple[TopicPartition, ...]) -> None:
+        chosen = partitions or tuple(sorted(self.assignment()))
+        for partition in chosen:
+            self._owned(partition)
+        for partition, offset in (await self._lookups.offsets(policy, list(chosen))).items():
+            self.seek(partition, offset)
+
     def position(self, partition: TopicPartition) -> int:
         """The offset of the next record to be handed over, -1 while it is not known."""
         return self._client.cursors[self._owned(partition)].position
@@ -220,7 +239,7 @@ class ServiceConsumer:
         """The partitions this member owns now."""
         return {self._process.cluster.tps[tp] for tp in self._client.cursors}
 
-    # -- where logs begin and end
+    # -- where logs begin and end; asking is no step
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         """The numbers of a topic's partitions; None if there is no such topic."""
@@ -228,39 +247,17 @@ class ServiceConsumer:
         return None if known is None else set(range(len(known)))
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The first offset each of these partitions still has; whoever owns them. Raises KafkaTimeoutError."""
-        return await self._log_ends("earliest", partitions)
+        """Where each log begins: above 0 if retention has taken its beginning. Raises KafkaTimeoutError."""
+        return await self._lookups.offsets("earliest", partitions)
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offset that each of these partitions' next record will have. Raises KafkaTimeoutError."""
-        return await self._log_ends("latest", partitions)
+        """The high watermark of each partition: the offset after the last record that can be read."""
+        return await self._lookups.offsets("latest", partitions)
 
-    async def _log_ends(self, policy: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """It changes nothing, and is no step."""
-        wanted = [self._known(partition) for partition in partitions]
-        if not wanted:
-            return {}
-        tps = self._process.cluster.tps
-        try:
-            async with asyncio.timeout(self._client.settings.request_timeout_ms / 1000):
-                found = await self._answered_by_leaders(policy, wanted)
-        except TimeoutError:
-            names = ", ".join(f"{tps[tp].topic}-{tps[tp].partition}" for tp in wanted)
-            raise KafkaTimeoutError(f"no leader said where {names} begin or end") from None
-        return {tps[tp]: found[tp] for tp in wanted}
-
-    async def _answered_by_leaders(self, policy: str, wanted: list[int]) -> dict[int, int]:
-        if not self._ready.done():
-            await asyncio.shield(self._ready)
-        answer: asyncio.Future[dict[int, int]] = self._app.future()
-        LogEnds(self._client, policy, wanted, lambda found: _answer(answer, found))
-        return await answer
-
-    def _known(self, partition: TopicPartition) -> int:
-        known = self._process.cluster.partitions_of.get(partition[0], [])
-        if not 0 <= partition[1] < len(known):
-            raise ValueError(f"{partition}: no such partition; {partition[0]!r} has {len(known)}")
-        return known[partition[1]]
+    async def offsets_for_times(self, timestamps: Mapping[TopicPartition, int]
+                                ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record of each partition whose timestamp is not before a time (ms); None if all are before it."""
+        return await self._lookups.for_times(timestamps)
 
     def _owned(self, partition: TopicPartition) -> int:
         tp = self._process.cluster.partitions_of.get(partition[0], [])
@@ -282,16 +279,17 @@ class ServiceConsumer:
 
     close = stop
 
+    def abandon(self) -> None:
+        """Suspended coroutines refer to this for ever."""
+        self._client.forget()
+        forget(self._lookups)
+        forget(self)
+
     async def __aenter__(self) -> ServiceConsumer:
         return self
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
-
-
-def _answer(future: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
-    if not future.done():
-        future.set_result(found)
 
 
 def _settle(future: asyncio.Future[None], error: str | None) -> None:

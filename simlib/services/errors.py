@@ -75,6 +75,14 @@ class NoOffsetForPartitionError(KafkaError):
     """No committed offset, and auto_offset_reset='none' (K82)."""
 
 
+class OffsetOutOfRangeError(KafkaError):
+    """The position is not in the log any more, and auto_offset_reset='none' (K65)."""
+
+
+class InvalidTimestampError(KafkaError):
+    """A record's timestamp is further ahead or behind than the topic allows (K71)."""
+
+
 class FencedInstanceIdError(KafkaError):
     """Another member with the same group_instance_id took this one's place (K98)."""
 
@@ -116,6 +124,7 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "INVALID_TRANSACTION_TIMEOUT": InvalidTransactionTimeoutError,
     "UNKNOWN_MEMBER_ID": CommitFailedError, "ILLEGAL_GENERATION": CommitFailedError,
     "REBALANCE_IN_PROGRESS": RebalanceInProgressError, "NoOffsetForPartitionError": NoOffsetForPartitionError,
+    "OffsetOutOfRangeError": OffsetOutOfRangeError, "INVALID_TIMESTAMP": InvalidTimestampError,
     "FencedInstanceIdError": FencedInstanceIdError, "FENCED_INSTANCE_ID": FencedInstanceIdError,
     "INCONSISTENT_GROUP_PROTOCOL": InconsistentGroupProtocolError,
 }

@@ -23,6 +23,8 @@ class ConsumerRecord:
     value: Any
     headers: tuple[tuple[str, Any], ...] = ()
     message: str = field(default="", repr=False)
+    timestamp_type: int = field(default=0, repr=False)
+    """0: CreateTime, 1: LogAppendTime."""
 
 
 class ConsumerGroupMetadata(NamedTuple):
@@ -98,4 +100,4 @@ class InHand:
 
 
 def _part(run: Run, first: int, end: int) -> Run:
-    return Run(run.tp, run.lane, run.start + first, end - first, run.offset + first)
+    return Run(run.tp, run.lane, run.start + first, end - first, run.offset + first, run.appended)

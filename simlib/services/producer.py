@@ -71,19 +71,22 @@ class ServiceProducer(Transactional):
         self.client.start(lambda: self._ready.set_result(None))
 
     async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
-                            partition: int | None = None) -> RecordMetadata:
-        """Send one record and wait for the brokers' answer. Raises a KafkaError when the send failed."""
+                            partition: int | None = None, timestamp_ms: int | None = None) -> RecordMetadata:
+        """Send one record and wait for the brokers' answer. Raises a KafkaError when the send failed.
+
+        `timestamp_ms`: the record's own time (CreateTime) in ms; None is now. A value of None is a null value.
+        """
         async def act() -> RecordMetadata:
-            return await (await self._send(topic, value, key, headers, partition))
+            return await (await self._send(topic, value, key, headers, partition, timestamp_ms))
 
         answer: RecordMetadata = await self._app.step("send", act, on=("topic", topic), what=f"send to {topic}")
         return answer
 
     async def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
-                   partition: int | None = None) -> asyncio.Future[RecordMetadata]:
+                   partition: int | None = None, timestamp_ms: int | None = None) -> asyncio.Future[RecordMetadata]:
         """Hand one record to the producer; the future it returns is done when the brokers have answered."""
         future: asyncio.Future[RecordMetadata] = await self._app.step(
-            "send", lambda: self._send(topic, value, key, headers, partition), on=("topic", topic),
+            "send", lambda: self._send(topic, value, key, headers, partition, timestamp_ms), on=("topic", topic),
             what=f"send to {topic}")
         return future
 
@@ -108,9 +111,9 @@ class ServiceProducer(Transactional):
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
 
-    async def _send(self, topic: str, value: Any, key: Any, headers: Any,
-                    partition: int | None) -> asyncio.Future[RecordMetadata]:
-        self._check(topic)
+    async def _send(self, topic: str, value: Any, key: Any, headers: Any, partition: int | None,
+                    timestamp_ms: int | None) -> asyncio.Future[RecordMetadata]:
+        self._check(topic, timestamp_ms)
         text, raw_key = encode_value(value), encode_key(key, self._key_serializer)
         key = key if self._key_serializer is None else raw_key
         if not self._ready.done():
@@ -118,9 +121,9 @@ class ServiceProducer(Transactional):
         size = len(text.encode("utf-8")) + len(raw_key or b"")
         await self._room_for(size)
         tp = self._process.cluster.tp(topic, self._partition(topic, raw_key, partition, size))
-        return self._add(tp, text, key, size, headers)
+        return self._add(tp, text, key, size, headers, timestamp_ms)
 
-    def _check(self, topic: str) -> None:
+    def _check(self, topic: str, timestamp_ms: int | None) -> None:
         if self._closed:
             raise RuntimeError("this producer is closed")
         self._check_open()
@@ -128,13 +131,23 @@ class ServiceProducer(Transactional):
         if topic not in known:
             names = ", ".join(name for name in known if not name.startswith("__"))
             raise ValueError(f"send to topic {topic!r}: no such topic; this scenario has {names}")
+        if timestamp_ms is not None:
+            self._check_timestamp(timestamp_ms)
 
-    def _add(self, tp: int, text: str, key: Any, size: int, headers: Any) -> asyncio.Future[RecordMetadata]:
+    def _check_timestamp(self, timestamp_ms: Any) -> None:
+        if isinstance(timestamp_ms, bool) or not isinstance(timestamp_ms, int) or timestamp_ms < 0:
+            raise ValueError(f"timestamp_ms={timestamp_ms!r}: a whole number of milliseconds from 0, "
+                             "such as int(app.now * 1000)")
+        self._process.cluster.timestamp_chosen(timestamp_ms, self._process.clock.now // MS)
+
+    def _add(self, tp: int, text: str, key: Any, size: int, headers: Any,
+             timestamp_ms: int | None) -> asyncio.Future[RecordMetadata]:
         sender = self.client.sender(tp)
         number = self._process.lanes.next_number(self._process.name)
         code = -1 if key is None else self.client.recorder.code("keys", key)
         cause = self._app.in_hand.get()
-        ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause))
+        ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause),
+                                  timestamp_ms)
         future = self._waiting[sender.lane.code, ordinal] = self._app.future()
         future.add_done_callback(_look_at_exception)
         self._process.busy(1)  # until it is answered
@@ -182,6 +195,11 @@ class ServiceProducer(Transactional):
         self._sticky.produced(size)
         return chosen
 
+    def _timestamp(self, lane: Lane, batch: Batch, i: int, offset: int) -> int:
+        if offset >= 0 and lane.topic in self._process.cluster.stamped_at_append:
+            return batch.appended // MS
+        return lane.timestamp(batch.start + i)
+
     def _result(self, lane: Lane, batch: Batch, outcome: int, error: str, base: int) -> None:
         """A batch is answered: so are the futures of its records."""
         for i in range(batch.count):
@@ -194,8 +212,8 @@ class ServiceProducer(Transactional):
             self._process.recorder.mark(self._process.clock.now, False)  # what it does now is still to come
             if outcome in (ACKED, ACKED_UNKNOWN):
                 offset = base + i if base >= 0 else -1
-                created = lane.created[batch.start + i] // MS
-                future.set_result(RecordMetadata(lane.topic, lane.partition, offset, created))
+                future.set_result(RecordMetadata(lane.topic, lane.partition, offset,
+                                                 self._timestamp(lane, batch, i, offset)))
             else:
                 future.set_exception(error_for(error))
         room, self._room = self._room, []

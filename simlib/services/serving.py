@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simlib.scenario.check_calls import serve_problem
 from simlib.services.producer import encode_value
 from simlib.units import NEVER
 from simlib.world.exchange import Exchange
@@ -52,7 +53,8 @@ class Server:
     async def serve(self, handler: Handler, workers: int | None, queue: int | None) -> None:
         """Take requests until cancelled. Those that still wait then see their connection break."""
         check_handler(handler)
-        check_limits(workers, queue)
+        if wrong := serve_problem(workers, queue):
+            raise ValueError(wrong)
         if self._handler is not None:
             raise RuntimeError(f"{self._process.name} serves already; one process has one handler")
         self._handler, self._workers, self._places = handler, workers, queue
@@ -160,17 +162,3 @@ def check_handler(handler: Any) -> None:
         inspect.signature(handler).bind(object())
     except TypeError:
         raise TypeError(f"serve({handler!r}): the handler must take exactly one argument, the request") from None
-
-
-def check_limits(workers: Any, queue: Any) -> None:
-    """Raises ValueError for numbers of workers and of places that are none."""
-    if not _is_count(workers, least=1):
-        raise ValueError(f"serve(workers={workers!r}): a whole number of at least 1, or None for no limit")
-    if not _is_count(queue, least=0):
-        raise ValueError(f"serve(queue={queue!r}): a whole number, 0 if nobody may wait, or None for no limit")
-    if queue is not None and workers is None:
-        raise ValueError(f"serve(queue={queue!r}): without a number of workers nobody ever waits; give workers too")
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return value is None or isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -35,7 +35,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
                            "unknown; empty the first time",
     }),
     "duplicates": ("The deliveries with attempt > 1.", {"": "as deliveries"}),
-    "lost": ("Messages that are neither in the log nor still with their producer. What waits is not lost.", {
+    "lost": ("Messages that are neither in the log nor still with their producer. What waits is not lost, nor what was "
+             "removed.", {
         "message": "id of the message", "producer": "process that created it", "topic": "topic",
         "partition": "partition", "offset": "of the lost copy; empty if it never had one", "key": "record key",
         "created": "s", "appended": "s; empty if never appended",
@@ -44,6 +45,13 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "error": "the error its producer was told; empty if none",
         "reason": "acknowledged, then discarded; discarded before it was acknowledged; never confirmed (acks=0); "
                   "timed out; refused; lost with its producer; acknowledged, never in the log",
+    }),
+    "removed": ("Messages that retention or compaction took out of the log. That is no loss.", {
+        "message": "id of the message", "producer": "process that created it", "topic": "topic",
+        "partition": "partition", "offset": "offset it had", "key": "record key", "created": "s", "appended": "s",
+        "acked": "s", "removed": "s; when it left the log",
+        "by": "the setting that took it: retention_ms; retention_bytes; compaction (a newer value of the key is "
+              "there); delete_retention_ms (a tombstone)",
     }),
     "passed_over": ("Records in the log that a group will not finish: its committed offset is past them.", {
         "group": "consumer group", "topic": "topic", "partition": "partition", "offset": "offset",
@@ -54,8 +62,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
     "skipped": ("Ranges of records that a reset policy jumped over.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "from_offset": "first skipped", "to_offset": "first not skipped", "records": "how many"}),
-    "lag": ("High watermark minus committed offset [K99] (last stable offset, where a group reads only what is "
-            "committed); one row a change, in order of time.", {
+    "lag": ("High watermark minus committed offset, or minus the log start if that is higher [K99] (last stable "
+            "offset, where a group reads only what is committed); one row a change, in order of time.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition", "lag": "records"}),
     "effects": ("One row an irreversible act of a service, in order of time.", {
         "time": "s", "service": "service", "process": "instance", "incarnation": "0, 1, ...; a restart adds one",

@@ -19,7 +19,7 @@ ENDS_OF_A_PROCESS = ("crashed", "power_lost", "exception", "shutdown")
 
 @dataclass(frozen=True)
 class GroupLog:
-    """The records of the final log of one partition as one group sees them. Times in ns."""
+    """The records of one partition as one group sees them: the final log, and what was removed. Times in ns."""
 
     group: int
     tp: int
@@ -32,19 +32,31 @@ class GroupLog:
     in_hand: np.ndarray
     """Handed over, not finished, and the member that has it is alive: it is still at work."""
     skipped: np.ndarray
-    """Whether a reset policy jumped over it."""
+    """Whether a reset policy jumped over it (while it was there)."""
     passed_at: np.ndarray
     """When the group committed an offset past it; NEVER if the commits are not past it."""
+    removed: np.ndarray
+    """When retention or compaction took it out of the log; NEVER for what is there."""
 
     @property
     def waiting(self) -> np.ndarray:
-        """Still in front of the group: not handed over, not skipped, not committed past."""
-        return (self.handed == NEVER) & ~self.skipped & (self.passed_at == NEVER)
+        """Still in front of the group: in the log, not handed over, not skipped, not committed past."""
+        return (self.handed == NEVER) & ~self.skipped & (self.passed_at == NEVER) & (self.removed == NEVER)
 
     @property
     def passed_over(self) -> np.ndarray:
         """Committed past and never finished: nobody will read it again."""
-        return ~self.finished & ~self.in_hand & ~self.skipped & (self.passed_at != NEVER)
+        return self._unfinished & (self.passed_at != NEVER) & ~self.missed
+
+    @property
+    def missed(self) -> np.ndarray:
+        """Removed from the log before the group had finished with it, or committed past it."""
+        was_passed = (self.passed_at != NEVER) & (self.passed_at <= self.removed)
+        return self._unfinished & (self.removed != NEVER) & ~was_passed
+
+    @property
+    def _unfinished(self) -> np.ndarray:
+        return ~self.finished & ~self.in_hand & ~self.skipped
 
 
 @dataclass(frozen=True)
@@ -96,14 +108,25 @@ class Groups:
     def _final_log(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return (self.messages.spread("log_end", "tp"), self.messages.of("log_end"), self.messages.offsets("log_end"))
 
+    def _is_read(self, group: int) -> np.ndarray:
+        """Of each copy in the final log, whether the group reads such: an aborted one only without read_committed."""
+        if self.data.code_table("groups")[group] in self.data.meta.get("read_committed", ()):
+            return ~self.messages.is_aborted_copy
+        return np.ones(len(self._final_log[0]), bool)
+
     def _log(self, group: int, tp: int) -> GroupLog:
         tps, message, offset = self._final_log
-        read = tps == tp
-        if self.data.code_table("groups")[group] in self.data.meta.get("read_committed", ()):
-            read &= ~self.messages.is_aborted_copy
-        message, offset = message[read], offset[read]
+        gone = self._removed[self.messages.tp[self._removed] == tp]
+        read = (tps == tp) & self._is_read(group)
+        message, offset = np.r_[message[read], gone], np.r_[offset[read], self.messages.offset[gone]]
+        removed = np.r_[np.full(len(message) - len(gone), NEVER), self.messages.removed[gone]]
         return GroupLog(group, tp, message, offset, *self._fate(group, tp, message),
-                        self._skipped(group, tp, offset), self._passed_at(group, tp, offset))
+                        self._skipped(group, tp, offset, removed), self._passed_at(group, tp, offset), removed)
+
+    @cached_property
+    def _removed(self) -> np.ndarray:
+        """The messages that left the log on purpose."""
+        return np.flatnonzero(self.messages.is_removed)
 
     def _fate(self, group: int, tp: int, message: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each message: when the group was last handed it, whether it was finished, whether it is in hand."""
@@ -134,12 +157,12 @@ class Groups:
         return {(int(self.deliveries.group[part[0]]), int(self.deliveries.tp[part[0]])): part
                 for part in parts if len(part)}
 
-    def _skipped(self, group: int, tp: int, offset: np.ndarray) -> np.ndarray:
+    def _skipped(self, group: int, tp: int, offset: np.ndarray, removed: np.ndarray) -> np.ndarray:
         chosen = self._rows("skipped", group, tp)
         result = np.zeros(len(offset), bool)
-        for low, high in zip(self.data.column("skipped", "from_offset")[chosen],
-                             self.data.column("skipped", "to_offset")[chosen], strict=True):
-            result |= (offset >= low) & (offset < high)
+        for time, low, high in zip(*(self.data.column("skipped", name)[chosen]
+                                     for name in ("time", "from_offset", "to_offset")), strict=True):
+            result |= (offset >= low) & (offset < high) & ((removed == NEVER) | (time < removed))
         return result
 
     def _passed_at(self, group: int, tp: int, offset: np.ndarray) -> np.ndarray:

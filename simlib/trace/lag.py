@@ -15,7 +15,8 @@ LAG_COLUMNS = ("time", "group", "tp", "lag")
 def lag_columns(data: TraceData) -> dict[str, np.ndarray]:
     """Step functions, one row a change: (group, tp) pairs one after the other, each in order of time (ns).
 
-    Before its first commit a group counts from offset 0, or from where its reset policy put it.
+    Before its first commit a group counts from offset 0, or from where its reset policy put it. What retention took
+    does not wait for anybody: nobody counts from before the log start. (Kafka's own tool does.)
     """
     parts = [_one_lag(data, group, tp) for group, tp in group_partitions(data)]
     return {name: np.concatenate([part[i] for part in parts] or [np.empty(0, np.int64)])
@@ -37,8 +38,10 @@ def group_partitions(data: TraceData) -> list[tuple[int, int]]:
 def _one_lag(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
     high_times, high = _ends(data, group, tp)
     base_times, base = _committed(data, group, tp)
-    times = np.unique(np.r_[high_times, base_times])
-    lag = np.maximum(_value_at(times, high_times, high) - _value_at(times, base_times, base), 0)
+    start_times, start = _steps(data, "log_starts", "log_start", tp)
+    times = np.unique(np.r_[high_times, base_times, start_times])
+    counted_from = np.maximum(_value_at(times, base_times, base), _value_at(times, start_times, start))
+    lag = np.maximum(_value_at(times, high_times, high) - counted_from, 0)
     changes = np.r_[True, lag[1:] != lag[:-1]][: len(lag)]
     times, lag = times[changes], lag[changes]
     return times, np.full(len(times), group), np.full(len(times), tp), lag

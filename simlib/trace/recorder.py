@@ -10,17 +10,22 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable
+from functools import partial
 from struct import Struct
 from typing import Any
 
 import numpy as np
 
 from simlib.trace.calls import Call, call_columns
+from simlib.trace.on_demand import TablesOnDemand
+from simlib.trace.trace_data import REMOVED_BY
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
     "acks": ("time", "lane", "start", "count", "outcome", "error", "base_offset"),
     "truncations": ("time", "broker", "tp", "to_offset"),
+    "removals": ("time", "tp", "lane", "start", "count", "base_offset", "reason"),
+    "log_starts": ("time", "tp", "log_start"),
     "log_end": ("tp", "lane", "start", "count", "base_offset"),
     "watermarks": ("time", "tp", "high_watermark"),
     "deliveries": ("time", "member", "incarnation", "group", "tp", "lane", "start", "count", "base_offset",
@@ -31,6 +36,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
+
+EVENT_COLUMNS = ("time", "kind", "actor", "group", "tp", "a", "b", "detail")
+EFFECT_COLUMNS = ("time", "process", "incarnation", "name", "key", "lane", "ordinal")
 
 ACKED, ACKED_UNKNOWN, TIMED_OUT, REFUSED, LOST_WITH_PRODUCER, ABORTED = range(6)
 
@@ -52,8 +60,9 @@ class Recorder:
         rows = {name: array("q") for name in COLUMNS}
         self.rows = rows
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
-        self.watermark, self.truncation, self.skipped, self.marker, self.stable = (
-            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "markers", "stable"))
+        self.watermark, self.truncation, self.skipped, self.log_start, self.marker, self.stable = (
+            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "markers", "stable"))
+        self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []
@@ -83,6 +92,14 @@ class Recorder:
         """Write down a control event (closed list in `simlib.trace.columns`)."""
         self.events.append((self.clock.now, kind, -1 if actor is None else actor.code, group, tp, a, b, detail))
 
+    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str) -> None:
+        """Records that left the log on purpose."""
+        code = REMOVED_BY.index(reason)
+        for entry in entries:
+            batch = entry.batch
+            if batch.lane is not None:
+                self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
+
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)
 
@@ -98,20 +115,16 @@ class Recorder:
         self.delivery_times.extend(times)
         return first
 
-    def tables(self) -> dict[str, dict[str, Any]]:
-        """The columns, as arrays without copying."""
-        tables: dict[str, dict[str, Any]] = {}
-        for name, columns in COLUMNS.items():
-            rows = np.frombuffer(self.rows[name], dtype=np.int64).reshape(-1, len(columns))
-            tables[name] = {column: rows[:, i] for i, column in enumerate(columns)}
-        tables["events"] = _transposed(self.events, ("time", "kind", "actor", "group", "tp", "a", "b", "detail"),
-                                       text=("kind", "detail"))
-        tables["effects"] = _transposed(self.effects, ("time", "process", "incarnation", "name", "key", "lane",
-                                                       "ordinal"), text=("key",))
-        tables["messages"] = _messages(self.lanes)
+    def tables(self, log_end: Callable[[], dict[str, Any]], more: dict[str, dict[str, Any]]) -> TablesOnDemand:
+        """The columns, as arrays without copying; `log_end` makes the table of what is in the logs, `more` are made."""
+        makers = {name: partial(_unpacked, rows, COLUMNS[name]) for name, rows in self.rows.items()}
         if self.calls:
-            tables["calls"] = call_columns(self.calls)
-        return tables
+            makers["calls"] = partial(call_columns, self.calls)
+        makers |= {name: partial(dict, table) for name, table in more.items()}
+        return TablesOnDemand(makers | {
+            "events": partial(_transposed, self.events, EVENT_COLUMNS, text=("kind", "detail")),
+            "effects": partial(_transposed, self.effects, EFFECT_COLUMNS, text=("key",)),
+            "messages": partial(_messages, self.lanes), "log_end": log_end})
 
 
 def _writer(rows: dict[str, array[int]], table: str) -> Callable[[tuple[int, ...]], None]:
@@ -122,6 +135,11 @@ def _writer(rows: dict[str, array[int]], table: str) -> Callable[[tuple[int, ...
         take(pack(*row))
 
     return write
+
+
+def _unpacked(rows: array[int], columns: tuple[str, ...]) -> dict[str, Any]:
+    table = np.frombuffer(rows, dtype=np.int64).reshape(-1, len(columns))
+    return {column: table[:, i] for i, column in enumerate(columns)}
 
 
 def _transposed(rows: list[tuple[Any, ...]], columns: tuple[str, ...], text: tuple[str, ...]) -> dict[str, Any]:

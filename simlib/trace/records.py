@@ -136,14 +136,33 @@ class Messages:
         return self._first_of("acks", self.spread("acks", "error"), -1)
 
     @cached_property
+    def removed(self) -> np.ndarray:
+        """When retention or compaction took it, the last time; NEVER if it did not."""
+        result = np.full(len(self), NEVER, np.int64)
+        result[self.of("removals")] = self.spread("removals", "time")
+        return result
+
+    @cached_property
+    def removed_by(self) -> np.ndarray:
+        """Index into REMOVED_BY; -1 where `removed` is NEVER."""
+        result = np.full(len(self), -1, np.int64)
+        result[self.of("removals")] = self.spread("removals", "reason")
+        return result
+
+    @cached_property
+    def is_removed(self) -> np.ndarray:
+        """Was in the log, and retention or compaction has taken it: that is no loss."""
+        return (self.copies == 0) & (self.removed != NEVER)
+
+    @cached_property
     def is_lost(self) -> np.ndarray:
-        """Neither in the log nor still with its producer, and not taken back with a transaction."""
-        return (self.copies == 0) & (self.outcome != PENDING) & ~self.is_aborted
+        """Neither in the log, nor removed from it or taken back on purpose, nor still with its producer."""
+        return (self.copies == 0) & (self.outcome != PENDING) & ~self.is_removed & ~self.is_aborted
 
     @cached_property
     def is_pending(self) -> np.ndarray:
-        """Not in the log, and its producer has not given up on it."""
-        return (self.copies == 0) & (self.outcome == PENDING)
+        """Never in the log or lost from it, and its producer has not given up on it."""
+        return (self.copies == 0) & (self.outcome == PENDING) & ~self.is_removed
 
     @cached_property
     def reason(self) -> np.ndarray:

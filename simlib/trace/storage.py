@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from simlib.trace.databases import Databases
-from simlib.trace.trace_data import FORMAT_VERSION, NAMES, OF_TRANSACTIONS, TABLES, TraceData, object_array
+from simlib.trace.trace_data import FORMAT_VERSION, LATER, NAMES, TABLES, TraceData, object_array
 
 HEADER = "trace.json"
 DATABASES = "databases/"
@@ -30,7 +30,7 @@ class TraceFileError(ValueError):
 def save(data: TraceData, path: str | Path) -> None:
     """Write one file; the code of services is left out, and the header says so."""
     header = json.dumps(_header(data), sort_keys=True, indent=1)
-    parts = {HEADER: header.encode("utf-8"), **{f"{table}.parquet": _parquet(data, table) for table in _kept(data)}}
+    parts = {HEADER: header.encode("utf-8"), **{f"{table}.parquet": _parquet(data, table) for table in _tables(data)}}
     parts |= {f"{DATABASES}{name}.sqlite": image for name, image in data.databases.items()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
@@ -43,8 +43,8 @@ def load(path: str | Path) -> TraceData:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(archive.read(HEADER))
             _check_version(header, path)
-            tables = {table: _columns(archive, table) for table in _kept_in(archive)}
-            return _assembled(header, tables, _databases(archive))
+            there = [table for table in TABLES if table not in LATER or f"{table}.parquet" in archive.namelist()]
+            return _assembled(header, {table: _columns(archive, table) for table in there}, _databases(archive))
     except FileNotFoundError:
         raise TraceFileError(f"{path}: there is no such file") from None
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
@@ -57,7 +57,7 @@ def load(path: str | Path) -> TraceData:
 def digest(data: TraceData) -> str:
     """SHA-256 over every column in a fixed order, the code tables, how the run ended, and the databases' contents."""
     total = hashlib.sha256()
-    for table in _kept(data):
+    for table in _tables(data):
         for column, kind in TABLES[table].items():
             total.update(f"{table}.{column}".encode())
             total.update(_column_bytes(data.column(table, column), kind))
@@ -68,13 +68,8 @@ def digest(data: TraceData) -> str:
     return total.hexdigest()
 
 
-def _kept(data: TraceData) -> list[str]:
-    """A run without transactions is kept without the tables about them."""
-    return [table for table in TABLES if table not in OF_TRANSACTIONS or data.rows(table)]
-
-
-def _kept_in(archive: zipfile.ZipFile) -> list[str]:
-    return [table for table in TABLES if table not in OF_TRANSACTIONS or f"{table}.parquet" in archive.namelist()]
+def _tables(data: TraceData) -> list[str]:
+    return [table for table in TABLES if table not in LATER or data.rows(table)]
 
 
 def to_json(value: Any) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 
 from simlib.trace.calls import CALL_OUTCOMES
 from simlib.trace.deliveries import CAUSES
-from simlib.trace.groups import Groups
+from simlib.trace.groups import GroupLog, Groups
 from simlib.trace.records import LOST_REASONS
-from simlib.trace.trace_data import OUTCOMES, as_seconds
+from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, as_seconds
 from simlib.units import NEVER
 
 PERCENTILES = (50, 95, 99)
@@ -29,6 +29,7 @@ class GroupSummary:
     causes: dict[str, int]
     skipped: int
     passed_over: int
+    missed: dict[str, int]
     backlog: int
     lag: int
     handed_after: dict[str, float]
@@ -43,6 +44,7 @@ class Summary(Mapping[str, Any]):
     delivered: different messages handed over; duplicates: deliveries beyond the first; skipped: by a reset policy;
     passed_over: committed and never finished; backlog: in the log, not yet handed over; these add up all groups.
     calls: of services by others; call_outcomes: how many of them ended how.
+    removed: taken out of the log by retention or compaction; missed: of these, what a group had not finished.
     """
 
     produced: int
@@ -53,6 +55,8 @@ class Summary(Mapping[str, Any]):
     lost_reasons: dict[str, int]
     pending: int
     aborted: int
+    removed: int
+    removed_by: dict[str, int]
     delivered: int
     duplicates: int
     skipped: int
@@ -91,6 +95,8 @@ class Summary(Mapping[str, Any]):
         """The lines that are shown: (label, text)."""
         yield "produced", f"{self.produced:,} (in the log {self.in_log:,}, acknowledged {self.acked:,})"
         yield "lost", _with_reasons(self.lost, self.lost_reasons)
+        if self.removed:
+            yield "removed from the log", _with_reasons(self.removed, self.removed_by)
         if self.pending:
             yield "with the producer", f"{self.pending:,} still waiting to be written"
         if self.aborted:
@@ -112,6 +118,7 @@ def summarise(groups: Groups) -> Summary:
     data, messages = groups.data, groups.messages
     each = {str(data.code_table("groups")[code]): _summarise_group(groups, code) for code in groups.codes}
     reasons = Counter(LOST_REASONS[code] for code in messages.reason[messages.is_lost].tolist())
+    removed = Counter(REMOVED_BY[code] for code in messages.removed_by[messages.is_removed].tolist())
     told_safe = messages.outcome == OUTCOMES.index("acked")
     sums = {name: sum(getattr(group, name) for group in each.values())
             for name in ("delivered", "duplicates", "skipped", "passed_over", "backlog")}
@@ -122,7 +129,7 @@ def summarise(groups: Groups) -> Summary:
         acked=int(told_safe.sum()),
         lost=int(messages.is_lost.sum()), lost_acked=int((messages.is_lost & told_safe).sum()),
         lost_reasons=dict(reasons), pending=int(messages.is_pending.sum()), aborted=int(messages.is_aborted.sum()),
-        groups=each, effects=data.rows("effects"),
+        removed=sum(removed.values()), removed_by=dict(removed), groups=each, effects=data.rows("effects"),
         calls=data.rows("calls"), call_outcomes=dict(call_outcomes),
         ended=data.meta.get("ended", "duration"), ended_at=data.meta.get("ended_at", 0) / 1e9,
         faults_not_fired=[str(one) for one in unfired], warnings=list(data.meta.get("warnings", [])),
@@ -138,9 +145,15 @@ def _summarise_group(groups: Groups, code: int) -> GroupSummary:
     return GroupSummary(
         delivered=int(first.sum()), duplicates=int((mine & ~first).sum()), causes=dict(repeats),
         skipped=_total(log.skipped for log in logs), passed_over=_total(log.passed_over for log in logs),
-        backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
+        missed=_missed(groups, logs), backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
         handed_after=percentiles((handed.time - created)[first]),
         done_after=percentiles((handed.done - created)[first & (handed.done != NEVER)]))
+
+
+def _missed(groups: Groups, logs: list[GroupLog]) -> dict[str, int]:
+    """How many records left the log before the group was done with them, by what took them."""
+    rows = [code for log in logs for code in groups.messages.removed_by[log.message[log.missed]].tolist()]
+    return dict(Counter(REMOVED_BY[code] for code in rows))
 
 
 def percentiles(nanoseconds: np.ndarray) -> dict[str, float]:
@@ -174,6 +187,9 @@ def _group_rows(name: str, group: GroupSummary) -> Iterator[tuple[str, str]]:
         yield f"{name}: skipped", f"{group.skipped:,} by its reset policy (auto_offset_reset)"
     if group.passed_over:
         yield f"{name}: passed over", f"{group.passed_over:,} committed, never finished"
+    if group.missed:
+        first = f"{_with_reasons(sum(group.missed.values()), group.missed)} removed from the log before it was done"
+        yield f"{name}: missed", first
     yield f"{name}: backlog", f"{group.backlog:,} in the log, not yet handed over (lag {group.lag:,})"
     yield from _latency_rows(name, "handed over", group.handed_after)
     yield from _latency_rows(name, "done", group.done_after)

@@ -19,7 +19,7 @@ from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.screens import screens_of
 from simlib.trace.summary import Summary, summarise
-from simlib.trace.trace_data import OUTCOMES, TABLES, TraceData
+from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, TABLES, TraceData
 from simlib.units import NEVER
 
 
@@ -68,6 +68,16 @@ class Trace:
                                             "appended", "acked", "outcome"]]
         return columns.assign(error=frames.categorical(messages.error[rows], self.data.code_table("errors")),
                               reason=frames.categorical(messages.reason[rows], list(LOST_REASONS)))
+
+    @cached_property
+    def removed(self) -> Any:
+        """Records that retention or compaction took out of the log, and when."""
+        messages = self.messages
+        rows = messages.order[messages.is_removed[messages.order]]
+        columns = self.records_of(rows)[["message", "producer", "topic", "partition", "offset", "key", "created",
+                                         "appended", "acked"]]
+        return columns.assign(removed=frames.seconds(messages.removed[rows]),
+                              by=frames.categorical(messages.removed_by[rows], list(REMOVED_BY)))
 
     @cached_property
     def deliveries(self) -> Any:

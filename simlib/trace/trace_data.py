@@ -7,12 +7,13 @@ The public views of `Trace`, described in `simlib.trace.columns`, are derived fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from simlib.trace.on_demand import TablesOnDemand
 from simlib.units import NEVER
 
 FORMAT_VERSION = 2
@@ -27,6 +28,9 @@ TABLES: dict[str, dict[str, str]] = {
              "base_offset": "i8"},
     "truncations": {"time": "i8", "broker": "i8", "tp": "i8", "to_offset": "i8"},
     "log_end": {"tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8"},
+    "removals": {"time": "i8", "tp": "i8", "lane": "i8", "start": "i8", "count": "i8", "base_offset": "i8",
+                 "reason": "i8"},
+    "log_starts": {"time": "i8", "tp": "i8", "log_start": "i8"},
     "watermarks": {"time": "i8", "tp": "i8", "high_watermark": "i8"},
     "markers": {"time": "i8", "tp": "i8", "offset": "i8", "first_offset": "i8", "pid": "i8", "epoch": "i8",
                 "committed": "i8", "broker": "i8"},
@@ -48,9 +52,14 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
 
-OF_TRANSACTIONS = ("markers", "stable", "log_markers", "aborted")
-"""The tables that only a run with transactions fills: markers as leaders wrote them; last stable offsets; the markers,
-and the ranges of aborted records, in the logs at the end."""
+LATER = ("removals", "log_starts", "calls", "markers", "stable", "log_markers", "aborted")
+"""Tables that traces of before do not have: an empty one is as good as none.
+
+The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
+aborted records, in the logs at the end."""
+
+REMOVED_BY = ("retention_ms", "retention_bytes", "compaction", "delete_retention_ms")
+"""Which setting took a record out of the log on purpose, by its code in `removals.reason`."""
 
 NAMES = ("actors", "groups", "topics", "tps", "lanes", "keys", "effects", "errors")
 """The code tables: what the integers in the columns stand for."""
@@ -70,7 +79,7 @@ WORTH_NARROWING = 1_000
 class TraceData:
     """The columns of one run: `tables[table][column]`, the code tables, the scenario and how the run ended."""
 
-    tables: dict[str, dict[str, Any]]
+    tables: Mapping[str, dict[str, Any]]
     names: dict[str, list[Any]]
     scenario: Any = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +87,11 @@ class TraceData:
     """The final database of each service that has one: the bytes of a SQLite file."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tables, TablesOnDemand):
+            self._check()
+            object.__setattr__(self, "tables", {table: narrowed(columns) for table, columns in self.tables.items()})
+
+    def _check(self) -> None:
         for table, columns in self.tables.items():
             _check_known("table", table, TABLES)
             if not columns.keys() <= TABLES[table].keys():
@@ -86,7 +100,6 @@ class TraceData:
             _check_lengths(table, columns)
         for name in self.names:
             _check_known("code table", name, NAMES)
-        object.__setattr__(self, "tables", {table: narrowed(columns) for table, columns in self.tables.items()})
 
     def column(self, table: str, column: str) -> np.ndarray:
         """One raw column as an array, as wide as TABLES says (kept narrower, see `narrowed`).

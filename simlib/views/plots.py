@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simlib.trace import Trace
-from simlib.views import assignment, duplicates, lag, latency, sequence, timeline
+from simlib.views import assignment, calls, duplicates, lag, latency, screens, sequence, timeline
 from simlib.views.picture import Picture
 
 
@@ -34,6 +34,14 @@ class Plots:
     def assignment(self, group: str | None = None) -> Picture:
         """Who owned which partition."""
         return assignment.assignment(self.trace, group)
+
+    def calls(self, callee: str | None = None) -> Picture:
+        """How long callers of a service waited, and who got no answer; without a name the service called first."""
+        return calls.calls(self.trace, callee)
+
+    def screens(self, process: str | None = None, about: str | None = None) -> Picture:
+        """What somebody saw, screen by screen; where `about` was once shown and is gone, that is marked."""
+        return screens.screens(self.trace, process, about)
 
     def sequence(self, window: tuple[float, float] | None = None, records: int = 12) -> Picture:
         """Who did what, in order, for a few records; `window` is (start, end) in seconds."""

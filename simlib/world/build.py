@@ -32,6 +32,7 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     cluster.processes = world.processes
     cluster.client = scenario.client
     cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
+    cluster.oldest_age = round(scenario.duration * 1_000)
     cluster.is_safe = world.steps is not None and _nothing_hits(scenario, world.steps)
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)

@@ -48,7 +48,11 @@ class Changes:
             self._change_topic(topic)
 
     def _change_topic(self, topic: Any) -> None:
+        for broker in self.cluster.brokers:
+            broker.housekeeping.settings_change(self.cluster.partitions_of[topic.name])
         self.cluster.change_topic(topic)
+        for broker in self.cluster.brokers:
+            broker.housekeeping.plan()
         metadata = self.cluster.active_controller().metadata
         for tp in self.cluster.partitions_of[topic.name]:
             settings = self.cluster.topic_settings(tp)

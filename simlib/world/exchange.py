@@ -48,6 +48,13 @@ class Exchange(Entry):
         if not self.done:
             self.network.carry_reply(self, answer)
 
+    def reply_nothing_new(self, answer: Any) -> None:
+        """The server answers what its client would only throw away: where nothing can befall it, it is not carried."""
+        if self.done or not self.network.carries_surely():
+            self.reply(answer)
+        else:
+            self.network.close(self)
+
     def fail(self, reason: str) -> None:
         """The requester gives up or learns that the connection is gone."""
         if self.done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,17 @@ from simlib.kafka.log import Log
 COLUMNS = ("tp", "lane", "start", "count", "base_offset")
 
 
-def final_logs(cluster: Cluster) -> dict[str, np.ndarray]:
-    """Rows of `log_end`: the batches of each partition's leader, or of the replica that would lead next."""
-    rows = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
+Row = tuple[int, int, int, int, int]
+
+
+def final_logs(cluster: Cluster) -> list[Row]:
+    """The batches of each partition's leader, or of the replica that would lead next."""
+    return [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base)
             for tp in range(1, len(cluster.tps)) for entry in _log(cluster, tp).entries if entry.batch.lane is not None]
+
+
+def log_end(rows: list[Row]) -> dict[str, np.ndarray]:
+    """The table `log_end`."""
     return _table(rows, COLUMNS)
 
 
@@ -31,7 +39,7 @@ def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
     return {"log_markers": _table(markers, ("tp", "offset")), "aborted": _table(aborted, COLUMNS)}
 
 
-def _table(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _table(rows: Sequence[tuple[int, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:
     table = np.array(rows, dtype=np.int64).reshape(-1, len(columns))
     return {column: table[:, i] for i, column in enumerate(columns)}
 

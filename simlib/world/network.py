@@ -120,6 +120,10 @@ class Network:
             arrival = self._arrival_on_disturbed_link(source, asker) if self._disturbed else now + self.latency
             self.clock.enter(arrival, MESSAGE + source.rank, Reply(self, exchange, answer))
 
+    def carries_surely(self) -> bool:
+        """Nothing can get lost or come late just now, and nobody writes down what is on the wire."""
+        return not self._disturbed and not self.losses and self.wire is None
+
     def replied(self, reply: Reply) -> None:
         """An answer is there."""
         exchange = reply.exchange

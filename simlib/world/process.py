@@ -32,6 +32,7 @@ class Process:
         self.shutting_down = False
         self.awaited_start = 0
         """Which planned start counts: a later death cancels the one before."""
+        self.alarms: list[Alarm] = []
         self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
 
     give_up_after = 30 * SECOND
@@ -133,6 +134,11 @@ class Alarm:
         self._ring = ring
         self._next_look: int | None = None
         self._incarnation = process.incarnation
+        process.alarms.append(self)
+
+    def forget(self) -> None:
+        """The run is over: cut what the alarm refers to, which refers to the alarm."""
+        del self._process, self._ring
 
     def set(self, deadline: int | None) -> None:
         """Ring at `deadline`; None switches the alarm off."""

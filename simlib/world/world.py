@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
@@ -20,7 +20,7 @@ from simlib.world.clock import LAST, Clock
 from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
-from simlib.world.final_logs import final_logs, final_transactions, replica_names
+from simlib.world.final_logs import final_logs, final_transactions, log_end, replica_names
 from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
@@ -182,6 +182,9 @@ class World:
 
     def forget(self) -> None:
         """Cut everything the parts of this run refer to: they are freed at once, not by the collector later."""
+        for process in self.processes.values():
+            for alarm in process.alarms:
+                alarm.forget()
         parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
                  self.changes, self.clock.env, self.clock, self.recorder]
         for part in (*parts, self):
@@ -190,9 +193,7 @@ class World:
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
         recorder = self.recorder
-        tables = recorder.tables()
-        tables["log_end"] = final_logs(self.cluster)
-        tables |= final_transactions(self.cluster)
+        tables = recorder.tables(partial(log_end, final_logs(self.cluster)), final_transactions(self.cluster))
         told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
                 for (process, what), count in self.exceptions.items()]
         meta: dict[str, Any] = {
@@ -207,7 +208,7 @@ class World:
             meta["steps"] = [(step.id.process, step.id.kind, step.what, step.began, step.ended) for step in self.taken]
         if self.network.wire is not None:
             meta["wire"] = self.network.wire
-        return TraceData(tables, recorder.names, self.scenario, meta, self.databases)
+        return TraceData(tables if self.taken else dict(tables), recorder.names, self.scenario, meta, self.databases)
 
     # -- what services need
 

@@ -104,3 +104,27 @@ def test_stuck_with_work_left_is_broken():
 def test_an_unknown_group_is_told_which_there_are():
     verdict = laws.nothing_lost("biling")(handed(three_records(), 0).trace())
     assert not verdict and "there are billing" in verdict.message
+
+
+# -- what retention and compaction take
+
+@pytest.mark.statement("K65")
+def test_taken_by_retention_before_it_was_done_is_lost_for_the_group():
+    build = handed(three_records(), 0)
+    build.remove("shop:1", 1, 30.0)
+    verdict = laws.nothing_lost("billing")(build.trace())
+    assert verdict.broken and verdict.anomaly == "unseen" and verdict.counterexample.message.tolist() == ["shop:1"]
+
+
+def test_taken_by_retention_afterwards_is_not():
+    build = handed(three_records(), 0, 1, 2)
+    build.remove("shop:1", 1, 30.0)
+    verdict = laws.nothing_lost("billing")(build.trace("quiet"))
+    assert verdict and "3 records finished" in verdict.message
+
+
+@pytest.mark.parametrize(("by", "broken"), [("compaction", False), ("delete_retention_ms", True)])
+def test_a_successor_makes_up_for_what_compaction_takes_and_nothing_does_for_a_tombstone(by, broken):
+    build = handed(three_records(), 1, 2)
+    build.remove("shop:0", 0, 0.9, by)
+    assert laws.nothing_lost("billing")(build.trace()).broken == broken

@@ -268,3 +268,59 @@ def test_a_services_own_producer_is_judged_by_what_the_run_noted():
     build = acked_and_gone()
     build.meta["producers"] = {"shop": {"acks": "all"}}
     assert laws.no_acked_write_lost(build.trace()).broken
+
+
+# -- retention and compaction
+
+def removed(by="retention_ms"):
+    build = sound()
+    build.remove("shop:0", 0, 20.0, by)
+    return build
+
+
+@pytest.mark.parametrize("law", [laws.conservation, laws.order_per_partition, laws.order_per_key])
+@pytest.mark.parametrize("by", ["retention_ms", "compaction"])
+def test_what_was_removed_breaks_no_law(law, by):
+    assert law(removed(by).trace()), law(removed(by).trace())
+
+
+def test_what_was_removed_is_in_the_sum():
+    message = laws.conservation(removed().trace()).message
+    assert "6 produced = 5 in the log + 0 lost + 0 with the producer + 1 removed by retention or compaction" in message
+
+
+def test_a_removal_does_not_excuse_what_vanished_elsewhere():
+    build = removed()
+    build.create(partition=0, at=7.0)
+    build.append("shop:6", 3, 7.1, keep=False)
+    assert "left the log without" in laws.conservation(build.trace()).message
+
+
+def test_a_hole_that_no_removal_explains_is_found():
+    build = removed()
+    build.create(partition=0, at=7.0)
+    build.append("shop:6", 5, 7.1)
+    assert "an offset after a hole" in laws.conservation(build.trace()).message
+
+
+def test_what_was_never_written_cannot_be_removed():
+    build = sound()
+    build.create(partition=0, at=7.0)
+    build.remove("shop:6", 3, 8.0)
+    assert "removed and never appended" in laws.conservation(build.trace()).message
+
+
+def test_an_acknowledged_record_that_retention_took_is_kept_promise():
+    scenario = Scenario(topics=[Topic("orders", 2)], producers=[Producer("shop", "orders", rate=1)])
+    verdict = laws.no_acked_write_lost(removed().trace(scenario=scenario))
+    assert verdict and "but 1 that retention or compaction took" in verdict.message
+
+
+def test_a_commit_may_be_past_what_was_removed_before_and_not_after():
+    late, early = removed(), removed()
+    for build, at in ((late, 30.0), (early, 0.05)):
+        build.commit(1, at)
+    early.rows["deliveries"] = []
+    late.rows["deliveries"] = late.rows["deliveries"][1:]
+    assert laws.commit_never_ahead_of_delivery(late.trace())
+    assert laws.commit_never_ahead_of_delivery(early.trace()).broken

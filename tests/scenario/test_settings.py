@@ -81,6 +81,8 @@ def test_broker_defaults():
         offsets_retention_minutes=10_080,
         message_max_bytes=1_048_588,
         controlled_shutdown_enable=True,
+        log_retention_check_interval_ms=300_000,
+        log_initial_task_delay_ms=30_000,
     )
 
 
@@ -109,8 +111,10 @@ def test_an_absent_setting_is_none_after_resolving():
 
 def test_a_topic_inherits_from_the_broker_what_it_leaves_open():
     broker = resolve_broker({"min_insync_replicas": 2, "message_max_bytes": 5_000})
-    assert resolve_topic({}, broker) == TopicSettings(2, False, 5_000)
-    assert resolve_topic({"min_insync_replicas": 1, "max_message_bytes": 9}, broker) == TopicSettings(1, False, 9)
+    inherited = resolve_topic({}, broker)
+    own = resolve_topic({"min_insync_replicas": 1, "max_message_bytes": 9}, broker)
+    assert (inherited.min_insync_replicas, inherited.max_message_bytes) == (2, 5_000)
+    assert (own.min_insync_replicas, own.max_message_bytes) == (1, 9)
 
 
 @pytest.mark.parametrize(("given", "meant"), [(-1, "all"), ("-1", "all"), ("1", 1), ("0", 0), ("all", "all")])

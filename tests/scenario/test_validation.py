@@ -485,3 +485,30 @@ def test_latest_and_a_slow_first_rebalance_are_said():
 def test_a_misspelt_step_is_said():
     (line,) = warnings(shop(faults=[Crash("stock-0", after="recieve")]))
     assert line.endswith("did you mean receive?")
+
+
+# retention
+
+
+def forgetting(config, duration=90, **broker_config):
+    return shop(topics=[Topic("orders", config=config)], duration=duration, broker_config=broker_config)
+
+
+def test_retention_that_cannot_act_is_said():
+    (line,) = warnings(forgetting({"retention_ms": 30_000}))
+    assert "the brokers look at 20 s and then every 300 s" in line and "log_retention_check_interval_ms" in line
+    (line,) = warnings(forgetting({"retention_bytes": 100}, duration=15))
+    assert "retention_bytes: nothing will be deleted" in line
+    (line,) = warnings(forgetting({"retention_ms": 10, "cleanup_policy": ""}))
+    assert "does nothing with cleanup_policy=''" in line
+    quick = {"log_retention_check_interval_ms": 1_000}
+    assert warnings(forgetting({"retention_ms": 30_000}, **quick)) == warnings(forgetting({"retention_ms": -1})) == []
+
+
+@pytest.mark.parametrize(("config", "told"), [
+    ({"retention_ms": -2}, "at least -1"), ({"segment_bytes": 1_000}, "at least 1048576"),
+    ({"cleanup_policy": "forget"}, "must be one of 'delete'"), ({"message_timestamp_type": "now"}, "'LogAppendTime'"),
+    ({"retention": 5}, "'retention' is no setting of a topic here; did you mean retention_ms?"),
+])
+def test_topic_settings_of_retention_are_checked(config, told):
+    assert any(told in line for line in problems(forgetting(config))), problems(forgetting(config))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import Trace, TraceData
-from simlib.trace.trace_data import OUTCOMES, TABLES
+from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, TABLES
 from simlib.units import NEVER, SECOND
 
 
@@ -81,6 +81,18 @@ class Builder:
     def truncate(self, to_offset: int, at: float, partition: int = 0, broker: str = "broker-0") -> None:
         self.rows["truncations"].append({"time": ns(at), "broker": self.code("actors", broker),
                                          "tp": self.tp(partition), "to_offset": to_offset})
+
+    def remove(self, message: str, offset: int, at: float, by: str = "retention_ms") -> None:
+        """Taken out of the log on purpose: it is not in the final log any more."""
+        lane, start = self.place[message]
+        _, topic, partition = self.names["lanes"][lane]
+        tp = self.names["tps"].index((topic, partition))
+        self.rows["log_end"] = [row for row in self.rows["log_end"]
+                                if (row["tp"], row["base_offset"]) != (tp, offset)]
+        self.rows["removals"].append({"time": ns(at), "tp": tp, "lane": lane, "start": start, "count": 1,
+                                      "base_offset": offset, "reason": REMOVED_BY.index(by)})
+        if by.startswith("retention"):
+            self.rows["log_starts"].append({"time": ns(at), "tp": tp, "log_start": offset + 1})
 
     def deliver(self, message: str, offset: int, at: float, done: float | None = None, member: str = "billing-0",
                 group: str = "billing", incarnation: int = 0, generation: int = 1) -> None:

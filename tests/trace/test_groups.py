@@ -101,3 +101,49 @@ def test_latencies_are_from_creation_to_hand_over_and_to_done():
     build.deliver("shop:0", 0, 0.5, 0.75)
     group = build.trace().summary().groups["billing"]
     assert group.handed_after["p50"] == pytest.approx(0.5) and group.done_after["p99"] == pytest.approx(0.75)
+
+
+@pytest.mark.statement("K99")
+def test_lag_counts_from_the_log_start():
+    build = four_records()
+    build.commit(1, 3.5)
+    for number in range(3):
+        build.remove(f"shop:{number}", number, 5.0 + number)
+    assert build.trace().lag.lag.tolist() == [1, 2, 3, 4, 3, 2, 1]
+
+
+def missed_by_billing(build):
+    return build.trace().summary().groups["billing"].missed
+
+
+def test_removed_before_the_group_had_it_is_missed_and_no_backlog():
+    build = four_records()
+    build.deliver("shop:0", 0, 0.5, 0.6)
+    for number in range(3):
+        build.remove(f"shop:{number}", number, 5.0)
+    build.skip(1, 3, 6.0)  # the reset policy comes too late for what is gone
+    summary = build.trace().summary()
+    assert missed_by_billing(build) == {"retention_ms": 2}
+    assert (summary.backlog, summary.skipped, summary.passed_over, summary.lost) == (1, 0, 0, 0)
+
+
+def test_handed_over_never_finished_and_then_removed_is_missed():
+    build = four_records()
+    build.deliver("shop:0", 0, 0.5)
+    build.event("crashed", 0.6, "billing-0")
+    build.remove("shop:0", 0, 5.0)
+    assert missed_by_billing(build) == {"retention_ms": 1}
+
+
+def test_what_had_been_passed_over_stays_so_when_it_is_removed():
+    build = four_records()
+    build.commit(2, 4.0)
+    build.remove("shop:0", 0, 5.0)
+    assert build.trace().summary().passed_over == 2 and missed_by_billing(build) == {}
+
+
+def test_what_a_reset_policy_had_skipped_before_is_not_missed():
+    build = four_records()
+    build.skip(0, 3, 3.5)
+    build.remove("shop:0", 0, 5.0)
+    assert missed_by_billing(build) == {} and build.trace().summary().skipped == 3

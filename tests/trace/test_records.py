@@ -92,3 +92,26 @@ def test_summary_counts_the_same():
     assert (summary.produced, summary.in_log, summary.lost, summary.lost_acked, summary.pending) == (10, 3, 6, 2, 1)
     assert summary["lost_reasons"]["refused"] == 1
     assert "acknowledged, then discarded 1" in repr(summary)
+
+
+def test_what_retention_took_is_removed_and_not_lost():
+    build = Builder()
+    for number in range(3):
+        build.write(at=float(number), offset=number)
+    build.remove("shop:0", 0, 10.0)
+    trace = build.trace()
+    assert trace.lost.empty and list(trace.records.copies) == [0, 1, 1]
+    (row,) = trace.removed.itertuples()
+    assert (row.message, row.offset, row.removed, row.by) == ("shop:0", 0, 10.0, "retention_ms")
+    assert list(trace.removed.columns) == list(VIEWS["removed"][1])
+    summary = trace.summary()
+    assert (summary.in_log, summary.removed, summary.removed_by, summary.lost) == (2, 1, {"retention_ms": 1}, 0)
+    assert "removed from the log        1 (retention_ms 1)" in repr(summary)
+
+
+def test_a_record_of_which_another_copy_is_left_is_not_removed():
+    build = Builder()
+    build.write(offset=0)
+    build.append("shop:0", 1, 0.5)
+    build.remove("shop:0", 0, 10.0)
+    assert build.trace().removed.empty and build.trace().summary().in_log == 1

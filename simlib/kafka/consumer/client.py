@@ -137,6 +137,12 @@ class ConsumerClient:
             self.drain_order.pop(tp, None)
         self.starting.find(tps)
 
+    def forget(self) -> None:
+        """Its process is dead: its parts and it refer to each other, and to the run."""
+        for part in (self.membership.heartbeats, self.membership, self.commits, self.fetching, self.starting,
+                     self.metadata, self):
+            vars(part).clear()
+
     def close(self, then: Callable[[], None]) -> None:
         """Commit if auto-commit is on (K77), leave the group (K87)."""
         self.waiting = None

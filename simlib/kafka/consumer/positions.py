@@ -24,6 +24,7 @@ class Run:
     start: int
     count: int
     offset: int
+    appended: int
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Cursor:
                 self.taken = self.buffered.popleft().end
                 continue
             count = min(entry.end - self.taken, most)
-            runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken))
+            runs.append(Run(self.tp, lane, entry.batch.start + self.taken - entry.base, count, self.taken, entry.time))
             most -= count
             self.taken += count
             if self.taken == entry.end:

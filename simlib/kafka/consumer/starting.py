@@ -11,6 +11,9 @@ from simlib.kafka.groups.messages import OffsetFetch, OffsetFetchResponse
 if TYPE_CHECKING:
     from simlib.kafka.consumer.client import ConsumerClient
 
+OUT_OF_RANGE = "OFFSET_OUT_OF_RANGE"
+"""There is no such offset in the log: retention took it, or a truncation did (K65)."""
+
 
 class Starting:
     """Finds starting offsets for one consumer."""
@@ -63,14 +66,14 @@ class Starting:
     def out_of_range(self, tp: int) -> None:
         """The position is not in the log any more."""
         self.consumer.cursors[tp].fetched = UNKNOWN
-        self._reset([tp], "OFFSET_OUT_OF_RANGE")
+        self._reset([tp], OUT_OF_RANGE)
 
     def _reset(self, tps: list[int], why: str) -> None:
         """auto_offset_reset: earliest, latest, or an error."""
         consumer = self.consumer
         tps = self._still_unknown(tps)
         if consumer.settings.auto_offset_reset == "none" and tps:
-            consumer.on_error("NoOffsetForPartitionError")
+            consumer.on_error("OffsetOutOfRangeError" if why == OUT_OF_RANGE else "NoOffsetForPartitionError")
             return
         by_leader: dict[int, list[int]] = {}
         for tp in tps:

@@ -9,6 +9,7 @@ from simlib.kafka.groups import joining, leaving, offsets, rebalancing
 from simlib.kafka.groups.effects import Effect
 from simlib.kafka.groups.group import Group, State
 from simlib.kafka.groups.messages import (
+    ALL_IS_WELL,
     NO_GENERATION,
     NO_MEMBER_ID,
     NO_OFFSET,
@@ -61,7 +62,7 @@ def _heartbeat(turn: Turn, group: Group, reply: Any, request: Heartbeat) -> None
         if not member.waits:
             turn.heard_from(group, member)
         error = "REBALANCE_IN_PROGRESS" if group.state is State.PREPARING else None
-    turn.answer(reply, HeartbeatResponse(error))
+    turn.answer(reply, ALL_IS_WELL if error is None else HeartbeatResponse(error))
 
 
 _RULES: dict[type, Any] = {

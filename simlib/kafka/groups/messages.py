@@ -71,6 +71,10 @@ class HeartbeatResponse:
     error: str | None = None
 
 
+ALL_IS_WELL = HeartbeatResponse()
+"""A member that hears this goes on as before."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeaveGroup:
     group: str

@@ -113,6 +113,7 @@ def expire(turn: Turn, group: Group) -> None:
     """Forget the offsets of a group that has been empty, and without a commit, for the retention time (K83)."""
     kept_for = turn.settings.offsets_retention_minutes * 60 * SECOND
     unused_since = max(group.empty_since, group.last_commit)
-    if group.offsets and not group.pending_offsets and group.state is State.EMPTY and turn.now - unused_since >= kept_for:
+    is_unused = group.state is State.EMPTY and not group.pending_offsets
+    if group.offsets and is_unused and turn.now - unused_since >= kept_for:
         group.offsets.clear()
         turn.append(OffsetsExpired(group.name, turn.now))

@@ -1,4 +1,4 @@
-"""What producers and brokers ask of the transaction coordinator, and its answers. `error`: Kafka's name for it, or None.
+"""What producers and brokers ask of the transaction coordinator, and its answers. `error`: Kafka's name, or None.
 
 `bumps`: the client speaks the protocol of transaction.version=2, in which every end of a transaction raises the
 producer's epoch (KIP-890, K35). Java's client does; kafka-python 3.0 does not.

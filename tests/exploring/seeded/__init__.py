@@ -11,6 +11,7 @@ from seeded import (
           offsets,
           outbox,
           own_faults,
+          queues,
           retries,
           sagas,
           sending,
@@ -18,7 +19,7 @@ from seeded import (
 )
 from seeded.case import Flaw, Sound
 
-THEMES = (offsets, timeouts, duplicates, sending, retries, dual_writes, outbox, asking, sagas, instances, locks,
+THEMES = (offsets, timeouts, duplicates, sending, retries, dual_writes, outbox, asking, queues, sagas, instances, locks,
           own_faults)
 
 FLAWS: list[Flaw] = [flaw for theme in THEMES for flaw in theme.FLAWS]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from simlib.scenario.errors import ConfigError
-from simlib.scenario.settings import producer_notes, resolve_broker, resolve_consumer, resolve_producer
+from simlib.scenario.settings import producer_notes, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 
 CLIENTS = ["kafka-python", "java"]
 MAX_INT = 2_147_483_647
@@ -58,6 +58,21 @@ BROKER = {
     "controlled_shutdown_enable": True,
     "transaction_max_timeout_ms": 15 * 60_000,
     "transaction_abort_timed_out_transaction_cleanup_interval_ms": 10_000,
+    "log_retention_check_interval_ms": 5 * 60_000,
+    "log_initial_task_delay_ms": 30_000,
+}
+TOPIC = {
+    "min_insync_replicas": 1,
+    "unclean_leader_election_enable": False,
+    "max_message_bytes": 1024 * 1024 + 12,
+    "cleanup_policy": "delete",
+    "retention_ms": 7 * 24 * 3_600_000,
+    "retention_bytes": -1,
+    "segment_bytes": 1024**3,
+    "segment_ms": 7 * 24 * 3_600_000,
+    "message_timestamp_type": "CreateTime",
+    "message_timestamp_after_max_ms": 3_600_000,
+    "message_timestamp_before_max_ms": 2**63 - 1,
 }
 
 
@@ -82,6 +97,11 @@ def test_a_consumer_has_the_published_defaults(client):
 @pytest.mark.statement("D-broker")
 def test_brokers_have_the_published_defaults():
     assert asdict(resolve_broker({})) == BROKER
+
+
+@pytest.mark.statement("D-topic")
+def test_a_topic_has_the_published_defaults():
+    assert asdict(resolve_topic({}, resolve_broker({}))) == TOPIC
 
 
 @pytest.mark.statement("K12")

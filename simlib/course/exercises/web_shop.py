@@ -1,0 +1,72 @@
+"""Lesson 02's shop for its judges: customers who click once and read an answer, and what came of their orders."""
+
+import asyncio
+from typing import Any
+
+from simlib import Scenario, Service, Topic
+from simlib.course.exercise import Verdict
+from simlib.data import orders
+from simlib.laws import Law
+from simlib.laws import Verdict as Judgement
+from simlib.laws.verdict import broken, holds, stuck
+
+COUNT = 3
+THANKS = "thank you"
+TOO_LONG = 0.5
+"""Seconds that a customer waits for a page."""
+
+
+async def customers(app: Any) -> None:
+    """Each clicks once, about one a second; what they read is an effect named by it."""
+
+    async def click(row: Any) -> None:
+        await app.sleep(row["at"] - app.now)
+        try:
+            answer = await app.call("shop", row["value"])
+        except Exception:
+            answer = "an error"
+        await app.effect(str(answer), row["value"]["order_id"])
+
+    await asyncio.gather(*(click(row) for row in orders(COUNT, rate=1) if row["at"] >= app.now))
+
+
+def town(main: Any, tables: str, *others: Service, faults: Any = (), brokers: int = 3) -> Scenario:
+    """The shop, whose `main` serves these customers, and other services beside it."""
+    services = (Service("shop", main, database=tables), Service("customers", customers), *others)
+    return Scenario((Topic("orders"),), services=services, faults=faults, brokers=brokers)
+
+
+def done(trace: Any, name: str) -> set[str]:
+    """The orders for which this was done."""
+    return set(trace.effects.key[trace.effects.name == name])
+
+
+def rows(trace: Any, table: str, service: str = "shop") -> set[str]:
+    """The orders that stand in a table."""
+    return {row[0] for row in trace.databases[service].execute(f"SELECT order_id FROM {table}")}
+
+
+def longest_wait(trace: Any) -> float:
+    """Seconds from the click to the answer, of whoever waited longest."""
+    return float((trace.calls.answered - trace.calls.sent).max())
+
+
+def nothing_forgotten(anomaly: Any) -> Law:
+    """The law that `anomaly(trace)`, half a sentence about what went wrong, is empty."""
+
+    def judge(trace: Any) -> Judgement:
+        if wrong := anomaly(trace):
+            return broken("nothing_forgotten", wrong)
+        if trace.ended == "stuck":
+            return stuck("nothing_forgotten", trace)
+        return holds("nothing_forgotten", "all is done")
+
+    return judge
+
+
+def no(id: str, text: str, found: Any = None) -> Verdict:
+    """A refusal, with the story of a counter-example and its picture where there is one."""
+    if found is None:
+        return Verdict(False, f"{id}: no. {text}")
+    story = " ".join(found.telling.split("\n"))
+    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence())

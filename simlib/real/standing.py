@@ -1,0 +1,90 @@
+"""Which local clusters there are: a small file for each, so that anybody can find it, use it, or clear it away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simlib.real.artifacts import cache_folder
+from simlib.real.broker_files import Node
+from simlib.real.server import Server
+
+STATE = "cluster.json"
+
+
+def clusters_folder() -> Path:
+    return cache_folder() / "clusters"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A cluster that somebody started: its folder, its nodes with their processes, and whose it is.
+
+    `owner` is the process that stops it when it ends; None for one that stands until it is stopped by hand.
+    """
+
+    folder: Path
+    owner: int | None
+    servers: dict[str, Server]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where its brokers listen."""
+        return [server.node.address for server in self.servers.values() if server.node.is_broker]
+
+    @property
+    def alive(self) -> bool:
+        return any(server.alive for server in self.servers.values())
+
+    @property
+    def orphaned(self) -> bool:
+        """Its owner is gone without having stopped it."""
+        import psutil
+
+        return self.owner is not None and not psutil.pid_exists(self.owner)
+
+    def write(self) -> None:
+        """Tell everybody."""
+        nodes = [{"name": server.node.name, "id": server.node.id, "port": server.node.port, "pid": server.pid,
+                  "born": server.born}
+                 for server in self.servers.values()]
+        beside = self.folder / f"{STATE}.new"
+        beside.write_text(json.dumps({"owner": self.owner, "nodes": nodes}), encoding="utf-8")
+        beside.replace(self.folder / STATE)
+
+    def clear_away(self) -> None:
+        """End its processes, and only them, and throw its data away."""
+        for server in self.servers.values():
+            server.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def standing() -> Iterator[Standing]:
+    """All local clusters of this user, also those that are dead."""
+    for file in sorted(clusters_folder().glob(f"*/{STATE}")):
+        yield _read(file.parent, json.loads(file.read_text(encoding="utf-8")))
+
+
+def _read(folder: Path, state: dict[str, Any]) -> Standing:
+    servers = {}
+    for each in state["nodes"]:
+        node = Node(each["name"], each["id"], each["port"], folder / each["name"])
+        servers[node.name] = Server(node, each["pid"], each["born"])
+    return Standing(folder, state["owner"], servers)
+
+
+def standing_at(address: str) -> Standing | None:
+    """The local cluster with a broker at this address (`127.0.0.1:9092`), if it is one."""
+    wanted = address.replace("localhost", "127.0.0.1")
+    return next((each for each in standing() if wanted in each.addresses and each.alive), None)
+
+
+def clear_orphans() -> None:
+    """What a killed Python left behind is ended when the next cluster starts."""
+    for each in standing():
+        if each.orphaned:
+            each.clear_away()

@@ -1,0 +1,74 @@
+"""What a consumer can ask about offsets, of partitions it owns or not. Asking is no step: it changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simlib.kafka.consumer.client import ConsumerClient
+from simlib.kafka.consumer.lookup import Lookup
+from simlib.kafka.topic_partition import TopicPartition
+from simlib.services.errors import KafkaTimeoutError
+
+if TYPE_CHECKING:
+    from simlib.services.app import App
+
+
+class OffsetAndTimestamp(NamedTuple):
+    """The first record that is not older than a time: its offset, and its own timestamp in ms."""
+
+    offset: int
+    timestamp: int
+
+
+class Lookups:
+    """Questions of one consumer."""
+
+    def __init__(self, app: App, client: ConsumerClient) -> None:
+        self._app = app
+        self._client = client
+
+    async def offsets(self, policy: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Log start ("earliest") or high watermark ("latest") of each partition."""
+        if isinstance(partitions, tuple) and len(partitions) == 2 and isinstance(partitions[0], str):
+            raise TypeError(f"a list of partitions is needed, such as [{partitions!r}]")
+        named = {self._tp(partition): TopicPartition(*partition) for partition in partitions}
+        found = await self._ask(policy, dict.fromkeys(named, 0))
+        return {partition: found[tp] for tp, partition in named.items()}
+
+    async def for_times(self, timestamps: Mapping[TopicPartition, int]
+                        ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record at or after each time (ms); None where every record is older."""
+        for partition, timestamp in timestamps.items():
+            if isinstance(timestamp, bool) or not isinstance(timestamp, int) or timestamp < 0:
+                raise ValueError(f"offsets_for_times({{{partition}: {timestamp!r}}}): a time is a whole number of "
+                                 "milliseconds from 0, such as int(app.now * 1000)")
+        named = {self._tp(partition): TopicPartition(*partition) for partition in timestamps}
+        found = await self._ask("timestamp", {tp: timestamps[partition] for tp, partition in named.items()})
+        return {partition: OffsetAndTimestamp(*found[tp]) if found[tp] else None for tp, partition in named.items()}
+
+    def _tp(self, partition: TopicPartition) -> int:
+        topic, number = partition
+        tps = self._client.cluster.partitions_of.get(topic, [])
+        if not 0 <= number < len(tps):
+            raise ValueError(f"{partition}: no such partition; {topic!r} has {len(tps)}")
+        return tps[number]
+
+    async def _ask(self, policy: str, wanted: dict[int, int]) -> dict[int, Any]:
+        """Raises KafkaTimeoutError when not all leaders have answered within request_timeout_ms."""
+        if not wanted:
+            return {}
+        answer: asyncio.Future[dict[int, Any]] = self._app.future()
+        lookup = Lookup(self._client, policy, wanted, lambda found: None if answer.done() else answer.set_result(found))
+        limit = self._client.settings.request_timeout_ms
+        try:
+            async with asyncio.timeout(limit / 1_000):
+                return await answer
+        except TimeoutError:
+            tps = self._client.cluster.tps
+            names = ", ".join(f"{tps[tp].topic}-{tps[tp].partition}" for tp in wanted)
+            raise KafkaTimeoutError(f"no leader said within request_timeout_ms={limit:g} where {names} begin or end"
+                                    ) from None
+        finally:
+            lookup.given_up = True
