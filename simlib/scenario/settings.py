@@ -24,9 +24,9 @@ class ProducerSettings:
 
     acks: int | str
     enable_idempotence: bool
+    max_in_flight_requests_per_connection: int
     transactional_id: str | None
     transaction_timeout_ms: float
-    max_in_flight_requests_per_connection: int
     retries: float
     linger_ms: float
     batch_size: int

@@ -102,8 +102,6 @@ class Producer(Plain):
     )
     acks: int | str | None = setting(PRODUCER, "acks")
     enable_idempotence: bool | None = setting(PRODUCER, "enable_idempotence")
-    transactional_id: str | None = setting(PRODUCER, "transactional_id")
-    transaction_timeout_ms: float | None = setting(PRODUCER, "transaction_timeout_ms")
     max_in_flight_requests_per_connection: int | None = setting(PRODUCER, "max_in_flight_requests_per_connection")
     retries: int | None = setting(PRODUCER, "retries")
     linger_ms: float | None = setting(PRODUCER, "linger_ms")

@@ -80,6 +80,8 @@ def test_broker_defaults():
         group_max_session_timeout_ms=1_800_000,
         offsets_retention_minutes=10_080,
         message_max_bytes=1_048_588,
+        transaction_max_timeout_ms=900_000,
+        transaction_abort_timed_out_transaction_cleanup_interval_ms=10_000,
         controlled_shutdown_enable=True,
         log_retention_check_interval_ms=300_000,
         log_initial_task_delay_ms=30_000,
