@@ -134,7 +134,8 @@ def town(buy, pay=charge, **more):
         Service("lookers", customers("look", orders(200, rate=5, seed=1)))], **more)
 
 # %% calm-text [markdown]
-# Five buyers and five lookers a second; the orders are real ones. Thirty calm seconds; each dot is a customer:
+# Five buyers and five lookers a second; the orders are real ones. Thirty calm seconds. Each dot is a customer, at the
+# moment he came; the higher, the longer he waited.
 
 # %% calm
 calm = run(town(asks(*CHAIN)))
@@ -195,7 +196,7 @@ assert first < 3
 # %% slow-result [markdown]
 # A dead payment refuses within milliseconds: buyers are turned away, and nobody else notices. A slow one takes a worker
 # hostage with every buyer. Within three seconds all ten stand at payment's door, and behind them queue those who want
-# no payment at all [P46].
+# no payment at all [P46]. (Rings were still waiting when the run ended.)
 #
 # > **It looks as if** `await` made it asynchronous. Every line of this shop is `async def`, and no thread is blocked.
 # > But `await` frees the program. The order still waits for its answer, the worker for the order, and the customer
@@ -424,7 +425,8 @@ def delays(trace):
 away = board(faults=[Crash("payment-0", at=10, restart_after=20)])
 trace = run(away)
 reveal("late", round(delays(trace).max()))
-trace.plot.calls("shop")
+print(trace.plot.calls("shop"))
+trace.plot.lag("payment")
 
 # %% run-late-proof tags=["claim"]
 assert (trace.calls.outcome == "answered").all() and len(trace.calls) == 200
