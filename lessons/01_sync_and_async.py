@@ -345,8 +345,9 @@ assert (short.effects.occurrence > 1).sum() < 10
 #
 # The caller's cure is a *circuit breaker*: after a few failures in a row do not ask at all for a while, and tell the
 # buyer at once. Write `pay`. `memory` is a dictionary of the shop, yours to write in: `{"failed": 0, "until": 0}`.
-# `check` lets payment stand still for ten seconds, and on another day loses six answers, far apart: no reason to stop
-# asking. Turn a buyer away by raising `ConnectionError`. `hint("01-breaker")`, `solution("01-breaker")`.
+# `check` lets payment stand still for ten seconds: ten more, and buyers must be served again. On another day it loses
+# six answers, far apart: no reason to stop asking. Turn a buyer away by raising `ConnectionError`.
+# `hint("01-breaker")`, `solution("01-breaker")`.
 
 # %% exercise-breaker tags=["exercise"]
 async def pay(app, order, memory):
@@ -516,6 +517,9 @@ def knows(trace):
 
 
 assert knows(calm)["shop-0"] == set(CHAIN) and "shop-0" not in knows(run(board()))
+fourth = town(asks(*CHAIN, "points"))
+fourth = replace(fourth, "services", [*fourth.services, Service("points", answers(work("points", 0.05)))])
+assert 0.05 <= waits(run(fourth), "buyers").median() - waits(calm, "buyers").median() < 0.06
 
 # %% points-text [markdown]
 # The first shop knows three names. The second knows none: the line is gone.
