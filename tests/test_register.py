@@ -20,7 +20,7 @@ WANTED = {
     **{f"K{number}": "logs" for number in (61, 62, 63, 64, 65, 69, 71, "71a")},
     **{f"K{number}": "consumers" for number in (*range(72, 80), *range(81, 94), *range(95, 102))},
     **{f"peer-T{number}": "peers" for number in (1, 2, 3, 6, 7, 8, 10, 11, 12)},
-    **{f"P{number:02d}": "patterns" for number in (*range(1, 16), 28, 29, 30, *range(34, 39))},
+    **{f"P{number:02d}": "patterns" for number in (*range(1, 16), 28, 29, 30, *range(34, 43))},
     **{f"C{number:02d}": "code everybody copies" for number in (1, 2, 3, 6)},
     **{f"T{number}": "theory" for number in ("01", "04", "20", "21", "22")},
 }

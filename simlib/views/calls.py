@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simlib.trace import Trace
-from simlib.trace.calls import ANSWERED, CALL_OUTCOMES, PENDING
+from simlib.trace.calls import ANSWERED, CALL_OUTCOMES, PENDING, RAISED
 from simlib.trace.effects import service_of
 from simlib.trace.summary import readable
 from simlib.units import NEVER
@@ -19,6 +19,9 @@ from simlib.views.sheet import Sheet, sheet
 
 SHORTEST = 5e-4
 """s; the axis of waits is logarithmic and begins here."""
+
+WORDS = {PENDING: "still waiting", RAISED: "ended by an error"}
+"""Said otherwise than in the table, for readers who have not seen it."""
 
 CROSS: dict[str, Any] = {"s": 26, "marker": "x", "linewidths": 1.2, "zorder": 3}
 RING: dict[str, Any] = {"s": 16, "marker": "o", "facecolors": "none", "linewidths": 1, "zorder": 2.6}
@@ -124,5 +127,6 @@ def _sentence(one: Asked) -> str:
     if one.answered.any():
         parts[0] += f" (half of them within {readable(float(np.median(one.wait[one.answered])))})"
     others, numbers = np.unique(one.outcome[~one.answered], return_counts=True)
-    ends = [f"{number:,} {CALL_OUTCOMES[code]}" for code, number in zip(others.tolist(), numbers.tolist(), strict=True)]
+    ends = [f"{number:,} {WORDS.get(code, CALL_OUTCOMES[code])}"
+            for code, number in zip(others.tolist(), numbers.tolist(), strict=True)]
     return ", ".join([*parts, listing(ends)] if ends else parts)

@@ -39,7 +39,7 @@ def story():
 def test_each_caller_is_told_apart_with_its_median_and_its_failures(story):
     said = story.plot.calls("bank").description
     assert "clerk: 1 call, 0 answered, 1 timed out." in said
-    assert "shop: 4 calls, 3 answered (half of them within 2.001 s), 1 pending." in said
+    assert "shop: 4 calls, 3 answered (half of them within 2.001 s), 1 still waiting." in said
 
 
 def test_instances_of_a_service_are_one_caller():

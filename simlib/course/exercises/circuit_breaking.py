@@ -10,7 +10,7 @@ from simlib.data import orders
 BUYERS = 5              # a second; payment can do ten
 AT, STILL = 20, 10      # seconds
 SECONDS = 80
-BACK = 20               # seconds after which buyers must be served again
+BACK = 20               # seconds from the first moment of stillness in which buyers may go unserved
 LOST = 6                # replies lost on a day when nothing else happens
 APART = 60              # calls from one of them to the next
 IN_VAIN = 25            # calls to a payment that stands still
@@ -30,7 +30,7 @@ def judge_breaker(pay: Any) -> Verdict:
     if thanked.empty or thanked.max() < SECONDS - 10:
         return _never_back(still, served)
     if (lost := _gap(thanked)) > BACK:
-        text = f"Payment was well again after {STILL} seconds. You served nobody for {lost:.0f}."
+        text = f"Payment was well again after {STILL} seconds. You served nobody for {lost:.0f}; {BACK} are allowed."
         return no("01-breaker", text, None, still.plot.calls("shop"))
     return _knocking(still, lost)
 
