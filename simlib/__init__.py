@@ -21,6 +21,7 @@ _HOME = {
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
     "simlib.views.controls": ("sliders",),
+    "simlib.views.player": ("play",),
     "simlib.real.local_kafka": ("LocalKafka",),
 }
 _MODULES = ("laws", "data", "course", "units")
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from simlib.services.errors import RemoteError as RemoteError
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders
+    from simlib.views.player import play as play
 
 
 def __getattr__(name: str) -> Any:

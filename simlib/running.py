@@ -19,23 +19,40 @@ if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which
     from simlib.world.world import World
 
 
-def run(scenario: Scenario, *, schedule: str | None = None, wire: bool = False, progress: bool = True) -> Trace:
-    """Run a scenario in virtual time and return its trace.
+def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = None, wire: bool = False,
+        progress: bool = True) -> Trace:
+    """Run a scenario in virtual time, or `on="kafka://host:port"` on a real Kafka, and return its trace.
 
     `schedule` is the id of a schedule that `explore` tried: its faults come on top of the scenario's. `wire=True` also
     keeps every request and reply. Ctrl-C ends the run and returns what there is (`trace.ended == "interrupted"`).
-    Raises ScenarioError, with everything that is wrong with the scenario at once, and ScheduleError.
+    Raises ScenarioError, with everything that is wrong with the scenario at once, and ScheduleError;
+    a real run RealRunError too.
     """
     from simlib.trace.trace import Trace
 
     check(scenario)
     hits = None if schedule is None else parse_schedule(schedule)
+    if on is not None:
+        return _for_real(scenario, on, hits or (), wire, progress)
     state = ModuleState([service.main for service in scenario.services])
     world = _in_a_thread(scenario, hits, wire, progress)
     state.refuse_changes()
     if hits:
         _refuse_unreached(world)
     return Trace(world.trace_data(simlib_version(), warnings(scenario)))
+
+
+def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progress: bool) -> Trace:
+    from simlib.real.errors import RealRunError
+    from simlib.real.real_run import real_run
+    from simlib.trace.trace import Trace
+
+    if wire:
+        raise RealRunError("wire=True: requests are seen in virtual time only; leave it out of a real run")
+    data, unreached = real_run(scenario, on, schedule, progress, simlib_version(), warnings(scenario))
+    if unreached:
+        raise ScheduleError(f"schedule: on this Kafka the scenario never took the step that {unreached[0]} aims at")
+    return Trace(data)
 
 
 def _in_a_thread(scenario: Scenario, schedule: Schedule | None, wire: bool, progress: bool) -> World:

@@ -22,7 +22,7 @@ WANTED = {
     **{f"peer-T{number}": "peers" for number in (1, 2, 3, 6, 7, 8, 10, 11, 12)},
     **{f"P{number:02d}": "patterns" for number in (*range(1, 16), 28, 29, 30, *range(34, 43))},
     **{f"C{number:02d}": "code everybody copies" for number in (1, 2, 3, 6)},
-    **{f"T{number}": "theory" for number in ("01", "04", "20", "21", "22")},
+    **{f"T{number}": "theory" for number in ("01", "04", "07", "10", "11", "12", "20", "21", "22", "33", "34")},
 }
 
 

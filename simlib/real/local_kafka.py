@@ -180,6 +180,7 @@ class LocalKafka:
         self._server(name).resume()
 
     def _server(self, name: str) -> Server:
+        self._cluster.refresh()
         if name not in self._servers:
             raise KeyError(f"no node {name!r}; this cluster has {', '.join(self._servers)}")
         return self._servers[name]
@@ -189,6 +190,7 @@ class LocalKafka:
     def wait_until_ready(self, within: float = START_WITHIN) -> None:
         """Until every broker that runs serves, and sees the others. Raises KafkaUnavailable, with what they wrote."""
         until = time.monotonic() + within
+        self._cluster.refresh()
         waiting = [server for server in self._servers.values() if server.node.is_broker and server.wanted]
         expected = {server.node.id for server in waiting}
         for server in waiting:

@@ -56,8 +56,16 @@ class Standing:
         beside.write_text(json.dumps({"owner": self.owner, "nodes": nodes}), encoding="utf-8")
         beside.replace(self.folder / STATE)
 
+    def refresh(self) -> None:
+        """What others have started again meanwhile."""
+        for each in _state(self.folder)["nodes"]:
+            if each["pid"] != self.servers[each["name"]].pid:
+                self.servers[each["name"]] = _server(self.folder, each)
+
     def clear_away(self) -> None:
         """End its processes, and only them, and throw its data away."""
+        if (self.folder / STATE).exists():
+            self.refresh()
         for server in self.servers.values():
             server.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -66,15 +74,18 @@ class Standing:
 def standing() -> Iterator[Standing]:
     """All local clusters of this user, also those that are dead."""
     for file in sorted(clusters_folder().glob(f"*/{STATE}")):
-        yield _read(file.parent, json.loads(file.read_text(encoding="utf-8")))
+        state = _state(file.parent)
+        servers = {each["name"]: _server(file.parent, each) for each in state["nodes"]}
+        yield Standing(file.parent, state["owner"], servers)
 
 
-def _read(folder: Path, state: dict[str, Any]) -> Standing:
-    servers = {}
-    for each in state["nodes"]:
-        node = Node(each["name"], each["id"], each["port"], folder / each["name"])
-        servers[node.name] = Server(node, each["pid"], each["born"])
-    return Standing(folder, state["owner"], servers)
+def _state(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def _server(folder: Path, each: dict[str, Any]) -> Server:
+    return Server(Node(each["name"], each["id"], each["port"], folder / each["name"]), each["pid"], each["born"])
 
 
 def standing_at(address: str) -> Standing | None:

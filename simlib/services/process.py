@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
 from simlib.services.program import Program
-from simlib.world.blame import in_full, innermost, is_ours
+from simlib.world.blame import in_full, is_ours, told
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.network import Network
 from simlib.world.process import Process
@@ -105,7 +104,7 @@ class ServiceProcess(Process):
     def handler_failed(self, error: Exception) -> str:
         """A request could not be handled; the process lives on."""
         self._complain({"exception": error})
-        return _told(error)
+        return told(error)
 
     def _refuse_mistakes_of_ours(self, error: BaseException) -> None:
         """A bug of simlib must not pass for one of the service: it ends the run, with its whole traceback."""
@@ -121,12 +120,12 @@ class ServiceProcess(Process):
         `kind` is "exception" when it ends the process, "error" when a background task or a handler raised it.
         """
         error = context.get("exception")
-        told = context.get("message", "") if error is None else _told(error)
-        self._complaints[told] = self._complaints.get(told, 0) + 1
-        if self._complaints[told] == 1:
-            self.recorder.event(kind, self, detail=told)
+        words = context.get("message", "") if error is None else told(error)
+        self._complaints[words] = self._complaints.get(words, 0) + 1
+        if self._complaints[words] == 1:
+            self.recorder.event(kind, self, detail=words)
         in_words = in_full(error) if error is not None and self.world.keeps_tracebacks else ""
-        self.world.note_exception(self.name, told, self._complaints[told], in_words)
+        self.world.note_exception(self.name, words, self._complaints[words], in_words)
 
 
 def packed(service: Service) -> bytes:
@@ -138,9 +137,3 @@ def packed(service: Service) -> bytes:
     except Exception as error:  # whatever the user's objects raise when they are pickled
         raise NotCopied(f"Service({service.name!r}): its main uses something that cannot be copied into a new process "
                         f"({error}). Make it inside main.") from error
-
-
-def _told(error: BaseException) -> str:
-    """The error and the user's own line it came from, in one text."""
-    line = innermost(traceback.extract_tb(error.__traceback__))
-    return f"{type(error).__name__}: {error}" + (f" (in {line})" if line else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -53,6 +54,9 @@ class Database:
                                       check_same_thread=False)
         if image:
             self.sqlite.deserialize(image)
+        self._guard(now, random)
+
+    def _guard(self, now: Callable[[], float], random: Random) -> None:
         self._refusal = ""
         self._ours = False
         for pragma in ("foreign_keys=ON", "cache_spill=OFF"):
@@ -139,3 +143,11 @@ class Database:
 
     def _refuse(self, reason: str) -> None:
         self._refusal = reason
+
+
+class DatabaseFile(Database):
+    """The same on disk, for a real run: waits for a lock as Python's sqlite3 does, in the thread that asks."""
+
+    def __init__(self, file: Path, now: Callable[[], float], random: Random) -> None:
+        self.sqlite = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._guard(now, random)

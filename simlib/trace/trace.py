@@ -181,6 +181,14 @@ class Trace:
         """Pictures of this trace: `trace.plot.lag()` ..."""
         return import_module("simlib.views").Plots(self)  # by name: a trace depends on no view
 
+    def play(self, after: Trace | None = None, **options: Any) -> Any:
+        """This run as a film in the notebook, or beside `after` in step with it; options as of `simlib.play`."""
+        return import_module("simlib.views.player").play(self, after, **options)
+
+    def export(self, path: str | Path, after: Trace | None = None, **options: Any) -> None:
+        """The same as one HTML file that plays offline, for slides and chat."""
+        import_module("simlib.views.player").export(self, path, after, **options)
+
     def records_of(self, rows: np.ndarray) -> Any:
         """The lines of `records` about chosen messages (rows of the raw table `messages`)."""
         messages = self.messages

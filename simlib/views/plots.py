@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simlib.trace import Trace
-from simlib.views import assignment, calls, duplicates, lag, latency, screens, sequence, timeline
+from simlib.views import assignment, calls, duplicates, lag, latency, screens, sequence, storyboard, timeline
 from simlib.views.picture import Picture
 
 
@@ -46,3 +46,7 @@ class Plots:
     def sequence(self, window: tuple[float, float] | None = None, records: int = 12) -> Picture:
         """Who did what, in order, for a few records; `window` is (start, end) in seconds."""
         return sequence.sequence(self.trace, window, records)
+
+    def storyboard(self, panels: int = 6) -> Picture:
+        """The moments worth stopping at, one below the other; `trace.play()` shows them as a film."""
+        return storyboard.storyboard(self.trace, panels)

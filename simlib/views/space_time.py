@@ -139,7 +139,7 @@ def _down(name: str, steps: list[Step], rows: dict[tuple, float], last: float) -
 
 
 def _ink(name: str) -> str:
-    return style.INK if name == WORLD or name.startswith("broker-") or "-" not in name else style.member_colour(name)
+    return style.INK if name == WORLD else style.actor_colour(name)
 
 
 def _colour(step: Step) -> str:

@@ -42,6 +42,11 @@ def member_colour(name: str) -> str:
     return MEMBERS[int(number) % len(MEMBERS)] if number.isdigit() else MEMBERS[-1]
 
 
+def actor_colour(name: str) -> str:
+    """Members and services have colours; brokers and plain producers are drawn in ink."""
+    return INK if name.startswith("broker-") or "-" not in name else member_colour(name)
+
+
 def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on a colour."""
     red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))

@@ -26,6 +26,12 @@ def is_ours(error: BaseException) -> bool:
     return isinstance(error, MISTAKES) and bool(frames) and _is_under(frames[-1].filename, OURS)
 
 
+def told(error: BaseException) -> str:
+    """The error and the user's own line it came from, in one text."""
+    line = innermost(extract_tb(error.__traceback__))
+    return f"{type(error).__name__}: {error}" + (f" (in {line})" if line else "")
+
+
 def in_full(error: BaseException) -> str:
     """The error's traceback as Python prints it, without our lines."""
     found = TracebackException.from_exception(error)

@@ -88,9 +88,8 @@ def test_an_inbox_in_the_works_transaction_survives_any_two_accidents():
 
 @pytest.mark.statement("P09", "C01")
 def test_an_inbox_survives_a_zombie_whatever_happens_besides():
-    result = explored(billing(inbox, instances=2, inputs=ORDERS[:1]), lambda trace: accounts(trace) == {
-        **dict.fromkeys(AMOUNTS, 0), **{row["key"]: row["value"]["amount"] for row in ORDERS[:1]}}, faults=2)
-    assert result.holds and any("stall" in text for text in result.table.schedule)
+    result = explored(billing(inbox, instances=2), faults=2)
+    assert result.holds and result.tried == result.total > 900 and any("stall" in text for text in result.table.schedule)
 
 
 def two_workers(*faults):
@@ -366,10 +365,10 @@ def test_no_memory_of_the_callers_closes_the_window_to_another_service(form):
 
 
 @pytest.mark.statement("P10")
-@pytest.mark.parametrize(("form", "faults"), [(broken.naive, 2), (inbox, 1)])
-def test_a_callee_that_honours_the_key_closes_it(form, faults):
-    result = explored(paying(form, honours_the_key=True), paid_once, faults=faults, only=["crash", "lost reply"])
-    assert result.holds and result.tried == result.total > 20
+@pytest.mark.parametrize("form", [broken.naive, inbox])
+def test_a_callee_that_honours_the_key_closes_it_for_any_two_accidents(form):
+    result = explored(paying(form, honours_the_key=True), paid_once, faults=2)
+    assert result.holds and result.tried == result.total > 200
 
 
 def test_a_repeated_request_gets_the_first_answer():

@@ -218,9 +218,10 @@ def test_with_an_inbox_at_the_other_end_there_is_one_bill_for_each_order():
 
 @pytest.mark.slow
 @pytest.mark.statement("P02", "P03")
-def test_outbox_and_inbox_survive_any_two_deaths():
+def test_outbox_and_inbox_survive_any_two_accidents():
     inbox = Service("billing", billing, database=BILLS)
-    assert explored(shop(together, relay, count=1, others=[inbox]), one_bill_each, faults=2, only="crash").holds
+    result = explored(shop(together, relay, count=1, others=[inbox]), one_bill_each, faults=2)
+    assert result.holds and result.tried == result.total > 600
 
 
 # -- how much repeats

@@ -367,12 +367,12 @@ def test_a_parked_key_waits_in_order_and_nobody_else():
 
 @pytest.mark.slow
 @pytest.mark.statement("P28")
-def test_what_was_parked_is_released_in_order_whoever_dies_meanwhile():
+def test_what_was_parked_is_released_in_order_whatever_happens_meanwhile():
     calm = run(shop(parking_and_releasing, ONE_KEY))
     assert charged(calm) == ["ann/1", "ann/2", "bob/1"] and parked(calm) == []
     found = explore(shop(parking_and_releasing, ONE_KEY[:2]), [key_in_order, all_are_charged], faults=2,
-                    only=("crash", "lost request"), progress=False)
-    assert found.holds and found.tried == found.total > 150, found.counterexample
+                    progress=False)
+    assert found.holds and found.tried == found.total > 500, found.counterexample
 
 
 @pytest.mark.statement("P13")
@@ -390,6 +390,7 @@ def test_a_clerk_who_dies_between_sending_and_the_commit_redrives_again():
 @pytest.mark.slow
 @pytest.mark.statement("P13")
 def test_redriving_is_harmless_to_a_consumer_that_remembers_orders():
+    """Deaths only: a request that gets lost can bring a letter when the clerk has gone home. It lies there, unread."""
     scenario = with_clerk(remembering, ONE_KEY[:2])
     found = explore(scenario, taken_once, faults=2, only="crash", progress=False)
     assert found.holds and found.tried == found.total > 150, found.counterexample

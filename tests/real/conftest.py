@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from real_shop import SHORT
 
 from simlib.real import KafkaUnavailable, LocalKafka
 from simlib.real.programs import java, maven
-
-SHORT = {"group_initial_rebalance_delay_ms": 0, "group_min_session_timeout_ms": 1_000}
-"""What short tests need: a scenario says the same in its broker_config."""
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,132 @@
+"""What a run needs of a cluster besides producing and consuming: topics of its own, what is in them, and their end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from simlib.real.connecting import quiet_client
+from simlib.real.errors import RealRunError
+from simlib.real.plan import MESSAGE_HEADER
+from simlib.scenario.scenario import Scenario
+from simlib.scenario.settings import BrokerSettings
+
+CONNECT_WITHIN_MS = 8_000
+READ_WITHIN = 30.0
+"""Seconds for reading the final logs."""
+
+
+class Cluster:
+    """One connection to a cluster, for its administration. Raises RealRunError if there is none at the address."""
+
+    def __init__(self, client: dict[str, Any]) -> None:
+        from kafka import KafkaAdminClient
+        from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+
+        self.client = client
+        where = ", ".join(client["bootstrap_servers"])
+        with quiet_client():
+            try:
+                self._admin = KafkaAdminClient(**client, bootstrap_timeout_ms=CONNECT_WITHIN_MS)
+                self._described = self._admin.describe_cluster()
+            except (AuthorizationError, SaslAuthenticationFailedError) as error:
+                raise RealRunError(f"the Kafka at {where} refuses who we are: {error}. {_CREDENTIALS}") from error
+            except (KafkaError, OSError, ValueError) as error:
+                raise RealRunError(f"no Kafka answers at {where} ({type(error).__name__}: {error}). Is the address "
+                                   f"right, and does it run? {_CREDENTIALS} A Kafka of your own: python lab.py kafka. "
+                                   "Without any: run(scenario)") from error
+
+    @property
+    def brokers(self) -> int:
+        """How many are in service."""
+        return len(self._described["brokers"])
+
+    # -- settings
+
+    def settings(self) -> dict[str, str]:
+        """The brokers' settings, by the names a scenario's broker_config has."""
+        broker = str(self._described["brokers"][0]["broker_id"])
+        from kafka.admin import ConfigResource
+
+        names = [name.replace("_", ".") for name in BrokerSettings.__dataclass_fields__]
+        found = self._admin.describe_configs([ConfigResource("broker", broker, names)], config_filter="all")
+        rows = next(iter(found.values()))[broker]
+        return {name.replace(".", "_"): str(row["value"]) for name, row in rows.items()}
+
+    # -- topics
+
+    def create(self, scenario: Scenario, prefix: str) -> None:
+        """The scenario's topics, under a prefix. Raises RealRunError."""
+        from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+        topics = {prefix + topic.name: {"num_partitions": topic.partitions,
+                                        "replication_factor": topic.replication_factor,
+                                        "configs": {name.replace("_", "."): _text(value)
+                                                    for name, value in _topic_config(scenario, topic).items()}}
+                  for topic in scenario.topics}
+        try:
+            self._admin.create_topics(topics, wait_for_metadata=True)
+        except TopicAlreadyExistsError as error:
+            raise RealRunError(f"a topic that begins with {prefix!r} exists already: {error}. Another run uses it, or "
+                               "one was ended by force; run once more, and another prefix is taken") from error
+        except KafkaError as error:
+            self.delete(scenario, prefix)
+            raise RealRunError(f"the brokers refuse a topic of this scenario: {type(error).__name__}: {error}"
+                               ) from error
+
+    def delete(self, scenario: Scenario, prefix: str) -> None:
+        """As far as they are there: the end of a run must not fail because its beginning did."""
+        from kafka.errors import KafkaError
+
+        for topic in scenario.topics:
+            with quiet_client(), suppress(KafkaError):
+                self._admin.delete_topics([prefix + topic.name], timeout_ms=10_000)
+
+    def grow(self, topic: str, to: int) -> None:
+        """More partitions."""
+        self._admin.create_partitions({topic: to})
+
+    def final_logs(self, scenario: Scenario, prefix: str) -> Iterator[tuple[str, int, int, str]]:
+        """(topic, partition, offset, message) of everything that stands in the scenario's topics."""
+        from kafka import KafkaConsumer, TopicPartition
+
+        with KafkaConsumer(**self.client, group_id=None, auto_offset_reset="earliest",
+                           consumer_timeout_ms=READ_WITHIN * 1_000) as consumer:
+            mine = [TopicPartition(prefix + topic.name, number) for topic in scenario.topics
+                    for number in sorted(consumer.partitions_for_topic(prefix + topic.name) or ())]
+            consumer.assign(mine)
+            ends = consumer.end_offsets(mine)
+            consumer.seek_to_beginning()
+            left = {tp for tp in mine if ends[tp] > consumer.beginning_offsets([tp])[tp]}
+            for record in consumer if left else ():
+                yield record.topic.removeprefix(prefix), record.partition, record.offset, _message(record.headers)
+                tp = TopicPartition(record.topic, record.partition)
+                if record.offset + 1 >= ends[tp]:
+                    left.discard(tp)
+                if not left:
+                    break
+
+    def close(self) -> None:
+        self._admin.close()
+
+
+_CREDENTIALS = ("SASL and TLS settings come from the environment: KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM, "
+                "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SSL_CAFILE.")
+
+
+def _topic_config(scenario: Scenario, topic: Any) -> dict[str, Any]:
+    """A topic's own settings, over those of broker_config that a topic can have too."""
+    of_brokers = {"min_insync_replicas": "min_insync_replicas", "message_max_bytes": "max_message_bytes",
+                  "unclean_leader_election_enable": "unclean_leader_election_enable"}
+    inherited = {of_brokers[name]: value for name, value in scenario.broker_config.items() if name in of_brokers}
+    return {**inherited, **topic.config}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _message(headers: Any) -> str:
+    return next((json.loads(value)[0] for name, value in headers if name == MESSAGE_HEADER), "")

@@ -1,0 +1,174 @@
+"""What a scenario asks for that a run on this Kafka cannot give: all of it at once, before anything starts."""
+
+from __future__ import annotations
+
+import dis
+import os
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from simlib.real.cluster import Cluster
+from simlib.real.errors import RealRunError
+from simlib.real.local_kafka import LocalKafka
+from simlib.scenario.faults import (
+    AddPartitions,
+    Change,
+    Crash,
+    LoseReply,
+    LoseRequest,
+    NetworkCut,
+    Pause,
+    PowerLoss,
+    Shutdown,
+    SlowLink,
+    request_kind,
+)
+from simlib.scenario.scenario import REDIS, Scenario
+from simlib.scenario.schedules import Hit, Schedule
+
+TOPIC_LEVEL = ("min_insync_replicas", "message_max_bytes", "unclean_leader_election_enable")
+"""Settings of brokers that a run sets for its own topics instead."""
+
+NOT_BY_A_WORKER = ("replica_fetch", "call", "redis")
+NOT_ON_APP = {"redis": "keep such marks in app.database", "call": "send an event instead",
+              "serve": "read the requests from a topic"}
+POSSIBLE_HITS = ("crash", "stall", "lost request", "lost reply")
+NOT_OURS = "what passes between clients and a cluster that is not ours is not ours to lose"
+NEEDS_LOCAL = "only on a LocalKafka: start one with `python lab.py kafka` or `with LocalKafka() as kafka:`"
+
+
+def refuse_impossible(scenario: Scenario, schedule: Schedule, cluster: Cluster, local: LocalKafka | None) -> None:
+    """Raises RealRunError with everything that stands in the way."""
+    problems = [*_of_scenario(scenario), *_of_services(scenario), *_of_cluster(scenario, cluster, local),
+                *(problem for fault in scenario.faults for problem in _of_fault(fault, local)),
+                *(problem for hit in schedule for problem in _of_hit(hit, local))]
+    if problems:
+        raise RealRunError("this cannot run on a real Kafka as it is:\n" + "\n".join(f"- {each}" for each in problems))
+
+
+def _of_scenario(s: Scenario) -> Iterator[str]:
+    if s.client != "kafka-python":
+        yield f"client={s.client!r}: real runs use kafka-python; leave client out, or compare with run(scenario)"
+    default = Scenario.__dataclass_fields__["latency"].default
+    if s.latency != default:
+        yield (f"latency={s.latency!r}: a real network has its own. Leave it out: "
+               f"replace(scenario, 'latency', {default})")
+
+
+# -- services
+
+def _of_services(s: Scenario) -> Iterator[str]:
+    for service in s.services:
+        for name in sorted(_used_on_app(service.main)):
+            yield (f"Service({service.name!r}) uses app.{name}, which a real run does not have: {NOT_ON_APP[name]}, or "
+                   "run it in virtual time")
+
+
+def _used_on_app(main: Callable[..., Any]) -> set[str]:
+    """What this code, or a function it refers to, asks of something called `app` that a real run does not have."""
+    found: set[str] = set()
+    waiting: list[Any] = [main]
+    seen: set[int] = set()
+    while waiting:
+        function = waiting.pop()
+        function = getattr(function, "__func__", getattr(function, "func", function))
+        if not isinstance(function, FunctionType) or id(function) in seen:
+            continue
+        seen.add(id(function))
+        found |= _asked_in(function.__code__)
+        cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
+        waiting += [*cells, *(function.__globals__.get(name) for name in function.__code__.co_names)]
+    return found
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _asked_in(code: CodeType) -> set[str]:
+    found, before = set(), None
+    for instruction in dis.get_instructions(code):
+        if instruction.argval in NOT_ON_APP and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and before == "app":
+            found.add(str(instruction.argval))
+        before = instruction.argval
+    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return found.union(*(_asked_in(each) for each in inner))
+
+
+# -- the cluster
+
+def _of_cluster(s: Scenario, cluster: Cluster, local: LocalKafka | None) -> Iterator[str]:
+    for topic in s.topics:
+        if topic.replication_factor > cluster.brokers:
+            yield (f"Topic({topic.name!r}, replication_factor={topic.replication_factor}): this cluster has "
+                   f"{cluster.brokers} broker{'s' * (cluster.brokers != 1)} in service. Lower it, or use a larger "
+                   f"cluster: LocalKafka(brokers={topic.replication_factor})")
+    wanted = {name: value for name, value in s.broker_config.items() if name not in TOPIC_LEVEL}
+    given = cluster.settings() if wanted else {}
+    for name, value in wanted.items():
+        if name in given and not _same(given[name], value):
+            yield (f"broker_config {name}={value!r}: these brokers have {given[name]}, and a run cannot change it. Use "
+                   "LocalKafka(broker_config=scenario.broker_config), or leave it out")
+
+
+def _same(given: str, wanted: Any) -> bool:
+    if isinstance(wanted, bool):
+        return given == str(wanted).lower()
+    return float(given) == float(wanted)
+
+
+# -- faults
+
+def _of_fault(fault: Any, local: LocalKafka | None) -> Iterator[str]:
+    if isinstance(fault, (PowerLoss, NetworkCut, SlowLink, Change)):
+        yield f"{fault!r}: {_INSTEAD[type(fault)]}"
+    elif isinstance(fault, (LoseRequest, LoseReply)):
+        yield from _of_loss(fault, local)
+    elif isinstance(fault, (Crash, Shutdown, Pause)):
+        yield from _of_process(fault, local)
+    else:
+        assert isinstance(fault, AddPartitions)
+
+
+def _of_process(fault: Any, local: LocalKafka | None) -> Iterator[str]:
+    if isinstance(fault, Pause) and os.name == "nt":
+        yield f"{fault!r}: Windows cannot stop a process for a while (SIGSTOP). Use a Crash, or virtual time"
+    if fault.who == REDIS:
+        yield f"{fault!r}: a real run has no Redis"
+    if fault.who.startswith(("broker-", "controller-")):
+        if local is None:
+            yield f"{fault!r}: nodes of a cluster that is not ours are not ours to harm; {NEEDS_LOCAL}"
+        elif fault.who not in local.names:
+            yield f"{fault!r}: this cluster has {', '.join(local.names)}"
+
+
+def _of_loss(fault: Any, local: LocalKafka | None) -> Iterator[str]:
+    kind = request_kind(fault.kind)
+    if kind in NOT_BY_A_WORKER:
+        yield f"{fault!r}: requests of kind {kind} cannot be lost on a real run; use virtual time"
+    elif kind != "effect" and local is None:
+        yield f"{fault!r}: {NOT_OURS}; {NEEDS_LOCAL}"
+
+
+_INSTEAD = {
+    PowerLoss: "the power of a real machine is not ours to cut. Use Crash (what was written survives), or virtual time",
+    NetworkCut: "links cannot be cut here. Use Pause of one of the two, or virtual time",
+    SlowLink: "links cannot be slowed down here. Use virtual time",
+    Change: "settings cannot be changed while a real run goes on. Use two runs, or virtual time",
+}
+
+
+def _of_hit(hit: Hit, local: LocalKafka | None) -> Iterator[str]:
+    if hit.kind not in POSSIBLE_HITS:
+        yield f"schedule {hit}: a real run can crash, stall and lose ({', '.join(POSSIBLE_HITS)}); use virtual time"
+    elif hit.kind == "stall" and os.name == "nt":
+        yield f"schedule {hit}: Windows cannot stop a process for a while (SIGSTOP). Use virtual time"
+    elif hit.kind.startswith("lost") and hit.step.kind in ("receive", "execute", "call", "redis"):
+        yield f"schedule {hit}: no message of a {hit.step.kind} step can be lost on a real run; use virtual time"
+    elif hit.kind.startswith("lost") and hit.step.kind in ("send", "commit") and local is None:
+        yield f"schedule {hit}: {NOT_OURS}; {NEEDS_LOCAL}"

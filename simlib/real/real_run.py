@@ -1,0 +1,127 @@
+"""`run(scenario, on="kafka://host:port")`: the same scenario with real brokers, real processes and real kills."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from simlib.real.address import bootstrap_of, client_config
+from simlib.real.artifacts import KAFKA_VERSION
+from simlib.real.cluster import Cluster
+from simlib.real.collecting import Collector, database_image
+from simlib.real.demands import refuse_impossible
+from simlib.real.errors import RealRunError
+from simlib.real.local_kafka import LocalKafka
+from simlib.real.plan import Plan
+from simlib.real.processes import Worker
+from simlib.real.supervision import Supervision
+from simlib.scenario.faults import Crash, LoseReply, LoseRequest
+from simlib.scenario.paths import replace
+from simlib.scenario.scenario import INPUTS, Scenario
+from simlib.scenario.schedules import Schedule
+from simlib.services.process import packed
+from simlib.sql.schema import initial_image
+from simlib.supervision import shown_progress
+from simlib.trace.trace_data import FORMAT_VERSION, TraceData
+from simlib.units import SECOND
+
+
+def real_run(scenario: Scenario, on: Any, schedule: Schedule, progress: bool, version: str,
+             warnings: list[str]) -> tuple[TraceData, list[str]]:
+    """The trace, and the hits of the schedule that never found their step. Raises RealRunError, KafkaUnavailable."""
+    bootstrap = bootstrap_of(on)
+    if find_spec("kafka") is None:
+        raise RealRunError("a real run needs kafka-python: pip install 'event-driven-lab[kafka]'")
+    cluster = Cluster(client_config(bootstrap))
+    try:
+        local = LocalKafka.at(bootstrap[0])
+        refuse_impossible(scenario, schedule, cluster, local)
+        with tempfile.TemporaryDirectory(prefix="simlib-run-", ignore_cleanup_errors=True) as folder:
+            one = _Run(scenario, schedule, cluster, local, Path(folder))
+            return one.carry_out(progress, version, warnings, str(on))
+    finally:
+        cluster.close()
+
+
+class _Run:
+    """One run, with topics, a folder and processes of its own."""
+
+    def __init__(self, scenario: Scenario, schedule: Schedule, cluster: Cluster, local: LocalKafka | None,
+                 folder: Path) -> None:
+        self.scenario, self.schedule, self.cluster, self.local, self.folder = scenario, schedule, cluster, local, folder
+        self.prefix = f"simlib-{secrets.token_hex(4)}-"
+        self.bootstrap = tuple(cluster.client["bootstrap_servers"] if local is None else local.bootstrap)
+        self.plans = self._plans()
+
+    def carry_out(self, progress: bool, version: str, warnings: list[str], on: str) -> tuple[TraceData, list[str]]:
+        """Topics, workers, the run itself, what it left behind, and away with all of it."""
+        for plan in self.plans:
+            self._make_database(plan)
+        self.cluster.create(self.scenario, self.prefix)
+        try:
+            supervision = Supervision(self.scenario, {plan.name: Worker(plan) for plan in self.plans}, self.cluster,
+                                      self.local, self.prefix)
+            with shown_progress(progress, total=self.scenario.duration, unit="s", desc=f"real time on {on}",
+                                bar_format="{desc}: {n:.0f} s, at most {total:.0f} s |{bar}|") as bar:
+                supervision.run(lambda now: bar.update(max(0.0, now - bar.n)))
+            data = self._trace(supervision, version, warnings, on)
+        finally:
+            self.cluster.delete(self.scenario, self.prefix)
+        return data, [str(hit) for hit in self.schedule if str(hit) not in supervision.hits]
+
+    # -- before
+
+    def _plans(self) -> list[Plan]:
+        s = self.scenario
+        plans = [self._plan(name, "group", group.name) for group in s.groups for name in group.members]
+        plans += [self._plan(name, "service", service.name, program=packed(service),
+                             restart_after=service.restart_after, database=self.folder / f"{service.name}.sqlite")
+                  for service in s.services for name in service.members]
+        plans += [self._plan(producer.name, "producer", producer.name) for producer in s.producers]
+        return [*plans, *([self._plan(INPUTS, "inputs", INPUTS)] if s.inputs else [])]
+
+    def _plan(self, name: str, role: str, owner: str, **more: Any) -> Plan:
+        faults = tuple((place, fault) for place, fault in enumerate(self.scenario.faults)
+                       if isinstance(fault, (Crash, LoseRequest, LoseReply)) and fault.who == name
+                       and getattr(fault, "at", None) is None)
+        hits = tuple(hit for hit in self.schedule if hit.step.process == name)
+        bare = replace(self.scenario, "services", ()) if self.scenario.services else self.scenario
+        return Plan(name, role, owner, bare, self.folder, self.prefix, self.bootstrap, faults=faults, hits=hits,
+                    paths=tuple(sys.path), **more)
+
+    def _make_database(self, plan: Plan) -> None:
+        """Its tables stand before time 0; readers then never wait for a writer (write-ahead logging)."""
+        if plan.database is None or plan.database.exists():
+            return
+        plan.database.write_bytes(initial_image(self.scenario.service(plan.owner).database or ""))
+        connection = sqlite3.connect(plan.database)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+
+    # -- after
+
+    def _trace(self, supervision: Supervision, version: str, warnings: list[str], on: str) -> TraceData:
+        collector = Collector(self.scenario, self.plans, supervision.began)
+        for at, kind, process, _ in supervision.events:
+            if kind in ("crashed", "shutdown"):
+                collector.lost_with(process, at)
+        logs = list(self.cluster.final_logs(self.scenario, self.prefix)) if supervision.began else []
+        late = [(supervision.ended_at, "fault_not_fired", "", repr(fault)) for fault in supervision.not_fired()]
+        tables = collector.collect([*supervision.events, *late], logs)
+        told = [f"{text} ({count:,} time{'s' * (count > 1)})" for text, count in collector.exceptions.items()]
+        meta = {"ended": supervision.ended, "ended_at": round(supervision.ended_at * SECOND),
+                "seed": self.scenario.seed, "version": FORMAT_VERSION, "simlib": version,
+                "client": self.scenario.client,
+                "warnings": [*warnings, *told], "producers": collector.producers, "tracebacks": collector.tracebacks,
+                "counters": {}, "steps": [tuple(step) for step in collector.steps], "on": on,
+                "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else"}
+        return TraceData(tables, collector.recorder.names, self.scenario, meta, self._databases())
+
+    def _databases(self) -> dict[str, bytes]:
+        files = {plan.owner: plan.database for plan in self.plans if plan.database is not None}
+        return {owner: database_image(file) for owner, file in files.items()}

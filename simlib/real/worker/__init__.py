@@ -1,0 +1,1 @@
+"""What runs inside one process of a run on a real Kafka: the same `app`, with real clients behind it."""

@@ -1,0 +1,155 @@
+"""`app` on a real run: the same face as in virtual time, with real clients, a real clock and a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import cached_property
+from random import Random
+from typing import Any, NoReturn
+
+from simlib.real.address import client_config
+from simlib.real.errors import RealRunError
+from simlib.real.plan import Plan
+from simlib.real.worker.consumer import RealConsumer
+from simlib.real.worker.database import RealDatabase
+from simlib.real.worker.losses import Losses, Proxy
+from simlib.real.worker.marks import Marks, earlier_lives
+from simlib.real.worker.producer import RealProducer
+from simlib.real.worker.steps import Steps
+from simlib.scenario.faults import STEP_KINDS
+from simlib.scenario.settings import resolve_consumer
+
+EFFECT_TIMEOUT = 30.0
+LONG_SLEEP = 5.0
+"""A longer sleep is something a run waits for; a shorter one is a loop's heartbeat."""
+
+
+class RealApp:
+    """The one argument of a service's `main`."""
+
+    def __init__(self, plan: Plan, life: int, marks: Marks, control: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """`control.began`: time 0 of the scenario on this machine's monotonic clock (ns), 0 until it is known."""
+        before = earlier_lives(plan.folder, plan.name, life)
+        self.plan, self.marks, self.loop, self.life = plan, marks, loop, life
+        self.in_hand: ContextVar[str | None] = ContextVar("in_hand", default=None)
+        self._control = control
+        self._losses = Losses(plan, marks, before)
+        self._steps = Steps(plan, life, marks, self._losses, before)
+        self._number = sum(mark[1] == "produced" for mark in before)
+        self.client = client_config([*plan.bootstrap])
+        if self._losses.on_the_wire:
+            self.client["proxy_url"] = Proxy(self._losses).url
+
+    @cached_property
+    def random(self) -> Random:
+        """This process's own random numbers, the same as in virtual time."""
+        return Random(f"{self.plan.scenario.seed}/{self.name}/{self.life}")
+
+    @property
+    def name(self) -> str:
+        """Which process this is: `<service>-<n>`."""
+        return self.plan.name
+
+    @property
+    def now(self) -> float:
+        """Seconds since the scenario's start."""
+        return (time.monotonic_ns() - self._control.began) / 1e9
+
+    @property
+    def stopping(self) -> bool:
+        """Has it been asked to end (SIGTERM)?"""
+        return bool(self._control.stopping)
+
+    # -- clients
+
+    def producer(self, **config: Any) -> RealProducer:
+        """A Kafka producer; settings have kafka-python's names and defaults. Raises ConfigError."""
+        key_serializer = config.pop("key_serializer", None)
+        return RealProducer(self, config, key_serializer)
+
+    def consumer(self, *topics: str, group_id: str, **config: Any) -> RealConsumer:
+        """A Kafka consumer of one or several topics; settings as kafka-python's. Raises ConfigError."""
+        for topic in topics:
+            self.check_topic(f"consumer({topic!r})", topic)
+        if not topics:
+            raise ValueError("consumer(): name at least one topic to read")
+        session = resolve_consumer("kafka-python", config).session_timeout_ms
+        self.marks.write("consumes", group_id, session)
+        self._steps.session_timeout_ms = session
+        return RealConsumer(self, topics, group_id, config)
+
+    def check_topic(self, what: str, topic: str) -> None:
+        """Raises ValueError with the topics there are."""
+        known = [each.name for each in self.plan.scenario.topics]
+        if topic not in known:
+            raise ValueError(f"{what}: no such topic; this scenario has {', '.join(known)}")
+
+    @cached_property
+    def database(self) -> RealDatabase:
+        """The SQLite database of this service: a file, shared by its instances, still there after a crash."""
+        assert self.plan.database is not None
+        return RealDatabase(self, self.plan.database)
+
+    @property
+    def redis(self) -> NoReturn:
+        self._refuse("app.redis", "keep such marks in app.database")
+
+    async def call(self, service: str, *_: Any, **__: Any) -> NoReturn:
+        self._refuse("app.call", "send an event instead")
+
+    async def serve(self, *_: Any, **__: Any) -> NoReturn:
+        self._refuse("app.serve", "read the requests from a topic")
+
+    def _refuse(self, what: str, instead: str) -> NoReturn:
+        problem = f"{self.name} uses {what}, which a real run does not have: {instead}, or run it in virtual time"
+        self.marks.write("refused", problem)
+        raise RealRunError(problem)
+
+    # -- the outside world
+
+    async def effect(self, name: str, key: Any) -> None:
+        """Do something in the outside world that cannot be undone: here, a line in a file."""
+        if name in STEP_KINDS:
+            raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
+        await self.step(name, lambda: self._happens(name, key), f"{name} {key}")
+
+    async def _happens(self, name: str, key: Any) -> None:
+        lost = self._losses.takes("effect")
+        if lost != "request":
+            self.marks.write("effect", name, key, self.in_hand.get())
+        if lost:
+            await asyncio.sleep(EFFECT_TIMEOUT)
+            raise TimeoutError(f"no answer to effect({name!r}, {key!r}): it may have happened, or not")
+
+    async def show(self, *lines: object) -> None:
+        """Put these lines on the screen of whoever sits at this process."""
+        await self.step("show", lambda: self._shown("\n".join(map(str, lines))))
+
+    async def _shown(self, text: str) -> None:
+        self.marks.write("shown", text)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; other tasks of this process go on."""
+        if seconds > LONG_SLEEP:
+            self.marks.write("sleeping", seconds)
+        await asyncio.sleep(seconds)
+
+    async def work(self, seconds: float) -> None:
+        """Compute for so long; nothing else of this process runs meanwhile."""
+        if seconds < 0:
+            raise ValueError(f"work({seconds}): a length of time cannot be negative")
+        time.sleep(seconds)
+
+    # -- steps
+
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], what: str = "") -> Any:
+        """One interaction with the world: the process may be made to die just before it, or just after it."""
+        return await self._steps.take(kind, act, what)
+
+    def next_number(self) -> int:
+        """The number of this producer's next message, over all its lives."""
+        self._number += 1
+        return self._number - 1

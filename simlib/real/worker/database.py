@@ -1,0 +1,112 @@
+"""`app.database` on a real run: a SQLite file that all instances of the service share, and that survives them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simlib.services.stored_database import shortened
+from simlib.sql.connection import DatabaseFile
+from simlib.sql.rows import Rows
+
+if TYPE_CHECKING:
+    from simlib.real.worker.app import RealApp
+
+
+class RealDatabase:
+    """Statements run in threads: SQLite's own wait for a lock holds up one task, not the whole service."""
+
+    def __init__(self, app: RealApp, file: Path) -> None:
+        self._app = app
+        self._file = file
+        self._idle: list[DatabaseFile] = []
+        self._open: dict[asyncio.Task[Any] | None, DatabaseFile] = {}
+
+    async def execute(self, sql: str, parameters: Any = ()) -> Rows:
+        """Carry out one statement; its rows, with `rowcount` and `lastrowid`."""
+        return await self._step(sql, lambda database: database.execute(sql, parameters))
+
+    async def executemany(self, sql: str, rows: Iterable[Any]) -> Rows:
+        """One statement for each of several rows of parameters, as one step: all of them or none."""
+        given = list(rows)
+        return await self._step(sql, lambda database: database.execute_many(sql, given))
+
+    async def executescript(self, script: str) -> Rows:
+        """Several statements separated by semicolons, as one step: all of them or none."""
+        return await self._step(script, lambda database: database.execute_script(script))
+
+    def transaction(self) -> RealTransaction:
+        """`async with app.database.transaction():` - all statements of the block are committed together, or none."""
+        return RealTransaction(self)
+
+    # -- statements
+
+    async def _step(self, sql: str, act: Callable[[DatabaseFile], Rows]) -> Rows:
+        rows: Rows = await self._app.step("execute", lambda: self._carry_out(sql, act), shortened(sql))
+        return rows
+
+    async def _carry_out(self, sql: str, act: Callable[[DatabaseFile], Rows]) -> Rows:
+        transaction = self._open.get(asyncio.current_task())
+        database = transaction or self._connection()
+        try:
+            rows = await asyncio.to_thread(act, database)
+        except sqlite3.Error as error:
+            self._app.marks.write("executed", -1, f"{shortened(sql)} -> {error}")
+            raise
+        self._app.marks.write("executed", rows.rowcount if rows.rowcount >= 0 else len(rows), shortened(sql))
+        if transaction is None:
+            self._idle.append(database)
+        return rows
+
+    def _connection(self) -> DatabaseFile:
+        """One that nobody else uses now."""
+        return self._idle.pop() if self._idle else DatabaseFile(self._file, lambda: self._app.now, self._app.random)
+
+    # -- transactions
+
+    async def begin(self) -> None:
+        """Take the lock for the task that runs now."""
+        if asyncio.current_task() in self._open:
+            raise sqlite3.OperationalError("cannot start a transaction within a transaction")
+        database = self._connection()
+        await asyncio.to_thread(database.control, "BEGIN IMMEDIATE")
+        self._open[asyncio.current_task()] = database
+
+    async def commit(self) -> None:
+        """The COMMIT, a step of its own."""
+        database = self._open[asyncio.current_task()]
+        try:
+            await self._app.step("execute", lambda: asyncio.to_thread(database.control, "COMMIT"), "COMMIT")
+        except BaseException as error:
+            self.roll_back(error)
+            raise
+        self._over("committed")
+
+    def roll_back(self, error: BaseException) -> None:
+        """The block was left by an exception."""
+        self._open[asyncio.current_task()].roll_back()
+        self._over(f"rolled back: {type(error).__name__}: {error}")
+
+    def _over(self, how: str) -> None:
+        self._idle.append(self._open.pop(asyncio.current_task()))
+        self._app.marks.write("transaction", how)
+
+
+class RealTransaction:
+    """What `async with app.database.transaction():` enters."""
+
+    def __init__(self, database: RealDatabase) -> None:
+        self._database = database
+
+    async def __aenter__(self) -> RealDatabase:
+        await self._database.begin()
+        return self._database
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is None:
+            await self._database.commit()
+        else:
+            self._database.roll_back(error)

@@ -1,0 +1,139 @@
+"""`app.producer()` on a real Kafka: kafka-python in a thread of its own, behind the face services know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from simlib.real.client_settings import producer_config
+from simlib.real.worker.errors import as_ours, ours
+from simlib.real.worker.records import Carried, to_headers
+from simlib.services.producer import RecordMetadata, encode_key, encode_value
+
+if TYPE_CHECKING:
+    from simlib.real.worker.app import RealApp
+
+
+class RealProducer:
+    """Raises what kafka-python raises, under the names services know."""
+
+    def __init__(self, app: RealApp, config: Mapping[str, Any],
+                 key_serializer: Callable[[Any], bytes] | None = None) -> None:
+        self._app = app
+        self._plan = app.plan
+        self._key_serializer = key_serializer
+        self._config = {**app.client, **producer_config(config)}
+        self._thread = ThreadPoolExecutor(1, "producer")
+        self._waiting: dict[int, asyncio.Future[RecordMetadata]] = {}
+        self._closed = False
+        self._client: Any = None
+        self._made = app.loop.run_in_executor(self._thread, self._make)
+
+    def _make(self) -> None:
+        from kafka import KafkaProducer
+
+        with as_ours():
+            self._client = KafkaProducer(**self._config)
+        self._app.marks.write("produces", self._client.config["acks"])
+
+    # -- sending
+
+    async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
+                            partition: int | None = None) -> RecordMetadata:
+        """Send one record and wait for the brokers' answer. Raises a KafkaError when the send failed."""
+        async def act() -> RecordMetadata:
+            return await (await self._send(topic, value, key, headers, partition))
+
+        answer: RecordMetadata = await self._app.step("send", act)
+        return answer
+
+    async def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
+                   partition: int | None = None) -> asyncio.Future[RecordMetadata]:
+        """Hand one record to the producer; the future it returns is done when the brokers have answered."""
+        future: asyncio.Future[RecordMetadata] = await self._app.step(
+            "send", lambda: self._send(topic, value, key, headers, partition))
+        return future
+
+    async def _send(self, topic: str, value: Any, key: Any, headers: Any,
+                    partition: int | None) -> asyncio.Future[RecordMetadata]:
+        if self._closed:
+            raise RuntimeError("this producer is closed")
+        self._app.check_topic(f"send to topic {topic!r}", topic)
+        raw_key = encode_key(key, self._key_serializer)
+        shown = key if self._key_serializer is None else raw_key
+        content = encode_value(value).encode("utf-8")
+        return await self.hand_over(topic, content, raw_key, shown, headers, partition, value)
+
+    async def hand_over(self, topic: str, content: bytes, raw_key: bytes | None, key: Any, headers: Any,
+                        partition: int | None, value: Any, load: bool = False) -> asyncio.Future[RecordMetadata]:
+        """One record, as bytes; the answer comes later."""
+        await asyncio.shield(self._made)
+        number = self._app.next_number()
+        pairs, texts = to_headers(headers)
+        told = Carried(f"{self._app.name}:{number}", isinstance(key, bytes), texts, load)
+        size = len(content) + len(raw_key or b"")
+        self._app.marks.write("produced", number, topic, key, None if load else value, size)
+        future = self._waiting[number] = self._app.loop.create_future()
+        future.add_done_callback(_look_at_exception)
+        await self._app.loop.run_in_executor(
+            self._thread, self._sent, number, self._plan.real_topic(topic), content, raw_key, [*pairs, told.header()],
+            partition)
+        return future
+
+    def _sent(self, number: int, topic: str, content: bytes, key: bytes | None, headers: Any,
+              partition: int | None) -> None:
+        """In the thread: a send may have to wait for metadata, or for room."""
+        try:
+            with as_ours():
+                answer = self._client.send(topic, value=content, key=key, headers=headers, partition=partition)
+        except Exception as error:
+            self._failed(number, error)
+            raise
+        answer.add_callback(lambda metadata: self._acked(number, metadata))
+        answer.add_errback(lambda error: self._failed(number, ours(error)))
+
+    def _acked(self, number: int, metadata: Any) -> None:
+        self._app.marks.write("acked", number, metadata.partition, metadata.offset)
+        result = RecordMetadata(self._plan.topic(metadata.topic), metadata.partition, metadata.offset,
+                                metadata.timestamp)
+        self._app.loop.call_soon_threadsafe(self._settle, number, result, None)
+
+    def _failed(self, number: int, error: BaseException) -> None:
+        self._app.marks.write("failed", number, type(error).__name__)
+        self._app.loop.call_soon_threadsafe(self._settle, number, None, error)
+
+    def _settle(self, number: int, result: RecordMetadata | None, error: BaseException | None) -> None:
+        future = self._waiting.pop(number, None)
+        if future is None or future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        elif result is not None:
+            future.set_result(result)
+
+    # -- closing
+
+    async def flush(self) -> None:
+        """Wait until everything sent so far is answered, well or badly."""
+        await asyncio.gather(*self._waiting.values(), return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Flush, then take no more records."""
+        self._closed = True
+        await self.flush()
+
+    close = stop
+
+    async def __aenter__(self) -> RealProducer:
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self.stop()
+
+
+def _look_at_exception(future: asyncio.Future[Any]) -> None:
+    """An answer nobody awaited is not an error of the program: it is what fire-and-forget means."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,143 @@
+// One partition: its replicas, its newest records, and where each group stands.
+
+import { count, make, setHidden, setLook, setText } from "./page.js";
+
+const CELL = 24;   // pixels; player.css has the same
+
+export class Log {
+  constructor(index, tp, choose) {
+    Object.assign(this, { index, tp, choose, shown: [], lit: null, cells: [], room: index.newest, at: 0 });
+    const partition = index.partitions[tp];
+    this.leader = make("span", "sp-where");
+    this.replicas = new Map(partition.replicas.map(code => [code, make("span", "sp-replica", {},
+      index.actors[code].name.replace("broker-", ""))]));
+    this.facts = make("span", "sp-facts");
+    this.row = make("div", "sp-cells", { role: "group", "aria-label": `newest records of ${partition.name}`,
+                                         onkeydown: event => this.move(event) });
+    this.groups = index.groups.map(() => ({ read: make("span", "sp-mark sp-read"), kept: make("span", "sp-mark sp-kept"),
+                                            says: make("span", "sp-stands") }));
+    this.marks = this.groups.map(({ read, kept, says }) => make("div", "sp-marks", {}, read, kept, says));
+    this.element = make("div", "sp-log", {},
+      make("div", "sp-loghead", {}, make("b", "", {}, partition.name), ...this.replicas.values(), this.leader, this.facts),
+      this.row, ...this.marks);
+    new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.row);
+  }
+
+  resize(width) {
+    const room = Math.max(Math.min(Math.floor(width / CELL), this.index.newest), 4);
+    if (room === this.room) return;
+    this.room = room;
+    if (this.state) this.draw(this.state, this.time);
+  }
+
+  draw(state, time) {
+    Object.assign(this, { state, time });
+    const log = state.logs[this.tp];
+    setHidden(this.element, time < this.index.partitions[this.tp].born);
+    this.drawHead(state, log);
+    this.shown = log.newest.slice(-this.room);
+    while (this.cells.length < this.shown.length) this.add();
+    this.cells.forEach((cell, place) => this.drawCell(cell, this.shown[place], log));
+    this.groups.forEach((marks, group) => this.drawMarks(marks, this.marks[group], state, group));
+  }
+
+  drawHead(state, log) {
+    const leader = state.leader[this.tp], { actors } = this.index;
+    for (const [code, chip] of this.replicas) {
+      const looks = [code === leader ? "sp-leads" : "", state.isr[this.tp].includes(code) ? "" : "sp-behind",
+                     state.up[code] ? "sp-dead" : ""];
+      setLook(chip, `sp-replica ${looks.join(" ")}`);
+      const said = `${actors[code].name}: ${code === leader ? "leader" : "follower"}, `
+        + `${state.isr[this.tp].includes(code) ? "in sync" : "not in sync"}${state.up[code] ? ", down" : ""}`;
+      if (chip.title !== said) chip.title = said;
+    }
+    setText(this.leader, leader >= 0 ? `led by ${actors[leader].name}` : "no leader");
+    setLook(this.leader, `sp-where ${leader >= 0 ? "" : "sp-alarm"}`);
+    const kept = log.end - log.start;
+    setText(this.facts, [count(kept, "record"), kept > this.room ? `the last ${this.room} shown` : "",
+                         log.start ? `begins at ${log.start}` : "",
+                         log.lost ? `${log.lost} lost` : ""].filter(Boolean).join(" \u00b7 "));
+  }
+
+  add() {
+    const cell = make("button", "sp-cell", { type: "button", tabindex: this.cells.length ? -1 : 0 });
+    const place = this.cells.length;
+    cell.addEventListener("click", () => this.choose(this.shown[place]?.[1]));
+    cell.addEventListener("focus", () => this.rove(place));
+    this.cells.push(cell);
+    this.row.append(cell);
+  }
+
+  drawCell(cell, record, log) {
+    setHidden(cell, !record);
+    if (!record) return;
+    const [offset, message, key, copy, handed] = record;
+    const look = `sp-cell ${offset >= log.high ? "sp-unsafe" : ""} ${copy > 1 ? "sp-copy" : ""} `
+      + `${handed > 1 ? "sp-repeat" : ""} ${handed ? "" : "sp-unread"} ${message === this.lit ? "sp-lit" : ""}`;
+    const is = `${look}${offset} ${key}`;
+    if (cell.dataset.is === is) return;
+    cell.dataset.is = is;
+    const { keys } = this.index.colours;
+    setLook(cell, look);
+    cell.style.setProperty("--key", key < 0 ? "var(--sp-soft)" : keys[key % keys.length]);
+    setText(cell, String(offset % 1000));
+    cell.title = this.inWords(record, log);
+    cell.setAttribute("aria-label", cell.title);
+  }
+
+  inWords([offset, , , copy, handed], log) {
+    return [`offset ${offset}`, copy > 1 ? `the same message stands here ${copy} times` : "",
+            offset >= log.high ? "not yet on all replicas in sync" : "",
+            handed > 1 ? `handed over ${handed} times to one group` : handed ? "handed over" : "not yet read",
+            "Enter shows its life"].filter(Boolean).join(", ");
+  }
+
+  drawMarks({ read, kept, says }, row, state, group) {
+    const position = state.position[group][this.tp], committed = state.committed[group][this.tp];
+    const owner = state.owner[group][this.tp];
+    setHidden(row, position < 0 && committed < 0);
+    if (position < 0 && committed < 0) return;
+    const colour = owner >= 0 ? this.index.actors[owner].colour : "var(--sp-soft)";
+    if (row.dataset.colour !== colour) { row.dataset.colour = colour; row.style.setProperty("--own", colour); }
+    this.put(read, position);
+    this.put(kept, committed);
+    const many = this.index.groups.length > 1 ? `${this.index.groups[group]}: ` : "";
+    const said = position < 0 ? "" : `${many}reads on at ${position}`;
+    setText(says, [said, committed >= 0 ? `committed ${committed}` : "nothing committed",
+      `${behind(state, group, this.tp).toLocaleString("en")} behind`].filter(Boolean).join(" \u00b7 "));
+  }
+
+  // A mark stands before the record it names; at the left edge if that one is not shown any more.
+  put(mark, offset) {
+    setHidden(mark, offset < 0);
+    const next = this.shown.findIndex(record => record[0] >= offset);   // compaction leaves holes
+    const place = next < 0 ? this.shown.length : next;
+    const left = `${place * CELL}px`;
+    if (mark.style.left !== left) mark.style.left = left;
+    mark.toggleAttribute("data-off", offset >= 0 && this.shown.length > 0 && offset < this.shown[0][0]);
+  }
+
+  rove(place) {
+    this.cells.forEach((cell, one) => { cell.tabIndex = one === place ? 0 : -1; });
+    this.at = place;
+  }
+
+  move(event) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1 };
+    if (!(event.key in steps)) return;
+    event.stopPropagation();
+    event.preventDefault();
+    this.cells[Math.min(Math.max(this.at + steps[event.key], 0), this.shown.length - 1)]?.focus();
+  }
+
+  light(message, touched) {
+    this.lit = message;
+    this.element.toggleAttribute("data-lit", touched);
+    if (this.state) this.draw(this.state, this.time);
+  }
+}
+
+// Records behind [K99].
+export function behind(state, group, tp) {
+  return Math.max(state.logs[tp].high - Math.max(state.counted[group][tp], state.logs[tp].start), 0);
+}

@@ -1,0 +1,182 @@
+// One trace at one time, drawn: who writes on the left, the logs in the middle, who reads on the right.
+
+import { count, icon, make, setHidden, setLook, setText } from "./page.js";
+import { Log, behind } from "./log.js";
+
+const LIFE = ["", "died", "stands still", "stopped"];
+const LOOKS = ["", "sp-dead", "sp-paused", "sp-ended"];
+const MOST_PARTITIONS = 12, MOST_ACTORS = 12, MOST_LAG_BARS = 8;
+
+export class Stage {
+  constructor(index, choose) {
+    this.index = index;
+    this.places = new Map();      // "actor 3", "partition 1", "world": where arrows begin and end
+    const shown = index.partitions.map((partition, tp) => tp).filter(tp => !index.partitions[tp].internal);
+    this.logs = shown.slice(0, MOST_PARTITIONS).map(tp => new Log(index, tp, choose));
+    this.left_out = shown.slice(MOST_PARTITIONS);
+    this.cards = new Map();
+    this.element = make("div", "sp-stage", {},
+      make("div", "sp-column sp-writers", {}, make("h4", "", {}, "writes"), ...this.actors("producer")),
+      make("div", "sp-column sp-cluster", {}, make("div", "sp-brokers", {}, ...this.actors("broker")),
+           ...this.logs.map(log => log.element), this.rest = make("p", "sp-small", { hidden: true })),
+      make("div", "sp-column sp-readers", {}, ...this.groups(), ...this.actors("service"), ...this.world()));
+    for (const log of this.logs) this.places.set(`partition ${log.tp}`, log.element);
+  }
+
+  codes(role) {
+    return this.index.actors.map((actor, code) => code).filter(code => this.index.actors[code].role === role);
+  }
+
+  actors(role) {
+    const codes = this.codes(role);
+    const cards = codes.slice(0, MOST_ACTORS).map(code => this.card(code));
+    if (codes.length > MOST_ACTORS) cards.push(make("p", "sp-small", {}, `and ${codes.length - MOST_ACTORS} more`));
+    return cards;
+  }
+
+  card(code) {
+    const actor = this.index.actors[code];
+    const parts = { life: make("span", "sp-life"), says: make("div", "sp-says"), lags: make("div", "sp-lags") };
+    parts.element = make("div", "sp-card", { style: `--own: ${this.colour(actor)}` },
+      make("div", "sp-name", {}, make("span", "sp-dot", { "aria-hidden": "true" }), actor.name, parts.life),
+      parts.says, parts.lags);
+    this.cards.set(code, parts);
+    this.places.set(`actor ${code}`, parts.element);
+    return parts.element;
+  }
+
+  colour({ colour }) {
+    return colour === this.index.colours.ink ? "var(--sp-ink)" : colour;
+  }
+
+  groups() {
+    this.heads = [];
+    return this.index.groups.map((name, group) => {
+      const head = make("h4", "");
+      this.heads.push(head);
+      return make("div", "sp-group", {}, head, ...this.membersOf(group));
+    });
+  }
+
+  // A process reads in one group, as a rule: it stands where it owned something or was handed something first.
+  membersOf(group) {
+    const codes = this.codes("member").filter(code => (this.index.actors[code].group ?? 0) === group);
+    const cards = codes.slice(0, MOST_ACTORS).map(code => this.card(code));
+    if (codes.length > MOST_ACTORS) cards.push(make("p", "sp-small", {}, `and ${codes.length - MOST_ACTORS} more`));
+    return cards;
+  }
+
+  world() {
+    if (!this.index.effects.length) return [];
+    this.done = this.index.effects.map(() => make("div", "sp-effect"));
+    const card = make("div", "sp-card sp-world", {}, make("div", "sp-name", {}, "the world"), ...this.done);
+    this.places.set("world", card);
+    return [card];
+  }
+
+  draw(state, time) {
+    this.index.actors.forEach((actor, code) => { if (this.cards.has(code)) this.drawActor(state, actor, code); });
+    this.heads.forEach((head, group) => this.drawGroup(head, state, group));
+    for (const log of this.logs) log.draw(state, time);
+    this.drawRest(state);
+    this.done?.forEach((element, name) => this.drawEffect(element, state, name));
+  }
+
+  drawActor(state, actor, code) {
+    const card = this.cards.get(code), up = state.up[code];
+    const fenced = state.fenced[code] ? "out of service" : "";
+    const cut = state.cuts.filter(([a, b]) => a === code || b === actor.name)
+      .map(([a, b]) => `cut off from ${a === code ? b : this.index.actors[a].name}`);
+    setLook(card.element, `sp-card sp-is-${actor.role} ${LOOKS[up]} ${fenced ? "sp-fenced" : ""}`);
+    setText(card.life, [LIFE[up], up ? "" : fenced, ...cut].filter(Boolean).join(", "));
+    const says = { producer: () => this.sent(state, code), member: () => this.reads(state, code),
+                   service: () => this.works(state, code), broker: () => [] }[actor.role]();
+    setText(card.says, says.filter(Boolean).join(" \u00b7 "));
+    if (actor.role === "member") this.drawLags(card.lags, state, code);
+  }
+
+  sent(state, code) {
+    const created = state.created[code], waits = created - state.written[code] - state.unwritten[code];
+    const unsure = created - waits - state.acked[code] - state.gave_up[code];
+    return [`${created.toLocaleString("en")} sent`, waits ? `${waits.toLocaleString("en")} not yet written` : "",
+            unsure > 0 ? `${unsure.toLocaleString("en")} not yet acknowledged` : "",
+            state.gave_up[code] ? `gave up on ${state.gave_up[code].toLocaleString("en")}` : "",
+            ...this.works(state, code)];
+  }
+
+  reads(state, code) {
+    return [state.hand[code] > 0 ? `has ${count(state.hand[code], "record")} in hand` : "",
+            state.created[code] ? this.sent(state, code)[0] : "", ...this.works(state, code)];
+  }
+
+  works(state, code) {
+    const [statements, transactions, calls, answers, served] = state.work[code];
+    const open = calls - answers;
+    return [statements ? count(statements, "statement") : "", transactions ? count(transactions, "transaction") : "",
+            calls ? `${count(calls, "call")}${open > 0 ? `, ${open} unanswered` : ""}` : "",
+            served ? `${count(served, "request")} served` : "",
+            state.screen[code] ? `screen: ${state.screen[code].replaceAll("\n", " / ")}` : ""];
+  }
+
+  drawLags(element, state, code) {
+    const owned = this.index.groups.flatMap((_, group) => state.owner[group]
+      .flatMap((owner, tp) => owner === code ? [[tp, behind(state, group, tp)]] : []));
+    const texts = owned.map(([tp, lag]) => `${this.index.partitions[tp].name} ${lag}`);
+    if (element.dataset.is === texts.join() + this.scale(state)) return;
+    element.dataset.is = texts.join() + this.scale(state);
+    const bars = owned.slice(0, MOST_LAG_BARS).map(([tp, lag]) => this.lagBar(tp, lag, this.scale(state)));
+    if (owned.length > MOST_LAG_BARS) bars.push(make("div", "sp-small", {}, `and ${owned.length - MOST_LAG_BARS} more`));
+    element.replaceChildren(...bars);
+  }
+
+  lagBar(tp, lag, scale) {
+    const said = lag ? `${lag.toLocaleString("en")} behind` : "nothing behind";
+    return make("div", "sp-lag", {}, make("span", "", {}, this.index.partitions[tp].name),
+      make("span", "sp-track", {}, make("span", "sp-fill", { style: `width: ${Math.min(100 * lag / scale, 100)}%` })),
+      make("span", "sp-number", {}, said));
+  }
+
+  // What a full bar stands for: the largest lag so far, rounded up to 1, 2 or 5 with zeros.
+  scale(state) {
+    const largest = Math.max(10, ...this.index.groups.flatMap((_, group) =>
+      state.position[group].map((position, tp) => position < 0 ? 0 : behind(state, group, tp))));
+    this.largest = Math.max(this.largest ?? 0, largest);
+    const size = 10 ** Math.floor(Math.log10(this.largest));
+    return [1, 2, 5, 10].map(step => step * size).find(step => step >= this.largest);
+  }
+
+  drawGroup(head, state, group) {
+    const of = state.generation[group] >= 0 ? `generation ${state.generation[group]}` : "not formed yet";
+    const now = state.rebalancing[group] ? "rebalancing: nobody reads" : of;
+    const again = state.repeated[group] ? ` \u00b7 ${count(state.repeated[group], "repeat")}` : "";
+    setText(head, `reads: ${this.index.groups[group]} \u00b7 ${now}${again}`);
+    setLook(head, state.rebalancing[group] ? "sp-rebalancing" : "");
+  }
+
+  drawRest(state) {
+    setHidden(this.rest, !this.left_out.length);
+    if (!this.left_out.length) return;
+    const records = this.left_out.reduce((sum, tp) => sum + state.logs[tp].end, 0);
+    setText(this.rest, `${count(this.left_out.length, "more partition")}, not drawn, ${count(records, "record")} in all`);
+  }
+
+  drawEffect(element, state, name) {
+    const [done, again] = state.effects[name], title = this.index.effects[name];
+    const wanted = this.index.expected[title];
+    setText(element, `${title}: ${done.toLocaleString("en")} done`
+      + (wanted === undefined ? "" : `, ${wanted.toLocaleString("en")} expected`)
+      + (again ? `, ${again.toLocaleString("en")} of them again` : ""));
+    setLook(element, `sp-effect ${again ? "sp-again" : ""}`);
+  }
+
+  // Who did what just happened.
+  point(codes) {
+    for (const [code, card] of this.cards) card.element.toggleAttribute("data-now", codes.has(code));
+  }
+
+  // Light up what a record touched; nothing for null.
+  light(message, codes, tps) {
+    for (const [code, card] of this.cards) card.element.toggleAttribute("data-lit", codes.has(code));
+    for (const log of this.logs) log.light(message, tps.has(log.tp));
+  }
+}

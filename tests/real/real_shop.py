@@ -1,0 +1,56 @@
+"""The shop of the tests on a real Kafka: small, quick to notice a death, the same on both sides."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from simlib import Scenario, Service, Topic, Trace, run
+
+SHORT = {"group_initial_rebalance_delay_ms": 0, "group_min_session_timeout_ms": 1_000}
+"""What short tests need: the cluster and every scenario on it say the same."""
+
+QUICK = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 500, "auto_offset_reset": "earliest"}
+"""Settings of consumers whose death is noticed soon."""
+
+SIDE_BY_SIDE = 8
+
+
+async def billing(app) -> None:
+    """At least once: charge, then commit."""
+    consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, **QUICK)
+    async for order in consumer:
+        await app.effect("charge", order.value["order_id"])
+        await consumer.commit()
+
+
+async def never_back(app) -> None:
+    """Stands still for a thousand seconds of real time."""
+    consumer = app.consumer("orders", group_id="billing", **QUICK)
+    await consumer.getone()
+    time.sleep(1_000)
+
+
+def shop(main: Any = billing, orders: int = 3, **changes: Any) -> Scenario:
+    """Orders at time 0, one service that works them."""
+    rows = [{"key": f"customer-{i % 2}", "value": {"order_id": i}} for i in range(orders)]
+    given: dict[str, Any] = {"topics": [Topic("orders", replication_factor=3)], "inputs": {"orders": rows},
+                             "services": [Service("billing", main)], "broker_config": SHORT}
+    return Scenario(**{**given, **changes})
+
+
+def acts(trace: Trace) -> list[tuple[str, Any]]:
+    """What was done in the outside world, in order."""
+    effects = trace.effects
+    return list(zip(effects["name"].astype(str), effects["key"], strict=True))
+
+
+def side_by_side(runs: list[Any]) -> list[Trace]:
+    """Several runs at once, each with topics and groups of its own; `runs` are (scenario, on, schedule)."""
+    def one(given: Any) -> Trace:
+        scenario, on, schedule = given
+        return run(scenario, on=on, schedule=schedule, progress=False)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        return list(threads.map(one, runs))

@@ -1,0 +1,268 @@
+"""`run(scenario, on=...)`: the same scenario with real brokers, real processes and real kills."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from real_shop import QUICK, SHORT, acts, billing, never_back, shop, side_by_side
+
+from simlib import (
+    AddPartitions,
+    ConsumerGroup,
+    Crash,
+    LocalKafka,
+    LoseReply,
+    LoseRequest,
+    Pause,
+    Producer,
+    Scenario,
+    Service,
+    Shutdown,
+    Topic,
+    run,
+)
+from simlib.scenario.schedules import ScheduleError
+
+pytestmark = pytest.mark.slow
+WINDOWS = os.name == "nt"
+
+
+def workers() -> list[psutil.Process]:
+    """All processes of runs on this machine that this test session started."""
+    return [child for child in psutil.Process().children(recursive=True)
+            if "simlib.real.worker" in " ".join(child.cmdline())]
+
+
+def topics_of(kafka: LocalKafka) -> set[str]:
+    from kafka import KafkaAdminClient
+
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    try:
+        return {name for name in admin.list_topics() if name.startswith("simlib-")}
+    finally:
+        admin.close()
+
+
+async def booking(app) -> None:
+    """Database and effect; the second record's bytes come back as they were."""
+    consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, **QUICK)
+    async for order in consumer:
+        async with app.database.transaction():
+            await app.database.execute("INSERT INTO seen VALUES (?, ?)", (order.value["order_id"], str(order.key)))
+        if order.headers:
+            await app.database.execute("UPDATE seen SET key = ? WHERE id = 1", (repr((order.key, order.headers)),))
+        await app.effect("charge", order.value["order_id"])
+        await consumer.commit()
+
+
+def test_a_calm_run_gives_the_same_tables_as_virtual_time_and_leaves_nothing_behind(kafka: LocalKafka) -> None:
+    rows = [{"key": "a", "value": {"order_id": 0}},
+            {"key": b"\xff", "value": {"order_id": 1}, "headers": {"text": "yes", "raw": b"\x00"}},
+            {"value": {"order_id": 2}}]
+    scenario = shop(inputs={"orders": rows}, services=[
+        Service("billing", booking, database="CREATE TABLE seen(id PRIMARY KEY, key)")])
+    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    assert acts(real) == acts(simulated) == [("charge", 0), ("charge", 1), ("charge", 2)]
+    for view in ("records", "deliveries", "effects"):
+        mine, theirs = getattr(real, view), getattr(simulated, view)
+        assert list(mine.columns) == list(theirs.columns)
+        for column in {"message", "key", "value", "topic", "partition", "offset", "member", "attempt"} & {*mine}:
+            assert mine[column].tolist() == theirs[column].tolist(), (view, column)
+    query = "SELECT id, key FROM seen ORDER BY id"
+    assert real.databases["billing"].execute(query) == simulated.databases["billing"].execute(query)
+    assert real.commits["offset"].max() == 3
+    assert (real.ended, real.summary().lost, real.summary().duplicates) == ("quiet", 0, 0)
+    assert not workers() and not topics_of(kafka)
+
+
+SCHEDULES = ("crash-before:billing-0.0/charge#2", "crash-after:billing-0.0/charge#2",
+             "crash-before:billing-0.0/commit#1", "crash-after:billing-0.0/commit#1",
+             "crash-after:billing-0.0/receive#3", "crash-after:billing-0.0/charge#1+crash-after:billing-0.1/charge#1",
+             "lose-reply:billing-0.0/commit#1", "lose-request:billing-0.0/commit#2",
+             "lose-reply:billing-0.0/charge#1")
+
+
+@pytest.mark.skipif(WINDOWS, reason="cannot run on this system: needs the proxy on POSIX")
+def test_each_schedule_has_the_same_effects_as_in_virtual_time(kafka: LocalKafka) -> None:
+    scenario = shop()
+    real = side_by_side([(scenario, kafka.url, schedule) for schedule in SCHEDULES])
+    for schedule, trace in zip(SCHEDULES, real, strict=True):
+        simulated = run(scenario, schedule=schedule)
+        assert acts(trace) == acts(simulated), schedule
+        assert trace.deliveries["attempt"].tolist() == simulated.deliveries["attempt"].tolist(), schedule
+        assert [*trace.duplicates["cause_of_repeat"]] == [*simulated.duplicates["cause_of_repeat"]], schedule
+
+
+@pytest.mark.skipif(WINDOWS, reason="cannot run on this system: it has no SIGSTOP")
+def test_a_process_that_stands_still_comes_back_as_a_zombie_whose_commit_is_refused(kafka: LocalKafka) -> None:
+    rows = [{"key": f"customer-{i}", "value": {"order_id": i}, "at": 3 + i / 4} for i in range(8)]
+    scenario = shop(services=[Service("billing", billing, instances=2)], inputs={"orders": rows},
+                    topics=[Topic("orders", partitions=2, replication_factor=3)])
+    trace = run(scenario, on=kafka.url, schedule="stall-after:billing-0.0/charge#1", progress=False)
+    counts = Counter(acts(trace))
+    assert len(counts) == 8 and sorted(counts.values()) == [1] * 7 + [2]
+    assert {"paused", "resumed"} <= {*trace.events["kind"]}
+    assert any("billing-0 raised CommitFailedError" in text for text in trace.summary().warnings)
+    (again,) = trace.duplicates.itertuples()
+    assert (again.member, again.cause_of_repeat) == ("billing-1", "rebalance")
+
+
+def load(faults: tuple = (), **changes) -> Scenario:
+    """Twenty records a second for twelve seconds, and a group that works them."""
+    given = {"topics": [Topic("orders", partitions=2, replication_factor=3)],
+             "producers": [Producer("shop", topic="orders", rate=20, keys=10, stop=8.0)],
+             "groups": [ConsumerGroup("billing", topic="orders", consumers=2, service_time=0.005,
+                                      auto_commit_interval_ms=1_000, **QUICK)],
+             "faults": faults, "duration": 16, "broker_config": SHORT}
+    return Scenario(**{**given, **changes})
+
+
+def test_declared_load_and_its_faults(kafka: LocalKafka) -> None:
+    """A consumer killed at a time, one stopped cleanly, one killed at a step, a broker killed, a topic that grows."""
+    cases = {
+        "calm": load(),
+        "killed": load((Crash("billing-0", at=4.3, restart_after=3),)),
+        "stopped": load((Shutdown("billing-1", at=4, restart_after=2),)),
+        "step": load((Crash("billing-0", after="receive", nth=30, restart_after=2),)),
+        "grows": load((AddPartitions("orders", at=2, to=3),)),
+        "producer": load((Crash("shop", at=3, restart_after=2),)),
+    }
+    traces = dict(zip(cases, side_by_side([(case, kafka.url, None) for case in cases.values()]), strict=True))
+    for name, trace in traces.items():
+        counts = trace.summary()
+        assert counts.lost_acked == 0 and counts.backlog == 0, name
+        assert counts.in_log == counts.delivered == (160 if name != "producer" else counts.in_log), name
+        assert not counts.faults_not_fired, name
+    assert traces["calm"].records["key"].tolist() != [] and traces["calm"].summary().duplicates == 0
+    simulated = run(cases["calm"]).records.sort_values("message")
+    real = traces["calm"].records.sort_values("message")
+    assert real[["message", "key", "partition"]].values.tolist() == simulated[
+        ["message", "key", "partition"]].values.tolist()
+    assert 0 < traces["killed"].summary().groups["billing"].causes["crash"] <= 40
+    assert traces["stopped"].summary().groups["billing"].causes.get("crash", 0) == 0
+    assert {"crashed", "restarted"} <= {*traces["step"].events["kind"]}
+    killed = traces["producer"].summary()
+    assert 60 < killed.produced < 160 and {*killed.lost_reasons} <= {"lost with its producer"}
+    assert traces["grows"].records["partition"].max() == 2
+
+
+def test_a_broker_that_is_killed_comes_back_and_nothing_that_was_promised_is_lost(kafka: LocalKafka) -> None:
+    trace = run(load((Crash("broker-1", at=3, restart_after=6),), duration=30), on=kafka.url, progress=False)
+    assert [*trace.events.query("process == 'broker-1'")["kind"]] == ["crashed", "restarted"]
+    assert trace.summary().lost == 0 and trace.summary().acked == 160
+    assert all(kafka.is_alive(name) for name in kafka.names)
+
+
+@pytest.mark.statement("K09", "K17")
+def test_replies_that_get_lost_make_no_duplicates_when_the_producer_is_idempotent(kafka: LocalKafka) -> None:
+    faults = (LoseReply("shop", "produce", nth=5), LoseReply("shop", "produce", nth=9),
+              LoseRequest("shop", "produce", nth=12))
+    plain = load(faults, producers=[Producer("shop", topic="orders", rate=20, keys=10, stop=8.0, acks=1)])
+    careful, careless = side_by_side([(load(faults), kafka.url, None), (plain, kafka.url, None)])
+    assert (careful.summary().produced, careful.summary().duplicates) == (160, 0)
+    assert careful.records["copies"].max() == 1
+    assert careless.records["copies"].max() == 2
+    assert careless.summary().groups["billing"].causes["producer retry"] == careless.records["copies"].sum() - 160 >= 2
+    assert [*careful.events["kind"]].count("reply_lost") == 2
+
+
+async def failing(app) -> None:
+    """Raises at the second order, the first time."""
+    consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, **QUICK)
+    print(f"{app.name} begins")
+    async for order in consumer:
+        if order.value["order_id"] == 1 and app.now < 3:
+            raise ValueError("cannot read this order")
+        await app.effect("charge", order.value["order_id"])
+        await consumer.commit()
+
+
+def test_an_exception_is_a_crash_and_what_a_service_prints_is_seen(kafka: LocalKafka, capsys) -> None:
+    trace = run(shop(failing, services=[Service("billing", failing, restart_after=3)]), on=kafka.url, progress=False)
+    assert acts(trace) == [("charge", 0), ("charge", 1), ("charge", 2)]
+    assert any("ValueError: cannot read this order (in failing, line" in text for text in trace.summary().warnings)
+    assert capsys.readouterr().out.count("billing-0 begins") == 2
+
+
+def test_a_run_ends_at_its_duration_whatever_hangs(kafka: LocalKafka) -> None:
+    began = time.monotonic()
+    trace = run(shop(never_back, duration=4), on=kafka.url, progress=False)
+    assert trace.ended == "duration" and time.monotonic() - began < 4 + 15
+    assert not workers()
+
+
+def test_a_step_that_is_never_taken_is_said(kafka: LocalKafka) -> None:
+    with pytest.raises(ScheduleError, match="never took the step that crash-after:billing-0.0/charge#9 aims at"):
+        run(shop(), on=kafka.url, schedule="crash-after:billing-0.0/charge#9", progress=False)
+    trace = run(shop(faults=[Crash("billing-0", after="charge", nth=9)]), on=kafka.url, progress=False)
+    assert len(trace.summary().faults_not_fired) == 1
+
+
+SCRIPT = """
+import sys
+from real_shop import shop, never_back
+from simlib import run
+print("begins", flush=True)
+trace = run(shop(never_back, duration=60), on=sys.argv[1])
+print("ended", trace.ended, len(trace.records), flush=True)
+"""
+
+
+def start(kafka: LocalKafka) -> subprocess.Popen:
+    """A program with a run that does not end by itself; returns when its workers work."""
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])])}
+    program = subprocess.Popen([sys.executable, "-c", SCRIPT, kafka.url], stdout=subprocess.PIPE, text=True,
+                               env=environment)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if len(its_workers(program)) == 2:
+            time.sleep(2)
+            return program
+        time.sleep(0.1)
+    program.kill()
+    raise AssertionError("its workers never began")
+
+
+def its_workers(program: subprocess.Popen) -> list[psutil.Process]:
+    return [child for child in psutil.Process(program.pid).children(recursive=True)
+            if "simlib.real.worker" in " ".join(child.cmdline())]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    return not alive
+
+
+@pytest.mark.skipif(WINDOWS, reason="cannot run on this system: it has no SIGINT for other processes")
+def test_ctrl_c_keeps_what_there_is_and_leaves_no_process_and_no_topic_behind(kafka: LocalKafka) -> None:
+    program = start(kafka)
+    left = its_workers(program)
+    program.send_signal(signal.SIGINT)
+    said, _ = program.communicate(timeout=60)
+    assert "ended interrupted 3" in said
+    assert gone(left) and not topics_of(kafka)
+
+
+def test_workers_end_when_nobody_watches_over_them_any_more(kafka: LocalKafka) -> None:
+    program = start(kafka)
+    left = its_workers(program)
+    program.kill()
+    program.wait()
+    assert gone(left)
+
+
+def test_pausing_a_worker_at_a_time(kafka: LocalKafka) -> None:
+    if WINDOWS:
+        pytest.skip("cannot run on this system: it has no SIGSTOP")
+    trace = run(load((Pause("billing-0", at=3, duration=1),)), on=kafka.url, progress=False)
+    assert trace.summary().lost == 0 and trace.summary().backlog == 0
+    stood = trace.events.query("kind in ('paused', 'resumed')")["time"].tolist()
+    assert stood[1] - stood[0] == pytest.approx(1, abs=0.5)
+    assert not trace.deliveries.query(f"member == 'billing-0' and {stood[0]} + 0.1 < time < {stood[1]}").size
