@@ -25,6 +25,7 @@ from simlib import (
     Service,
     Shutdown,
     Topic,
+    replace,
     run,
 )
 from simlib.scenario.schedules import ScheduleError
@@ -123,6 +124,13 @@ def load(faults: tuple = (), **changes) -> Scenario:
     return Scenario(**{**given, **changes})
 
 
+def watchful() -> dict:
+    """Clients that look at the topics every second: by default a new partition is found after up to five minutes."""
+    calm = load()
+    return {"producers": [replace(calm, "producers.shop.metadata_max_age_ms", 1_000).producer("shop")],
+            "groups": [replace(calm, "groups.billing.metadata_max_age_ms", 1_000).group("billing")]}
+
+
 def test_declared_load_and_its_faults(kafka: LocalKafka) -> None:
     """A consumer killed at a time, one stopped cleanly, one killed at a step, a broker killed, a topic that grows."""
     cases = {
@@ -130,7 +138,7 @@ def test_declared_load_and_its_faults(kafka: LocalKafka) -> None:
         "killed": load((Crash("billing-0", at=4.3, restart_after=3),)),
         "stopped": load((Shutdown("billing-1", at=4, restart_after=2),)),
         "step": load((Crash("billing-0", after="receive", nth=30, restart_after=2),)),
-        "grows": load((AddPartitions("orders", at=2, to=3),)),
+        "grows": load((AddPartitions("orders", at=2, to=3),), **watchful()),
         "producer": load((Crash("shop", at=3, restart_after=2),)),
     }
     traces = dict(zip(cases, side_by_side([(case, kafka.url, None) for case in cases.values()]), strict=True))
