@@ -55,13 +55,16 @@ def work_comes_after_hand_over(trace):
 
 
 def appends_are_contiguous(trace):
-    """Within one leader's epoch offsets go up without a hole."""
+    """Within one leader's epoch offsets go up without a hole, but for the markers of transactions."""
+    markers = set(column(trace, "markers", "tp", "broker", "offset"))
     lanes, tps = trace.data.code_table("lanes"), trace.data.code_table("tps")
     ends = {}
     rows = column(trace, "appends", "lane", "epoch", "broker", "base_offset", "count")
     for lane, epoch, broker, base, count in rows:
         tp = tps.index(lanes[lane][1:])
         expected = ends.get((tp, epoch))
+        while expected is not None and (tp, broker, expected) in markers and expected < base:
+            expected += 1
         if expected is not None and base != expected:
             yield f"{tps[tp]} epoch {epoch}: {base} appended by broker {broker}, expected {expected}"
         ends[tp, epoch] = base + count
@@ -102,6 +105,8 @@ def committed_records_stay(trace):
     for tp, lane, start, count, base in column(trace, "log_end", "tp", "lane", "start", "count", "base_offset"):
         last.update({(tp, base + i): (lane, start + i) for i in range(count)})
         ends[tp] = max(ends[tp], base + count)
+    for tp, offset in column(trace, "log_markers", "tp", "offset"):
+        ends[tp] = max(ends[tp], offset + 1)
     for tp, mark in column(trace, "watermarks", "tp", "high_watermark"):
         if mark > ends[tp]:
             yield f"{tps[tp]} ends at {ends[tp]}, its high watermark was {mark}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from simlib.kafka.cluster import Cluster
+from simlib.kafka.load_transactions import LoadTransactions
 from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_partition
 from simlib.kafka.producer.client import Lanes, ProducerClient
 from simlib.kafka.producer.sender import Sender
@@ -15,7 +16,7 @@ from simlib.scenario.draws import Stream
 from simlib.scenario.loads import arrival_blocks, key_codes, key_names
 from simlib.scenario.settings import ProducerSettings
 from simlib.scenario.topology import Producer
-from simlib.units import SECOND, millis
+from simlib.units import SECOND, millis, nanoseconds
 from simlib.world.network import Network
 from simlib.world.process import Process
 
@@ -34,6 +35,7 @@ class LoadProducer(Process):
         self.settings = settings
         self.cluster = cluster
         self.network = network
+        self.recorder = network.recorder
         self.lanes = lanes
         self.until = until
         self.arrivals = Stream(seed, producer.name, "arrival")
@@ -54,12 +56,25 @@ class LoadProducer(Process):
         self.began = now
         self.client = ProducerClient(self, self.name, self.client_name, self.settings, self.cluster, self.network,
                                      self.lanes, self.producer.value_bytes)
+        self.transactions = None if self.client.transactions is None else LoadTransactions(
+            self, self.client.transactions, nanoseconds(self.producer.transaction_duration))
         self.sticky = StickyPartitioner(self.settings.batch_size)
         if self.blocks is None:
             self.blocks = arrival_blocks(self.producer, self.arrivals, self.until)
         self.producing = False
         self._produce(True)
-        self.client.start(lambda: self._lay_out(self.plan))
+        self.client.start(self._begin)
+
+    def _begin(self) -> None:
+        if self.transactions is not None:
+            self.transactions.start()
+        self._lay_out(self.plan)
+
+    def give_up(self, error: str) -> None:
+        """Another producer took this one's place, or the brokers refuse it: its process ends."""
+        self.recorder.event("exception", self, detail=error)
+        self.kill()
+        self.network.process_killed(self)
 
     def on_kill(self, now: int) -> None:
         """Records that were laid out for later are never created (nor one due now: a fault comes first)."""
@@ -83,6 +98,8 @@ class LoadProducer(Process):
 
     def _drain(self, stopped: Any) -> None:
         if any(s.in_flight or s.retries or s.next < len(s.lane.number) for s in self.client.senders.values()):
+            self.after(millis(1), self._drain, stopped)
+        elif self.transactions is not None and not self.transactions.is_over():
             self.after(millis(1), self._drain, stopped)
         else:
             stopped()

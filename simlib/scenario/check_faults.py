@@ -127,6 +127,8 @@ def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
         return (*CONSUMES, *PRODUCES[:1], *TRANSACTS, "effect", "call", "redis")
     if who in members(s.groups):
         return CONSUMES
+    if who in [producer.name for producer in s.producers if producer.transactional_id is not None]:
+        return (*PRODUCES, "find_coordinator", *TRANSACTS)
     if who == INPUTS or who in [producer.name for producer in s.producers]:
         return PRODUCES
     return ("replica_fetch", "heartbeat", "add_partitions_to_txn", "write_txn_markers") if who in s.broker_names else ()

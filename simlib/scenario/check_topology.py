@@ -111,7 +111,7 @@ def producer_problems(s: Scenario, producer: Producer) -> Iterator[str]:
     if s.client in CLIENTS:
         overrides = normal_form(producer.overrides())
         single = list(setting_problems(PRODUCER, "producer", s.client, overrides, where))
-        yield from single or _refusal(where, resolve_producer, s.client, overrides)
+        yield from single or _refusal(where, resolve_producer, s.client, overrides) or _transaction_refusal(s, producer)
 
 
 def topic_name_problems(s: Scenario, name: Any, where: str, does: str) -> Iterator[str]:
@@ -224,6 +224,21 @@ def _refusal(where: str, resolve: Any, *args: Any) -> list[str]:
     except ConfigError as error:
         return [f"{where}: {error}"]
     return []
+
+
+def _transaction_refusal(s: Scenario, producer: Producer) -> list[str]:
+    """What the transaction coordinator would refuse (INVALID_TRANSACTION_TIMEOUT)."""
+    if producer.transactional_id is None:
+        return []
+    try:
+        most = resolve_broker(s.broker_config).transaction_max_timeout_ms
+    except (ConfigError, AttributeError):
+        return []  # broker_problems has said so already
+    given = resolve_producer(s.client, normal_form(producer.overrides())).transaction_timeout_ms
+    if 0 < given <= most:
+        return []
+    return [f"{label(producer)}: transaction_timeout_ms={given:g} is refused by the brokers, who allow up to {most:g}; "
+            "change it, or broker_config's transaction_max_timeout_ms"]
 
 
 def _session_refusal(s: Scenario, where: str, overrides: Mapping[str, Any]) -> list[str]:

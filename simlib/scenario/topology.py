@@ -103,6 +103,11 @@ class Producer(Plain):
     acks: int | str | None = setting(PRODUCER, "acks")
     enable_idempotence: bool | None = setting(PRODUCER, "enable_idempotence")
     max_in_flight_requests_per_connection: int | None = setting(PRODUCER, "max_in_flight_requests_per_connection")
+    transactional_id: str | None = setting(PRODUCER, "transactional_id")
+    transaction_timeout_ms: float | None = setting(PRODUCER, "transaction_timeout_ms")
+    transaction_duration: float = declared(
+        "Transaction duration", default=3.0, unit="s", low=0.1, high=60, log=True, minimum=0, exclusive=True,
+        maximum=LONGEST, help="With a transactional id: how long a transaction stays open before it is committed.")
     retries: int | None = setting(PRODUCER, "retries")
     linger_ms: float | None = setting(PRODUCER, "linger_ms")
     batch_size: int | None = setting(PRODUCER, "batch_size")

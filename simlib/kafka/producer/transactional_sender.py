@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from simlib.kafka.lane import Batch, Lane, TransactionalBatch
@@ -59,7 +60,7 @@ class TransactionalSender(Sender):
         while self.retries:
             self.transactions.batch_given_up()
             self._finish(self.retries.pop(0), ABORTED, error or ABORTED_BY_PRODUCER, -1, now)
-        count = sum(1 for time in self.lane.created[self.next:] if time <= now)
+        count = bisect_right(self.lane.created, now, self.next) - self.next
         if count:
             batch = self.batch_type(self.lane, self.next, count, self.lane.size(self.next, count), now)
             self.next += count

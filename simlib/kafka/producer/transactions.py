@@ -57,6 +57,8 @@ class Transactions:
         self._started = False
         self._gap = False
         self._when_flushed: Callable[[], None] | None = None
+        self.on_due_record: Callable[[], None] | None = None
+        """What a record begins that is due while no transaction is open; a service begins its own."""
 
     @property
     def senders(self) -> list[TransactionalSender]:
@@ -84,6 +86,10 @@ class Transactions:
         self.state, self._started = State.OPEN, False
         self.partitions.clear()
         self._asked.clear()
+        self.wake()
+
+    def wake(self) -> None:
+        """A transaction may begin: is there a record for it?"""
         for sender in self.senders:
             sender.begin()
 
@@ -97,6 +103,8 @@ class Transactions:
 
     def may_send(self, tp: int) -> bool:
         """Is the partition in the transaction? If not, add it; the sender is woken when it is."""
+        if self.state is State.READY and self.on_due_record is not None:
+            self.on_due_record()
         if self.state not in (State.OPEN, State.ENDING):
             return False
         if self.bumps or tp in self.partitions:
