@@ -1,4 +1,4 @@
-"""The transactions of a declared producer: one begins with the first record that is due, and is committed in a while."""
+"""The transactions of a declared producer: one begins with the first record that is due, and is committed later."""
 
 from __future__ import annotations
 

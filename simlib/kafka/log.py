@@ -125,6 +125,13 @@ class Log:
         entries = self.read(start, self.last_stable_offset(high_watermark), max_bytes)
         return [_without_records(entry) if self.is_aborted(entry) else entry for entry in entries]
 
+    def open_part(self, pid: int) -> list[Entry]:
+        """What a producer's open transaction has written here."""
+        if self.transactions is None or pid not in self.transactions.open:
+            return []
+        place = self.place_of(self.transactions.open[pid])
+        return [entry for entry in self.entries[place:] if entry.batch.pid == pid]
+
     def is_aborted(self, entry: Entry) -> bool:
         """Was this entry taken back with its transaction?"""
         return self.transactions is not None and self.transactions.is_aborted(entry.batch, entry.base)

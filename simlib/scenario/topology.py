@@ -44,7 +44,11 @@ class Topic(Plain):
 
 @plain
 class Producer(Plain):
-    """A process that creates records at a declared rate. Settings left None are the client's defaults."""
+    """A process that creates records at a declared rate. Settings left None are the client's defaults.
+
+    With a `transactional_id` it writes in transactions: the first record that is due begins one, which is committed
+    after `transaction_duration`, or aborted if something in it failed. Fenced, its process ends.
+    """
 
     name: str
     topic: str

@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "delivery_times": ("handed", "done"),
     "markers": ("time", "tp", "offset", "first_offset", "pid", "epoch", "committed", "broker"),
     "stable": ("time", "tp", "last_stable_offset"),
+    "aborted": ("tp", "lane", "start", "count", "base_offset"),
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
@@ -60,8 +61,9 @@ class Recorder:
         rows = {name: array("q") for name in COLUMNS}
         self.rows = rows
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
-        self.watermark, self.truncation, self.skipped, self.log_start, self.marker, self.stable = (
-            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "markers", "stable"))
+        self.watermark, self.truncation, self.skipped, self.log_start, self.stable = (
+            _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "stable"))
+        self.marker, self._aborted = (_writer(rows, name) for name in ("markers", "aborted"))
         self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
@@ -99,6 +101,12 @@ class Recorder:
             batch = entry.batch
             if batch.lane is not None:
                 self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
+
+    def aborted(self, tp: int, entries: Iterable[Any]) -> None:
+        """Records that a transaction's marker took back."""
+        for entry in entries:
+            batch = entry.batch
+            self._aborted((tp, batch.lane.code, batch.start, batch.count, entry.base))
 
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)

@@ -120,8 +120,8 @@ class Messages:
     @cached_property
     def is_aborted_copy(self) -> np.ndarray:
         """The same for each copy in the log at the end, in the order of the raw table `log_end`."""
-        tp, offset = self.spread("log_end", "tp"), self.offsets("log_end")
-        copies, aborted = same_codes((tp, offset), (self.spread("aborted", "tp"), self.offsets("aborted")))
+        copies, aborted = same_codes((self.of("log_end"), self.offsets("log_end")),
+                                     (self.of("aborted"), self.offsets("aborted")))
         return np.isin(copies, aborted)
 
     @cached_property

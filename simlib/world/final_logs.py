@@ -29,14 +29,12 @@ def log_end(rows: list[Row]) -> dict[str, np.ndarray]:
 
 
 def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
-    """The tables `log_markers` and `aborted`; nothing where no log holds a transaction."""
+    """The table `log_markers`; nothing where no log holds a transaction."""
     logs = [(tp, log) for tp in range(1, len(cluster.tps)) if (log := _log(cluster, tp)).transactions is not None]
     if not logs:
         return {}
     markers = [(tp, entry.base) for tp, log in logs for entry in log.entries if isinstance(entry.batch, Marker)]
-    aborted = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base) for tp, log in logs
-               for entry in log.entries if entry.batch.lane is not None and log.is_aborted(entry)]
-    return {"log_markers": _table(markers, ("tp", "offset")), "aborted": _table(aborted, COLUMNS)}
+    return {"log_markers": _table(markers, ("tp", "offset"))}
 
 
 def _table(rows: Sequence[tuple[int, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:
