@@ -151,7 +151,7 @@ assert 0.30 < waits(calm, "buyers").median() < 0.32 and waits(calm, "lookers").m
 assert calm.scenario.duration == 30 and round(0.1 + 0.05 + 0.15, 2) == 0.3
 
 # %% calm-result [markdown]
-# A buyer waits for the sum: 0.1 + 0.05 + 0.15 seconds, and a little for the network. Or all at once:
+# A buyer waits for the sum: 0.1 + 0.05 + 0.15 seconds, and a little for the network [T11]. Or all at once:
 
 # %% side-by-side
 async def together(app, order):
@@ -165,7 +165,7 @@ print(run(town(together)).plot.calls("shop"))
 assert 0.15 < waits(run(town(together)), "buyers").median() < 0.16
 
 # %% slow-text [markdown]
-# Then he waits for the slowest. (And may pay for what stock does not have: payment no longer waits to hear.)
+# Then he waits for the slowest [T12]. (And may pay for what stock does not have: payment no longer waits to hear.)
 #
 # Now Friday evening. **Before you run it, write down what you think.**
 
@@ -504,7 +504,7 @@ assert replicated(1) < 0.5 and replicated(3) == 1
 
 # %% up-result [markdown]
 # In a chain everybody must be up, so chances multiply: three services, each well 99 times of 100, serve 97; ten serve
-# 90. In the other shop there are two: the shop and Kafka. (With copies on three brokers one of them may die; that
+# 90 [T10]. In the other shop there are two: the shop and Kafka. (With copies on three brokers one of them may die; that
 # is lesson 05.) And who knows whom? That is *coupling*, and the trace has the list:
 
 # %% who-knows
@@ -627,7 +627,7 @@ check("01-choose", by)
 #
 # <details><summary>Five services, one after the other, each well 99 times of 100. How many of 100 buyers are
 # served?</summary>
-# 0.99 to the fifth: 95.</details>
+# 0.99 to the fifth: 95 [T10].</details>
 # <details><summary>20 requests a second, a timeout of three seconds, and the callee hangs. How many workers are
 # held?</summary>
 # 60.</details>
