@@ -148,7 +148,7 @@ UNKNOWN = "except (TimeoutError, ConnectionError):"
 
 REFUSAL = Exercise(
     id="10-refused",
-    starter=_early(*TRY, f"    {THERE}", "except ...:", "    ...     # your code"),
+    starter=_early(*TRY, f"    {THERE}", REFUSED, "    ...     # your code"),
     call='check("10-refused", screen)',
     hints=(
         "Three things can come of press(): a yes, a no, and nothing. What does she know after each?",
