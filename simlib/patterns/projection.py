@@ -117,10 +117,10 @@ async def nothing_missing(db: ServiceDatabase, consumer: ServiceConsumer, projec
         if begin > known.get(tp, 0):
             raise LostBeginning(
                 f"{tp.topic}-{tp.partition} begins at offset {begin}, and {projection!r} has seen it up to "
-                f"{known.get(tp, 0)}: what lay between was deleted, and a view without it would be wrong without a "
-                f"word. Copy a view that has seen offset {begin}, with its rows in `positions`; or get what is missing "
-                f"from those who wrote it. From then on keep the topic longer (retention_ms), for ever (-1), or the "
-                f"newest event of each key (cleanup_policy='compact')")
+                f"{known.get(tp, 0)}. What lay between was deleted; a view without it is wrong, and nobody notices. Copy "
+                f"a view that has seen offset {begin}, with its rows in `positions`, or get what is missing from those "
+                f"who wrote it. Then keep the topic for longer: retention_ms=-1, or cleanup_policy='compact' where the "
+                f"newest event of each key will do")
 
 
 # -- another form of the same view
@@ -147,7 +147,7 @@ async def switch(db: ServiceDatabase, view: str, projection: str) -> bool:
         return True
 
 
-async def replace(app: App, topic: str, view: str, projection: str, apply: Apply, every: float = 1.0) -> None:
+async def rebuild(app: App, topic: str, view: str, projection: str, apply: Apply, every: float = 1.0) -> None:
     """Build a projection beside the live one, and switch to it when it has caught up. Never returns."""
 
     async def switch_in_time() -> None:

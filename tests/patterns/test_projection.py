@@ -7,7 +7,7 @@ import pytest
 from simlib import Crash, Scenario, Service, Topic, explore, laws, run
 from simlib.data import orders
 from simlib.patterns import broken_projection as broken
-from simlib.patterns.projection import POSITIONS, lag, live, project, replace, seen, switch
+from simlib.patterns.projection import POSITIONS, lag, live, project, rebuild, seen, switch
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def two_forms(app, every=0.05):
 
     async def new_form():
         await app.sleep(max(0.0, 6 - app.now))
-        await replace(app, "orders", "owed", "totals_2", adding("totals_2"), every)
+        await rebuild(app, "orders", "owed", "totals_2", adding("totals_2"), every)
 
     return asyncio.gather(project(app, "orders", "totals", adding("totals")), new_form(), look())
 
