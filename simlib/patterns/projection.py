@@ -115,12 +115,15 @@ async def nothing_missing(db: ServiceDatabase, consumer: ServiceConsumer, projec
     known = await seen(db, projection) if any(begins.values()) else {}
     for tp, begin in begins.items():
         if begin > known.get(tp, 0):
-            raise LostBeginning(
-                f"{tp.topic}-{tp.partition} begins at offset {begin}, and {projection!r} has seen it up to "
-                f"{known.get(tp, 0)}. What lay between was deleted; a view without it is wrong, and nobody notices. Copy "
-                f"a view that has seen offset {begin}, with its rows in `positions`, or get what is missing from those "
-                f"who wrote it. Then keep the topic for longer: retention_ms=-1, or cleanup_policy='compact' where the "
-                f"newest event of each key will do")
+            raise LostBeginning(_what_to_do(tp, begin, projection, known.get(tp, 0)))
+
+
+def _what_to_do(tp: TopicPartition, begin: int, projection: str, seen_up_to: int) -> str:
+    return (f"{tp.topic}-{tp.partition} begins at offset {begin}, and {projection!r} has seen it up to {seen_up_to}. "
+            "What lay between was deleted; a view without it is wrong, and nobody notices. Copy a view that has seen "
+            f"offset {begin}, with its rows in `positions`, or get what is missing from those who wrote it. Then keep "
+            "the topic for longer: retention_ms=-1, or cleanup_policy='compact' where the newest event of each key "
+            "will do")
 
 
 # -- another form of the same view
