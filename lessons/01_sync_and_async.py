@@ -151,7 +151,7 @@ assert 0.30 < waits(calm, "buyers").median() < 0.32 and waits(calm, "lookers").m
 assert calm.scenario.duration == 30 and round(0.1 + 0.05 + 0.15, 2) == 0.3
 
 # %% calm-result [markdown]
-# A buyer waits for the sum: 0.1 + 0.05 + 0.15 seconds, and a little for the network. Or all at once:
+# A buyer waits for the sum: 0.1 + 0.05 + 0.15 seconds, and a little for the network [T11]. Or all at once:
 
 # %% side-by-side
 async def together(app, order):
@@ -165,7 +165,7 @@ print(run(town(together)).plot.calls("shop"))
 assert 0.15 < waits(run(town(together)), "buyers").median() < 0.16
 
 # %% slow-text [markdown]
-# Then he waits for the slowest. (And may pay for what stock does not have: payment no longer waits to hear.)
+# Then he waits for the slowest [T12]. (And may pay for what stock does not have: payment no longer waits to hear.)
 #
 # Now Friday evening. **Before you run it, write down what you think.**
 
@@ -305,7 +305,7 @@ assert (charges == 3).any() and (charges[charges.index.isin(served.request.str.e
 once = run(evening(insists(1)))
 bought = once.calls[once.calls.callee == "shop"]
 turned_away = bought[bought.outcome == "raised"]
-assert 5 < len(turned_away) < 15 and turned_away.sent.max() < 26
+assert len(turned_away) == 11 and turned_away.sent.max() < 26
 well = run(evening(insists(3), faults=()))
 assert (well.calls.outcome != "timed out").all() and 3 * 5 == 15
 again = run(evening(insists(3), (Pause("payment-0", at=20, duration=2), Crash("shop-0", at=40, restart_after=1))))
@@ -327,7 +327,7 @@ assert (asked.outcome == "answered").sum() == 0 and (trace.effects.occurrence > 
 # It works without a pause, for people who have gone. In two seconds a queue grew that takes longer than a second to
 # work off. So everybody gave up and asked again: fifteen questions a second and more, for a door that does ten. The
 # queue never gets shorter. This is a *retry storm*, and a restart of the shop does not end it. (It charges orders again
-# and again, too [P45]: lesson 06.) Without the second and third try the same two seconds cost a dozen buyers [T08].
+# and again, too [P45]: lesson 06.) Without the second and third try the same two seconds cost eleven buyers [T08].
 #
 # Two cures. The door's: a queue with an end. Whoever finds it full is told at once (`Overloaded`).
 
@@ -337,10 +337,12 @@ print(short.plot.calls("shop"))
 
 # %% queue-proof tags=["claim"]
 asked = short.calls[short.calls.callee == "shop"]
-assert (asked.outcome == "raised").sum() < 15 and asked.sent[asked.outcome == "raised"].max() < 24
+assert (asked.outcome == "raised").sum() == 10 and asked.sent[asked.outcome == "raised"].max() < 24
 assert (short.effects.occurrence > 1).sum() < 10
 
 # %% breaker-text [markdown]
+# Ten buyers are turned away, and for the others it is over.
+#
 # ### Exercise: eight minutes
 #
 # The caller's cure is a *circuit breaker*: after a few failures in a row do not ask at all for a while, and tell the
@@ -402,13 +404,17 @@ print(friday.plot.calls("shop"), friday.plot.lag("payment"), sep="\n")
 # %% board-proof tags=["claim"]
 assert (friday.calls.outcome == "answered").all() and waits(friday, "buyers").max() < 0.1
 assert friday.lag[friday.lag.group == "payment"].lag.max() > 150
+again_well = run(replace(board(), "faults", [Pause("payment-0", at=5, duration=25)]))
+behind = again_well.lag[again_well.lag.group == "payment"].set_index("time").lag
+assert 4 < (behind.loc[:30].iloc[-1] - behind.loc[:40].iloc[-1]) / 10 < 6 and behind.iloc[-1] == 0
 everyone = run(board())
 assert everyone.effects.groupby("name", observed=True).key.nunique().to_dict() == {
     "charge": 200, "reserve": 200, "mail": 200}
 
 # %% guess-late [markdown]
 # Friday evening once more, ten seconds a payment. (Lookers are left out: they never wait.) Every buyer is thanked
-# within milliseconds. What grows is the lag: slow has become late, and when the bank is well the lag melts [T08].
+# within milliseconds. What grows is the lag: slow has become late. When the bank is well again, payment works it off,
+# five orders a second on top of those that come [T08].
 #
 # And dead? Payment is killed at second 10 and is back at second 30. In the shop of calls whoever buys meanwhile is
 # turned away.
@@ -504,8 +510,8 @@ assert replicated(1) < 0.5 and replicated(3) == 1
 
 # %% up-result [markdown]
 # In a chain everybody must be up, so chances multiply: three services, each well 99 times of 100, serve 97; ten serve
-# 90. In the other shop there are two: the shop and Kafka. (With copies on three brokers one of them may die; that
-# is lesson 05.) And who knows whom? That is *coupling*, and the trace has the list:
+# 90 [T10]. In the other shop there are two: the shop and Kafka, one more thing to run, to watch and to pay for. (With
+# copies on three brokers one of them may die; that is lesson 05.) And who knows whom? That is *coupling*, and the trace has the list:
 
 # %% who-knows
 for trace in (calm, run(board())):
@@ -522,7 +528,8 @@ fourth = replace(fourth, "services", [*fourth.services, Service("points", answer
 assert 0.05 <= waits(run(fourth), "buyers").median() - waits(calm, "buyers").median() < 0.06
 
 # %% points-text [markdown]
-# The first shop knows three names. The second knows none: the line is gone.
+# The first shop knows three names. The second knows none: the line is gone. (All know the topic, and what a note in it
+# looks like. Changing that is lesson 14.)
 #
 # ### Exercise: six minutes
 #
@@ -627,7 +634,7 @@ check("01-choose", by)
 #
 # <details><summary>Five services, one after the other, each well 99 times of 100. How many of 100 buyers are
 # served?</summary>
-# 0.99 to the fifth: 95.</details>
+# 0.99 to the fifth: 95 [T10].</details>
 # <details><summary>20 requests a second, a timeout of three seconds, and the callee hangs. How many workers are
 # held?</summary>
 # 60.</details>

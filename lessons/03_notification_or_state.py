@@ -79,19 +79,18 @@ def the_shop(tell, story):
         serving = asyncio.create_task(app.serve(answering(app, "SELECT * FROM orders WHERE id = ?")))
         producer = app.producer()
         for at, order in story:
-            if at >= app.now:
-                await app.sleep(at - app.now)
-                # save
-                await app.database.execute(SAVE, list(order.values()))
-                # tell
-                await tell(producer, order)
+            await app.sleep(at - app.now)
+            # save
+            await app.database.execute(SAVE, list(order.values()))
+            # tell
+            await tell(producer, order)
         await serving
     return Service("shop", main, database=TABLE)
 
 
 # %% reader-text [markdown]
-# The story is real orders, from the tenth second on. A reader is the loop that you know. (Skim it; what changes is
-# `handle`.)
+# The story is real orders; they begin when all readers have joined their groups. A reader is the loop that you know.
+# (Skim it; what changes is `handle`.)
 
 # %% reader tags=["service"]
 def placed(count, rate=1):
@@ -155,7 +154,7 @@ cut = town(the_shop(only_the_id, placed(40, rate=2)), reader("shipping", ask_and
 reveal("cut", round(silence(run(cut))))
 
 # %% slider-text [markdown]
-# 45? Drag the five seconds to and fro.
+# Why 45? Drag the five seconds to and fro before you read on.
 
 # %% slider
 sliders(cut, "faults.0.duration",
@@ -172,8 +171,8 @@ assert round(silence(run(replace(cut, "faults.0.duration", 30)))) == 45
 
 # %% run-cut-result [markdown]
 # > **It looks as if** an event frees its reader from the shop. This one only says when to ask. No answer within two
-# > seconds is a `TimeoutError`, it ends the program, and the group waits 45 seconds for the one that ended [K86].
-# > One second without the shop costs next to nothing, five cost as much as thirty.
+# > seconds is a `TimeoutError`, and it ends the program. That says no goodbye, as little as a kill does; so the group
+# > waits 45 seconds for it [K86]. One second without the shop costs next to nothing, five cost as much as thirty.
 #
 # A reader that asks must be able to wait. `ask` does: it calls, and after an error it calls again, a little later.
 
@@ -244,7 +243,8 @@ check("03-fields", fields)
 #
 # (You begin here? Run the cells of A first.)
 #
-# `carry` writes an event with an id, a version, and the *state*. Nobody asks any more. The same Friday:
+# `carry` writes an event with an id, a version, and the *state*: the order as it is now. Nobody asks any more. The same
+# Friday:
 
 # %% fat
 async def all_of_it(producer, order):
@@ -345,8 +345,9 @@ assert late[0]["at"] - ben[-1]["at"] == 8
 #
 # ### Exercise: nine minutes
 #
-# Write `keep(app, event)` for two instances of support, with the table `copies (id PRIMARY KEY, version, city)`. The
-# state is `{"city": ...}`, or None: then no city may stay. Old events come again, before and after that.
+# Write `keep(app, event)` for the table `copies (id PRIMARY KEY, version, city)`. The state is `{"city": ...}`, or
+# None: then no city may stay. Old events come again, some of them after that. Two instances of support share the table,
+# and one may stand still while the other goes on.
 # `hint("03-copy")`, `solution("03-copy")`. (Ours, for states of any kind, is `keep` in `patterns/carried_state.py`.)
 
 # %% exercise-copy tags=["exercise"]
@@ -404,13 +405,15 @@ assert round(parcel.time.iloc[0] - clicked) == 11
 # order. What an event carries was true when it was written; what a copy says, when its last event was read [P41]. For
 # amounts and addresses of an order that is what you want. For a block, a price or the last item on the shelf it is not.
 #
-# So one question goes back to the source. One, not all; and at the moment of the act.
+# So one question goes back to the source: one, not all, at the moment of the act. Most real events are such a mixture:
+# an id, a version, what happened, the handful of fields that most readers need; and the rest is asked.
 #
 # ### Exercise: seven minutes
 #
 # Write `pack`. The event carries `order_id`, `customer`, `city` and `blocked`, as it was at the click. The shop answers
-# `{"customer": ...}` with `{"blocked": True}` or False. No parcel for a customer whom the shop has blocked; everybody
-# else gets one, also after a while without the shop. `check` tries every death. `hint("03-ask")`, `solution("03-ask")`.
+# `{"customer": ...}` with `{"blocked": True}` or `{"blocked": False}`. No parcel for a customer whom the shop has
+# blocked; everybody else gets one, also after a while without the shop. `check` tries every death.
+# `hint("03-ask")`, `solution("03-ask")`.
 
 # %% exercise-ask tags=["exercise"]
 async def pack(app, event):
@@ -426,9 +429,7 @@ check("03-ask", pack)
 # | notification: the id | few care, or the rest is heavy or secret | readers must work while the source is down |
 # | carried state | many readers need the same few fields | what it carries must be true at the moment of the act |
 # | a copy of one's own | questions must be answered at once, always | nobody deletes from it what must be deleted |
-# | a question at the right moment | a wrong yes costs money | no answer would be taken for a yes, or a no |
-#
-# Most real events are a mixture: an id, a version, what happened, and the handful of fields that most readers need.
+# | a question at the right moment | a wrong yes costs money | you could not wait when nobody answers |
 #
 # **Five lines to keep**
 # 1. An id makes the event small and its readers dependent: each asks, each time, and waits when nobody answers.

@@ -42,10 +42,10 @@ def read_terms(path: Path) -> dict[str, Term]:
 
 def missing_terms(lesson: LessonSource, known: dict[str, Term]) -> list[str]:
     """The terms a lesson sets in italics that the glossary does not have (a plural finds its singular)."""
-    found = []
+    names, found = {name.lower() for name in known}, []
     for cell in lesson.shown():
         if cell.kind == "markdown":
-            found += [term for term in italics(cell.text) if not {term.lower(), term.lower()[:-1]} & set(known)]
+            found += [term for term in italics(cell.text) if not {term.lower(), term.lower()[:-1]} & names]
     return found
 
 

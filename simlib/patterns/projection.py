@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from simlib import TopicPartition
@@ -55,21 +56,33 @@ class LostBeginning(Exception):
     """The topic does not have the records any more that the view still needs [P27, K65]."""
 
 
-async def project(app: App, topic: str, projection: str, apply: Apply) -> None:
-    """Keep a view up to date. Never returns. Raises LostBeginning.
+async def project(app: App, topic: str, projection: str, apply: Apply, every: float = 3.0) -> None:
+    """Keep a view up to date. Never returns. Raises LostBeginning; looks for it where offsets are missing, and `every`
+    so many seconds.
 
     `projection` names the view's position, and the consumer group. The database has the tables POSITIONS.
     """
     consumer = app.consumer(topic, group_id=projection, enable_auto_commit=False, auto_offset_reset="earliest")
-    await nothing_missing(app.database, consumer, projection, topic, consumer.partitions_for_topic(topic) or ())
-    expected: dict[int, int] = {}
-    async for record in consumer:
-        if record.offset != expected.get(record.partition):
-            await nothing_missing(app.database, consumer, projection, topic, [record.partition])
-        await take(app.database, projection, record, apply)
-        expected[record.partition] = record.offset + 1
-        # commit: a hint for the next life; what counts is the position
-        await consumer.commit()
+    all_of_it = consumer.partitions_for_topic(topic) or ()
+
+    async def read() -> None:
+        expected: dict[int, int] = {}
+        async for record in consumer:
+            if record.offset != expected.get(record.partition):
+                await nothing_missing(app.database, consumer, projection, topic, [record.partition])
+            await take(app.database, projection, record, apply)
+            expected[record.partition] = record.offset + 1
+            # commit: a hint for the next life; what counts is the position
+            await consumer.commit()
+
+    async def watch() -> None:
+        while True:
+            await app.sleep(every)
+            with suppress(TimeoutError):  # no leader to ask: next time
+                await nothing_missing(app.database, consumer, projection, topic, all_of_it)
+
+    await nothing_missing(app.database, consumer, projection, topic, all_of_it)
+    await asyncio.gather(read(), watch())
 
 
 async def take(db: ServiceDatabase, projection: str, record: Any, apply: Apply) -> bool:
@@ -98,16 +111,19 @@ async def lag(db: ServiceDatabase, consumer: ServiceConsumer, projection: str) -
 async def nothing_missing(db: ServiceDatabase, consumer: ServiceConsumer, projection: str, topic: str,
                           partitions: Iterable[int]) -> None:
     """Raises LostBeginning where a partition begins after the first record that the view has not seen."""
-    known = await seen(db, projection)
     begins = await consumer.beginning_offsets([TopicPartition(topic, partition) for partition in sorted(partitions)])
+    known = await seen(db, projection) if any(begins.values()) else {}
     for tp, begin in begins.items():
         if begin > known.get(tp, 0):
-            raise LostBeginning(
-                f"{tp.topic}-{tp.partition} begins at offset {begin}, and {projection!r} has seen it up to "
-                f"{known.get(tp, 0)}: what lay between was deleted, and a view without it would be wrong without a "
-                f"word. Copy a view that has seen offset {begin}, with its rows in `positions`; or get what is missing "
-                f"from those who wrote it. From then on keep the topic longer (retention_ms), for ever (-1), or the "
-                f"newest event of each key (cleanup_policy='compact')")
+            raise LostBeginning(_what_to_do(tp, begin, projection, known.get(tp, 0)))
+
+
+def _what_to_do(tp: TopicPartition, begin: int, projection: str, seen_up_to: int) -> str:
+    return (f"{tp.topic}-{tp.partition} begins at offset {begin}, and {projection!r} has seen it up to {seen_up_to}. "
+            "What lay between was deleted; a view without it is wrong, and nobody notices. Copy a view that has seen "
+            f"offset {begin}, with its rows in `positions`, or get what is missing from those who wrote it. Then keep "
+            "the topic for longer: retention_ms=-1, or cleanup_policy='compact' where the newest event of each key "
+            "will do")
 
 
 # -- another form of the same view
@@ -134,7 +150,7 @@ async def switch(db: ServiceDatabase, view: str, projection: str) -> bool:
         return True
 
 
-async def replace(app: App, topic: str, view: str, projection: str, apply: Apply, every: float = 1.0) -> None:
+async def rebuild(app: App, topic: str, view: str, projection: str, apply: Apply, every: float = 1.0) -> None:
     """Build a projection beside the live one, and switch to it when it has caught up. Never returns."""
 
     async def switch_in_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -92,21 +93,18 @@ class Cluster:
         """(topic, partition, offset, message) of everything that stands in the scenario's topics."""
         from kafka import KafkaConsumer, TopicPartition
 
-        with KafkaConsumer(**self.client, group_id=None, auto_offset_reset="earliest",
-                           consumer_timeout_ms=READ_WITHIN * 1_000) as consumer:
+        with KafkaConsumer(**self.client, auto_offset_reset="earliest", enable_auto_commit=False) as consumer:
             mine = [TopicPartition(prefix + topic.name, number) for topic in scenario.topics
                     for number in sorted(consumer.partitions_for_topic(prefix + topic.name) or ())]
-            consumer.assign(mine)
             ends = consumer.end_offsets(mine)
+            consumer.assign(mine)
             consumer.seek_to_beginning()
-            left = {tp for tp in mine if ends[tp] > consumer.beginning_offsets([tp])[tp]}
-            for record in consumer if left else ():
-                yield record.topic.removeprefix(prefix), record.partition, record.offset, _message(record.headers)
-                tp = TopicPartition(record.topic, record.partition)
-                if record.offset + 1 >= ends[tp]:
-                    left.discard(tp)
-                if not left:
-                    break
+            until = time.monotonic() + READ_WITHIN
+            while any(consumer.position(tp) < ends[tp] for tp in mine) and time.monotonic() < until:
+                for records in consumer.poll(timeout_ms=200).values():
+                    for record in records:
+                        yield (record.topic.removeprefix(prefix), record.partition, record.offset,
+                               _message(record.headers))
 
     def close(self) -> None:
         self._admin.close()

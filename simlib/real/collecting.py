@@ -104,7 +104,7 @@ class Collector:
                             a=details[0] if kind == "executed" else -1)
         self._write_messages()
         self.recorder.events.sort(key=lambda row: row[0])
-        return {**self.recorder.tables(self._log_end), "messages": self._message_table()}
+        return {**self.recorder.tables(self._log_end, {}), "messages": self._message_table()}
 
     def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1,
                detail: str = "") -> None:

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import simlib
 from simlib.real.plan import Plan
 from simlib.trace.storage import from_json
 
@@ -105,7 +104,7 @@ def wait_for(condition: Any, within: float, each: float = 0.01) -> bool:
 
 def _environment() -> dict[str, str]:
     """Workers import this very simlib, and write UTF-8."""
-    root = str(Path(simlib.__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     others = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, others])), "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0"}

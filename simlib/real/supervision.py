@@ -14,6 +14,7 @@ from simlib.real.local_kafka import LocalKafka
 from simlib.real.processes import Worker, wait_for
 from simlib.scenario.faults import AddPartitions, Crash, Pause, Shutdown
 from simlib.scenario.scenario import Scenario
+from simlib.units import MS
 
 START_WITHIN = 60.0
 """Seconds for all workers to be ready and all declared groups to be assigned."""
@@ -33,7 +34,7 @@ class Supervision:
     def __init__(self, scenario: Scenario, workers: dict[str, Worker], cluster: Cluster, local: LocalKafka | None,
                  prefix: str) -> None:
         self.scenario, self.workers, self.cluster, self.local, self.prefix = scenario, workers, cluster, local, prefix
-        self.began = 0
+        self.began = self._time_of_day = 0
         self.ended = "interrupted"
         self.ended_at = 0.0
         self.events: list[tuple[float, str, str, str]] = []
@@ -83,9 +84,9 @@ class Supervision:
             waiting = ", ".join(worker.plan.name for worker in first if not self._is_ready(worker))
             raise RealRunError(f"after {START_WITHIN:g} s these are not ready: {waiting}. Is the machine very busy, "
                                "or do the brokers not answer?")
-        self.began = time.monotonic_ns()
+        self.began, self._time_of_day = time.monotonic_ns(), time.time_ns() // MS
         for worker in first:
-            worker.say(f"go {self.began}")
+            self._go(worker)
         for name, start in late.items():
             self._plan(start, partial(self._start, self.workers[name]))
         for place, fault in enumerate(self.scenario.faults):
@@ -216,8 +217,12 @@ class Supervision:
     def _start(self, worker: Worker) -> None:
         self._own_end.discard(worker.plan.name)
         worker.start()
-        worker.say(f"go {self.began}")
+        self._go(worker)
         self._held_until = max(self._held_until, self.now + QUIET_AFTER)
+
+    def _go(self, worker: Worker) -> None:
+        """Tell it when time 0 was: on the monotonic clock (ns), and on the clock of Kafka's timestamps (ms)."""
+        worker.say(f"go {self.began} {self._time_of_day}")
 
     # -- faults
 

@@ -62,8 +62,10 @@ class Lookups:
         answer: asyncio.Future[dict[int, Any]] = self._app.future()
         lookup = Lookup(self._client, policy, wanted, lambda found: None if answer.done() else answer.set_result(found))
         limit = self._client.settings.request_timeout_ms
+        self._client.process.busy(1)
         try:
-            async with asyncio.timeout(limit / 1_000):
+            async with asyncio.timeout(None) as deadline:
+                self._app.limit_poll(deadline, limit / 1_000)
                 return await answer
         except TimeoutError:
             tps = self._client.cluster.tps
@@ -72,3 +74,4 @@ class Lookups:
                                     ) from None
         finally:
             lookup.given_up = True
+            self._client.process.busy(-1)

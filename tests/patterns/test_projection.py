@@ -7,7 +7,7 @@ import pytest
 from simlib import Crash, Scenario, Service, Topic, explore, laws, run
 from simlib.data import orders
 from simlib.patterns import broken_projection as broken
-from simlib.patterns.projection import POSITIONS, lag, live, project, replace, seen, switch
+from simlib.patterns.projection import POSITIONS, lag, live, project, rebuild, seen, switch
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def two_forms(app, every=0.05):
 
     async def new_form():
         await app.sleep(max(0.0, 6 - app.now))
-        await replace(app, "orders", "owed", "totals_2", adding("totals_2"), every)
+        await rebuild(app, "orders", "owed", "totals_2", adding("totals_2"), every)
 
     return asyncio.gather(project(app, "orders", "totals", adding("totals")), new_form(), look())
 
@@ -201,3 +201,59 @@ def test_lag_is_what_the_log_has_and_the_view_has_not():
 
 
 # -- a topic that has lost its beginning
+FORGETFUL = Topic("orders", config={"retention_ms": 10_000, "segment_ms": 5_000})
+LOOKS_OFTEN = {"log_retention_check_interval_ms": 1_000, "log_initial_task_delay_ms": 0}
+
+
+def forgetting(from_second, count, faults=(), spread=5, duration=90):
+    """A topic that forgets, and a window that starts to read it at some time."""
+    async def main(app):
+        await app.sleep(max(0.0, from_second - app.now))
+        await project(app, "orders", "totals", adding("totals"))
+
+    inputs = tuple({**row, "at": number * spread} for number, row in enumerate(orders(count)))
+    return run(Scenario([FORGETFUL], inputs={"orders": inputs}, faults=faults, broker_config=LOOKS_OFTEN,
+                        services=[Service("window", main, database=TOTALS)], duration=duration))
+
+
+def refused(trace):
+    """What the window was told, and how much it has in its view all the same."""
+    raised = trace.control.detail[trace.control.kind == "exception"]
+    return [text for text in raised if "LostBeginning" in text], len(view(trace))
+
+
+@pytest.mark.statement("P27", "K65")
+def test_a_view_is_not_built_from_a_topic_that_has_lost_its_beginning():
+    (told, *_), rows = refused(forgetting(60, 12))
+    assert "'totals' has seen it up to 0" in told and "orders-0 begins at offset" in told
+    assert "retention_ms=-1" in told or "retention_ms" in told
+    assert rows == 0
+
+
+@pytest.mark.statement("P27")
+def test_not_even_where_nothing_is_left_to_be_read():
+    told, rows = refused(forgetting(60, 3))
+    assert told and rows == 0
+
+
+@pytest.mark.statement("P27", "K65")
+def test_a_window_that_was_away_too_long_does_not_jump_over_what_is_gone():
+    away = Crash("window-0", at=12, restart_after=40)
+    trace = forgetting(0, 14, [away])
+    told, rows = refused(trace)
+    assert told and 0 < rows < 14
+    (unseen,) = [row[0] for row in trace.databases["window"].execute("SELECT next_offset FROM positions")]
+    assert f"has seen it up to {unseen}" in told[0]
+
+
+@pytest.mark.statement("P27")
+def test_what_goes_while_it_waits_for_its_group_is_missed_too():
+    trace = forgetting(0, 12, [Crash("window-0", at=30, restart_after=1)], duration=120)
+    told, rows = refused(trace)
+    assert told and rows == 6                       # nothing came afterwards that could have shown the gap
+
+
+@pytest.mark.statement("P27")
+def test_who_has_seen_what_is_gone_goes_on():
+    trace = forgetting(0, 12, [Crash("window-0", at=70, restart_after=1)], duration=140)
+    assert refused(trace) == ([], len(summed(orders(12)))) and trace.records.copies.min() == 0

@@ -141,7 +141,7 @@ def test_who_only_hopes_is_shown_an_empty_list_and_nobody_need_die():
 def test_each_strategy_keeps_what_it_has_shown_under_every_death_loss_and_delay(strategy):
     result = explore(shop(strategy), [STAYS, TRUE, laws.nobody_waits_longer_than(5)], progress=False)
     assert result.holds, result.counterexample
-    assert result.tried > 20
+    assert result.tried >= 20
 
 
 @pytest.mark.statement("P43")

@@ -61,3 +61,13 @@ def test_a_partition_that_does_not_exist_is_refused(partition):
 
     trace = asked(main, duration=8)
     assert any("no such partition" in str(detail) for detail in trace.control.detail)
+
+
+def test_asking_again_and_again_keeps_no_run_alive():
+    async def main(app, consumer):
+        while True:
+            await consumer.end_offsets([TopicPartition("orders", 0)])
+            await app.sleep(2)
+
+    trace = asked(main)
+    assert trace.ended == "quiet" and trace.ended_at < 20

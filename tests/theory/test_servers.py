@@ -38,7 +38,7 @@ def test_workers_of_a_server_wait_as_m_m_c(workers, utilisation, mean_wait, chan
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_single_request_is_taken_up_when_it_can_be(workers):
     """Kiefer and Wolfowitz: as soon as it is there and one of the workers is free, in the order of arrival."""
-    found = calls(0.9 * workers, 3_000, workers=workers)
+    found = calls(0.9 * workers, 2_000, workers=workers)
     free = [0.0] * workers
     for arrived, taken_up, done in zip(found.arrived, found.taken_up, found.done, strict=True):
         assert taken_up == pytest.approx(max(arrived, heapq.heappop(free)), abs=1e-8)
@@ -55,17 +55,17 @@ async def ask_or_leave(app, n):
 @pytest.mark.statement("T04")
 @pytest.mark.parametrize(("workers", "utilisation", "lost"), [(2, 0.5, 0.2), (3, 0.8, 0.26841), (10, 0.8, 0.12166)])
 def test_without_a_queue_erlang_s_b_is_turned_away(workers, utilisation, lost):
-    people = crowd(workers * utilisation, 20_000, ask_or_leave)
+    people = crowd(workers * utilisation, 12_000, ask_or_leave)
     found = served(people, Service("bank", answering(memoryless, workers=workers, queue=0))).calls
     share, margin = confidence(found.outcome == "overloaded")
-    assert margin < 0.02 and share == pytest.approx(lost, abs=margin)
+    assert margin < 0.025 and share == pytest.approx(lost, abs=margin)
 
 
 @pytest.mark.statement("T04")
 @pytest.mark.parametrize("places", [1, 4])
 def test_a_short_queue_turns_away_as_m_m_1_k(places):
     """One worker at utilisation 0.8: with so many places to wait, of K = places + 1 in all."""
-    people = crowd(0.8, 20_000, ask_or_leave)
+    people = crowd(0.8, 12_000, ask_or_leave)
     found = served(people, Service("bank", answering(memoryless, workers=1, queue=places))).calls
     inside = places + 1
     lost = 0.2 * 0.8**inside / (1 - 0.8**(inside + 1))
@@ -88,12 +88,12 @@ def test_retries_are_a_load_of_their_own(fails, inside):
         while not await app.call("bank", n, timeout=1e5):
             pass
 
-    found = served(crowd(0.7, 25_000, until_it_works), Service("bank", bank)).calls
-    attempts = len(found) / 25_000
+    found = served(crowd(0.7, 15_000, until_it_works), Service("bank", bank)).calls
+    attempts = len(found) / 15_000
     assert attempts == pytest.approx(1 / (1 - fails), abs=0.02)
     stays = ((found.done - found.arrived) / UNIT).groupby(found.request).sum()
-    mean, margin = confidence(stays.loc[[str(n) for n in range(25_000)]])  # in the order of arrival
-    assert margin < 0.5 * inside / 0.7 and 0.7 * mean == pytest.approx(inside, abs=0.7 * margin)
+    mean, margin = confidence(stays.loc[[str(n) for n in range(15_000)]])  # in the order of arrival
+    assert margin < 0.6 * inside / 0.7 and 0.7 * mean == pytest.approx(inside, abs=0.7 * margin)
 
 
 @pytest.mark.statement("T07")
@@ -110,9 +110,9 @@ def test_from_a_share_of_failures_on_the_queue_never_ends():
         while not await app.call("bank", n, timeout=1e5):
             pass
 
-    found = served(crowd(0.7, 8_000, until_it_works), Service("bank", bank)).calls
+    found = served(crowd(0.7, 5_000, until_it_works), Service("bank", bank)).calls
     waits = (found.taken_up - found.arrived) / UNIT
-    early, late = waits[1_000:1_500].mean(), waits[7_500:8_000].mean()
-    assert late > 3 * early and late > 300
+    early, late = waits[1_000:1_500].mean(), waits[4_500:5_000].mean()
+    assert late > 3 * early and late > 200
 
 

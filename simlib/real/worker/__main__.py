@@ -1,7 +1,7 @@
 """One life of one process of a run: `python -m simlib.real.worker <plan> <life>`.
 
-Whoever watches over the run speaks to it through its standard input: "go <time 0>" lets it begin, "stop" is SIGTERM on
-every operating system, and the end of it means that nobody watches any more.
+Whoever watches over the run speaks to it through its standard input: "go <time 0, on two clocks>" lets it begin, "stop"
+is SIGTERM on every operating system, and the end of it means that nobody watches any more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Control:
     """What is said on standard input."""
 
     def __init__(self) -> None:
-        self.began = 0
+        self.began = self.time_of_day = 0
         self.go = threading.Event()
         self.stop: Any = None
         self.stopping = False
@@ -37,7 +37,7 @@ class Control:
         for line in sys.stdin:
             word, *rest = line.split()
             if word == "go":
-                self.began = int(rest[0])
+                self.began, self.time_of_day = map(int, rest)
                 self.go.set()
             elif word == "stop":
                 self.stopping = True

@@ -59,6 +59,11 @@ class RealApp:
         return (time.monotonic_ns() - self._control.began) / 1e9
 
     @property
+    def time_of_day(self) -> int:
+        """Time 0 of the scenario, on the clock of Kafka's timestamps (ms since 1970)."""
+        return int(self._control.time_of_day)
+
+    @property
     def stopping(self) -> bool:
         """Has it been asked to end (SIGTERM)?"""
         return bool(self._control.stopping)

@@ -6,15 +6,17 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.client_settings import consumer_config
 from simlib.real.worker.errors import as_ours
+from simlib.real.worker.lookups import RealLookups
 from simlib.real.worker.records import carried, from_headers, from_key
-from simlib.services.in_hand import ConsumerRecord
+from simlib.services.in_hand import ConsumerGroupMetadata, ConsumerRecord
+from simlib.services.lookups import OffsetAndTimestamp
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
@@ -40,6 +42,7 @@ class RealConsumer:
         self._asking = asyncio.Lock()
         self._closed = False
         self._client: Any = None
+        self._lookups = RealLookups(self._plan, self._in_thread, lambda: self._client)
         self._made = app.loop.run_in_executor(self._thread, self._make, topics)
 
     # -- in the thread
@@ -138,10 +141,10 @@ class RealConsumer:
     def hand_over(self, raw: Any) -> ConsumerRecord:
         """The record is the service's now."""
         told = carried(raw.headers)
-        value = None if told.load else json.loads(raw.value)
-        record = ConsumerRecord(self._plan.topic(raw.topic), raw.partition, raw.offset, raw.timestamp,
-                                from_key(raw.key, told.bytes_key), value, from_headers(raw.headers, told.texts),
-                                told.message)
+        value = None if told.load or raw.value is None else json.loads(raw.value)
+        record = ConsumerRecord(self._plan.topic(raw.topic), raw.partition, raw.offset,
+                                raw.timestamp - self._app.time_of_day, from_key(raw.key, told.bytes_key), value,
+                                from_headers(raw.headers, told.texts), told.message, raw.timestamp_type)
         self._app.marks.write("delivered", self.group, record.topic, record.partition, record.offset, record.message,
                               self._client.group_metadata().generation_id)
         self._in_hand.append(record)
@@ -167,7 +170,7 @@ class RealConsumer:
         from kafka import OffsetAndMetadata
 
         consumed = self._client._subscription.all_consumed_offsets() if offsets is None else {
-            self._real(tp): OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
+            self._lookups.real(tp): OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
         with as_ours():
             self._client.commit(consumed)
         self._committed({tp: each.offset for tp, each in consumed.items()}, False)
@@ -191,6 +194,52 @@ class RealConsumer:
         return {TopicPartition(self._plan.topic(tp.topic), tp.partition)
                 for tp in self._now(lambda: self._client.assignment())}
 
+    def group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for `send_offsets_to_transaction`; generation -1 while it is in none."""
+        found = self._client.group_metadata()
+        return ConsumerGroupMetadata(self.group, found.generation_id, found.member_id, found.group_instance_id)
+
+    async def seek_to_committed(self, *partitions: TopicPartition) -> None:
+        """Go back to the committed offset (of all partitions, if none is named): after an abort, say."""
+        chosen = partitions or tuple(sorted(self.assignment()))
+        for partition in chosen:
+            found = await self._in_thread(self._client.committed, self._owned(partition))
+            if found is not None:
+                self.seek(partition, found)
+            else:
+                policy = self._client.config["auto_offset_reset"]
+                await (self.seek_to_end if policy == "latest" else self.seek_to_beginning)(partition)
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        """Continue at the log start of these partitions, of all it owns if none is named."""
+        await self._seek_to("beginning_offsets", partitions)
+
+    async def seek_to_end(self, *partitions: TopicPartition) -> None:
+        """Continue after the last record of these partitions, of all it owns if none is named."""
+        await self._seek_to("end_offsets", partitions)
+
+    async def _seek_to(self, question: str, partitions: tuple[TopicPartition, ...]) -> None:
+        chosen = partitions or tuple(sorted(self.assignment()))
+        for partition, offset in (await self._lookups.offsets(question, chosen)).items():
+            self.seek(partition, offset)
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """The numbers of a topic's partitions, None if there is no such topic."""
+        return self._now(lambda: self._client.partitions_for_topic(self._plan.real_topic(topic)))
+
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each log begins: above 0 if retention has taken its beginning."""
+        return await self._lookups.offsets("beginning_offsets", partitions)
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The high watermark of each partition: the offset after the last record that can be read."""
+        return await self._lookups.offsets("end_offsets", partitions)
+
+    async def offsets_for_times(self, timestamps: Mapping[TopicPartition, int]
+                                ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record of each partition whose timestamp is not before a time (ms); None if all are before it."""
+        return await self._lookups.for_times(timestamps, self._app.time_of_day)
+
     def _now(self, act: Callable[[], T]) -> T:
         """kafka-python may be asked from one thread only; what that one is doing takes a moment at most."""
         return self._thread.submit(act).result()
@@ -198,12 +247,7 @@ class RealConsumer:
     def _owned(self, partition: TopicPartition) -> Any:
         if partition not in self.assignment():
             raise ValueError(f"{partition}: not assigned to {self._app.name}; it owns {sorted(self.assignment())}")
-        return self._real(partition)
-
-    def _real(self, partition: TopicPartition) -> Any:
-        from kafka import TopicPartition as RealPartition
-
-        return RealPartition(self._plan.real_topic(partition[0]), partition[1])
+        return self._lookups.real(partition)
 
     # -- closing
 

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any
 
 from simlib.real.worker.app import RealApp
+from simlib.real.worker.producer import as_bytes
 from simlib.scenario.distributions import as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.scenario.loads import arrival_blocks, key_codes, key_names
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.topology import ConsumerGroup
-from simlib.services.producer import encode_key, encode_value
+from simlib.services.producer import encode_key
 from simlib.units import SECOND
 
 POLL_MS = 500
@@ -77,8 +78,7 @@ async def inputs(app: RealApp) -> None:
         for at, topic, row in rows_in_order(app.plan.scenario):
             if at >= began:
                 await until(app, at)
-                content = encode_value(row["value"]).encode("utf-8")
-                await producer.hand_over(topic, content, encode_key(row.get("key")), row.get("key"),
+                await producer.hand_over(topic, as_bytes(row["value"]), encode_key(row.get("key")), row.get("key"),
                                          row.get("headers"), row.get("partition"), row["value"])
 
 

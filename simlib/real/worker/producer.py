@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from simlib.real.client_settings import producer_config
 from simlib.real.worker.errors import as_ours, ours
 from simlib.real.worker.records import Carried, to_headers
+from simlib.real.worker.transactions import RealTransactional
 from simlib.services.producer import RecordMetadata, encode_key, encode_value
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
 
-class RealProducer:
+class RealProducer(RealTransactional):
     """Raises what kafka-python raises, under the names services know."""
 
     def __init__(self, app: RealApp, config: Mapping[str, Any],
@@ -25,6 +26,9 @@ class RealProducer:
         self._plan = app.plan
         self._key_serializer = key_serializer
         self._config = {**app.client, **producer_config(config)}
+        self._transactional_id = self._config.get("transactional_id")
+        if self._transactional_id is not None:
+            self._config["transactional_id"] = self._plan.prefix + self._transactional_id
         self._thread = ThreadPoolExecutor(1, "producer")
         self._waiting: dict[int, asyncio.Future[RecordMetadata]] = {}
         self._closed = False
@@ -41,53 +45,56 @@ class RealProducer:
     # -- sending
 
     async def send_and_wait(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
-                            partition: int | None = None) -> RecordMetadata:
+                            partition: int | None = None, timestamp_ms: int | None = None) -> RecordMetadata:
         """Send one record and wait for the brokers' answer. Raises a KafkaError when the send failed."""
         async def act() -> RecordMetadata:
-            return await (await self._send(topic, value, key, headers, partition))
+            return await (await self._send(topic, value, key, headers, partition, timestamp_ms))
 
         answer: RecordMetadata = await self._app.step("send", act)
         return answer
 
     async def send(self, topic: str, value: Any = None, key: Any = None, headers: Any = None,
-                   partition: int | None = None) -> asyncio.Future[RecordMetadata]:
+                   partition: int | None = None, timestamp_ms: int | None = None) -> asyncio.Future[RecordMetadata]:
         """Hand one record to the producer; the future it returns is done when the brokers have answered."""
         future: asyncio.Future[RecordMetadata] = await self._app.step(
-            "send", lambda: self._send(topic, value, key, headers, partition))
+            "send", lambda: self._send(topic, value, key, headers, partition, timestamp_ms))
         return future
 
-    async def _send(self, topic: str, value: Any, key: Any, headers: Any,
-                    partition: int | None) -> asyncio.Future[RecordMetadata]:
+    async def _send(self, topic: str, value: Any, key: Any, headers: Any, partition: int | None,
+                    timestamp_ms: int | None) -> asyncio.Future[RecordMetadata]:
         if self._closed:
             raise RuntimeError("this producer is closed")
+        self._check_open()
         self._app.check_topic(f"send to topic {topic!r}", topic)
         raw_key = encode_key(key, self._key_serializer)
         shown = key if self._key_serializer is None else raw_key
-        content = encode_value(value).encode("utf-8")
-        return await self.hand_over(topic, content, raw_key, shown, headers, partition, value)
+        return await self.hand_over(topic, as_bytes(value), raw_key, shown, headers, partition, value,
+                                    timestamp_ms=timestamp_ms)
 
-    async def hand_over(self, topic: str, content: bytes, raw_key: bytes | None, key: Any, headers: Any,
-                        partition: int | None, value: Any, load: bool = False) -> asyncio.Future[RecordMetadata]:
-        """One record, as bytes; the answer comes later."""
+    async def hand_over(self, topic: str, content: bytes | None, raw_key: bytes | None, key: Any, headers: Any,
+                        partition: int | None, value: Any, load: bool = False,
+                        timestamp_ms: int | None = None) -> asyncio.Future[RecordMetadata]:
+        """One record, as bytes; the answer comes later. `timestamp_ms`: after the scenario's time 0."""
         await asyncio.shield(self._made)
         number = self._app.next_number()
         pairs, texts = to_headers(headers)
         told = Carried(f"{self._app.name}:{number}", isinstance(key, bytes), texts, load)
-        size = len(content) + len(raw_key or b"")
+        size = len(content or b"") + len(raw_key or b"")
         self._app.marks.write("produced", number, topic, key, None if load else value, size)
         future = self._waiting[number] = self._app.loop.create_future()
         future.add_done_callback(_look_at_exception)
         await self._app.loop.run_in_executor(
             self._thread, self._sent, number, self._plan.real_topic(topic), content, raw_key, [*pairs, told.header()],
-            partition)
+            partition, None if timestamp_ms is None else timestamp_ms + self._app.time_of_day)
         return future
 
-    def _sent(self, number: int, topic: str, content: bytes, key: bytes | None, headers: Any,
-              partition: int | None) -> None:
+    def _sent(self, number: int, topic: str, content: bytes | None, key: bytes | None, headers: Any,
+              partition: int | None, timestamp_ms: int | None) -> None:
         """In the thread: a send may have to wait for metadata, or for room."""
         try:
             with as_ours():
-                answer = self._client.send(topic, value=content, key=key, headers=headers, partition=partition)
+                answer = self._client.send(topic, value=content, key=key, headers=headers, partition=partition,
+                                           timestamp_ms=timestamp_ms)
         except Exception as error:
             self._failed(number, error)
             raise
@@ -97,7 +104,7 @@ class RealProducer:
     def _acked(self, number: int, metadata: Any) -> None:
         self._app.marks.write("acked", number, metadata.partition, metadata.offset)
         result = RecordMetadata(self._plan.topic(metadata.topic), metadata.partition, metadata.offset,
-                                metadata.timestamp)
+                                metadata.timestamp - self._app.time_of_day)
         self._app.loop.call_soon_threadsafe(self._settle, number, result, None)
 
     def _failed(self, number: int, error: BaseException) -> None:
@@ -120,7 +127,8 @@ class RealProducer:
         await asyncio.gather(*self._waiting.values(), return_exceptions=True)
 
     async def stop(self) -> None:
-        """Flush, then take no more records."""
+        """Flush, then take no more records. An open transaction is aborted."""
+        await self.abort_what_is_open()
         self._closed = True
         await self.flush()
 
@@ -131,6 +139,11 @@ class RealProducer:
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
+
+
+def as_bytes(value: Any) -> bytes | None:
+    """A value as JSON; None is a null value, which Kafka takes for a deletion."""
+    return None if value is None else encode_value(value).encode("utf-8")
 
 
 def _look_at_exception(future: asyncio.Future[Any]) -> None:

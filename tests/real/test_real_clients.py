@@ -1,0 +1,94 @@
+"""What services ask of their clients besides getone and send: the same answers as in virtual time."""
+
+import pytest
+from real_shop import QUICK, SHORT, shop
+
+from simlib import LocalKafka, Scenario, Service, Topic, TopicPartition, run
+from simlib.services.errors import IllegalStateError
+
+pytestmark = pytest.mark.slow
+
+
+async def paying(app) -> None:
+    """Reads orders, announces payments, exactly once; the second order is aborted the first time."""
+    consumer = app.consumer("orders", group_id="paying", enable_auto_commit=False, **QUICK)
+    producer = app.producer(transactional_id="paying-0")
+    failed = False
+    async for order in consumer:
+        offsets = {TopicPartition(order.topic, order.partition): order.offset + 1}
+        try:
+            async with producer.transaction():
+                await producer.send_and_wait("paid", order.value, key=order.key)
+                await producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+                if order.value["order_id"] == 1 and not failed:
+                    failed = True
+                    raise LookupError("no such card")
+        except LookupError:
+            consumer.seek(TopicPartition(order.topic, order.partition), order.offset)
+
+
+async def shipping(app) -> None:
+    consumer = app.consumer("paid", group_id="shipping", isolation_level="read_committed", **QUICK)
+    async for payment in consumer:
+        await app.effect("ship", payment.value["order_id"])
+
+
+async def counting(app) -> None:
+    consumer = app.consumer("paid", group_id="counting", **QUICK)
+    async for payment in consumer:
+        await app.effect("count", payment.value["order_id"])
+
+
+def effects(trace) -> dict[str, list]:
+    """Keys by name, each in its own order."""
+    return {name: rows["key"].tolist() for name, rows in trace.effects.groupby("name", observed=True)}
+
+
+@pytest.mark.statement("K30", "K32")
+def test_what_was_aborted_is_seen_by_those_who_read_uncommitted_alone(kafka: LocalKafka) -> None:
+    services = [Service("paying", paying), Service("shipping", shipping), Service("counting", counting)]
+    scenario = shop(services=services, topics=[Topic("orders", replication_factor=3),
+                                               Topic("paid", replication_factor=3)])
+    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    assert effects(real) == effects(simulated) == {"ship": [0, 1, 2], "count": [0, 1, 1, 2]}
+    assert real.ended == "quiet"
+
+
+async def asking(app) -> None:
+    """Writes down every answer as an effect."""
+    producer = app.producer()
+    one, other = TopicPartition("notes", 0), TopicPartition("notes", 1)
+    for i in range(4):
+        await producer.send_and_wait("notes", {"n": i} if i else None, key="k", partition=i % 2, timestamp_ms=1_000 * i)
+    consumer = app.consumer("notes", group_id="asking", enable_auto_commit=False, **QUICK)
+    first = await consumer.getone()
+    await app.effect("ends", repr(sorted((await consumer.end_offsets([one, other])).items())))
+    await app.effect("begins", repr(sorted((await consumer.beginning_offsets([one, other])).items())))
+    await app.effect("times", repr(sorted((await consumer.offsets_for_times({one: 1_500, other: 9_000})).items())))
+    await app.effect("topics", repr((consumer.partitions_for_topic("notes"), sorted(consumer.assignment()))))
+    await consumer.seek_to_beginning()
+    again = await consumer.getone()
+    await app.effect("again", repr((again.partition, again.offset) in {(0, 0), (1, 0)}))
+    await consumer.commit({one: 1, other: 0})
+    await consumer.seek_to_committed()
+    await app.sleep(0.5)
+    await app.effect("positions", repr([consumer.position(one), consumer.position(other)]))
+    await consumer.seek_to_committed(one)
+    consumer.seek(other, 2)
+    record = await consumer.getone()
+    await app.effect("record", repr((record.partition, record.offset, record.value, record.timestamp,
+                                     record.timestamp_type)))
+    try:
+        await producer.begin_transaction()
+    except IllegalStateError as error:
+        await app.effect("refused", str(error))
+    assert first.topic == "notes"
+
+
+def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKafka) -> None:
+    scenario = Scenario(topics=[Topic("notes", partitions=2, replication_factor=3)], broker_config=SHORT,
+                        services=[Service("asking", asking, restart_after=None)])
+    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    assert not real.summary().warnings
+    assert effects(real) == effects(simulated)
+    assert effects(real)["record"] == [repr((0, 1, {"n": 2}, 2_000, 0))]
