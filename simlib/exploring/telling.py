@@ -10,6 +10,7 @@ from simlib.exploring.words import step_in_words
 from simlib.laws.verdict import Verdict
 from simlib.scenario.schedules import Hit, Schedule, StepId
 from simlib.trace.effects import effect_occurrence
+from simlib.trace.sentences import DONE_AGAIN, SENTENCES
 from simlib.trace.trace import Trace
 from simlib.units import SECOND
 from simlib.world.steps import Step
@@ -63,7 +64,7 @@ def _came_back(hit: Hit, steps: dict[StepId, Step], trace: Trace) -> Iterator[st
     if not back:
         return
     yield from _meanwhile(hit, steps, began, back[0])
-    said = f"{back[0] / SECOND:.4g} s: {process} was back."
+    said = f"{_clock(back[0])}: {SENTENCES['restarted'].format(who=process)}"
     first = next((step for step in steps.values() if step.id.process == process and step.began >= back[0]), None)
     if first is not None:
         said += f" {_clock(first.began)}, its next step: {step_in_words(steps, first.id)}."
@@ -98,8 +99,8 @@ def _done_again(trace: Trace) -> Iterator[str]:
     name, key, process, time = (trace.data.column("effects", column) for column in ("name", "key", "process", "time"))
     row = int(again[0])
     first = next(i for i in range(row) if name[i] == name[row] and repr(key[i]) == repr(key[row]))
-    yield (f"{_clock(int(time[row]))}: {actors[process[row]]} did {names[name[row]]} {key[row]} again "
-           f"(first at {_clock(int(time[first]))}).")
+    what = DONE_AGAIN.format(what=f"{names[name[row]]} {key[row]}", first=_clock(int(time[first])))
+    yield f"{_clock(int(time[row]))}: {SENTENCES['effect'].format(who=actors[process[row]], what=what)}"
 
 
 def _when(step: Step | None) -> str:

@@ -7,13 +7,13 @@ from textwrap import wrap
 from typing import Any
 
 from simlib.trace import Trace
+from simlib.trace.sentences import ENDED
 from simlib.views import style
 from simlib.views.faults import told
 from simlib.views.picture import Picture
 from simlib.views.player.cast import Cast
 from simlib.views.player.checking import checked
 from simlib.views.player.moments import moments
-from simlib.views.player.sentences import ENDED
 from simlib.views.player.state import DEAD, UP, State, state_at
 from simlib.views.player.tape import Tape
 from simlib.views.reading import group_name, plural

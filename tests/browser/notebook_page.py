@@ -125,6 +125,15 @@ def answer(page: Any, call: str, text: str) -> Any:
     return cell
 
 
+def use_theme(page, name: str) -> None:
+    """Settings, Theme, JupyterLab Light or Dark."""
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.locator(".lm-MenuBar-item", has_text="Settings").click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text=re.compile(f"^JupyterLab {name}$")).click()
+    page.wait_for_function("name => document.body.dataset.jpThemeName === `JupyterLab ${name}`", arg=name)
+
+
 def plain(text: str) -> str:
     """Text with single blanks: a page folds lines where it likes."""
     return re.sub(r"\s+", " ", text)

@@ -22,6 +22,7 @@ from notebook_page import (
     restart_kernel,
     shift_enter,
     tab_to,
+    use_theme,
     wait_until_have_run,
 )
 
@@ -155,12 +156,3 @@ def look_at(lesson, place) -> None:
 
 def screenshot(lesson, *what) -> Path:
     return SCREENSHOTS / f"{lesson.name[:2]}-{'-'.join(map(str, what)).lower()}.png"
-
-
-def use_theme(page, name: str) -> None:
-    """Settings, Theme, JupyterLab Light or Dark."""
-    page.set_viewport_size({"width": 1280, "height": 1000})
-    page.locator(".lm-MenuBar-item", has_text="Settings").click()
-    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text=re.compile(f"^JupyterLab {name}$")).click()
-    page.wait_for_function("name => document.body.dataset.jpThemeName === `JupyterLab ${name}`", arg=name)

@@ -198,6 +198,37 @@ def test_whatever_dies_or_gets_lost_the_copy_agrees_with_what_was_told():
     assert explore(scenario, rule, redeliver=True, progress=False).holds
 
 
+def staleness(faults=()):
+    """Seconds from the shop's save to the copy's, for each change."""
+    async def keeps_and_says(app, event):
+        await keep(app.database, event)
+        await app.effect("knows", (event["id"], event["version"]))
+
+    story = changes(after=0.5)
+    saved = {(id, version): at for at, id, version, _ in story}
+    effects = run(town(fat, keeps_and_says, story, faults=faults)).effects
+    return [time - saved[key] for time, key in zip(effects.time, effects.key, strict=True)]
+
+
+@pytest.mark.statement("P41")
+def test_a_copy_is_stale_for_milliseconds_or_for_as_long_as_its_reader_is_away():
+    assert max(staleness()) < 0.02
+    assert 40 < max(staleness([Crash("shipping-0", at=changes(after=0.5)[3][0], restart_after=1)])) < 50
+
+
+@pytest.mark.slow
+@pytest.mark.statement("P39", "P01")
+def test_whoever_asks_has_read_the_newest_in_the_end_unless_the_shop_dies_between_save_and_tell():
+    def all_read(trace):
+        return all((id, *newest) in read(trace) for id, newest in truth(trace).items())
+
+    scenario = town(thin, asks, changes(2, after=0.5))
+    found = explore(scenario, laws.eventually("the newest is read", all_read), redeliver=True, progress=False).table
+    broken = found.schedule[found.verdict == "broken"]
+    assert len(found) > 60 and len(broken)
+    assert all(name.startswith("crash-after:shop-0.0/execute") for name in broken)
+
+
 # -- versions
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from simlib.views.player.state import DEAD, ENDED, NEWEST, PAUSED, UP, state_at
 from simlib.views.player.tape import Tape
 from simlib.views.reading import outages
 
+pytestmark = pytest.mark.slow
 some = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 twenty = settings(some, max_examples=20)
 
@@ -63,7 +65,8 @@ def check_counters(trace, state, at, actors):
 
 
 def gone_of(trace, tp, at):
-    """Offsets that retention or compaction has taken out of a log."""
+    """Offsets that retention or compaction has taken out of a log, and those of markers."""
+    yield from trace.data.column("markers", "offset")[trace.data.column("markers", "tp") == tp].tolist()
     table = {name: trace.data.column("removals", name).tolist() for name in ("tp", "time", "base_offset", "count")}
     for its, time, base, count in zip(*table.values(), strict=True):
         if its == tp and time / 1e9 <= at:
@@ -125,7 +128,8 @@ def test_whoever_writes_leads_and_what_the_log_ends_with_is_what_stands_in_it(sc
     for tp in range(len(trace.data.code_table("tps"))):
         ends = [(column(table, "base_offset") + column(table, "count"))[column(table, "tp") == tp].max(initial=0)
                 for table in ("log_end", "removals")]
-        assert final["logs"][tp]["end"] == max(ends)
+        markers = column("log_markers", "offset")[column("log_markers", "tp") == tp]
+        assert final["logs"][tp]["end"] == max(*ends, int(markers.max(initial=-1)) + 1)
 
 
 @twenty
@@ -133,7 +137,7 @@ def test_whoever_writes_leads_and_what_the_log_ends_with_is_what_stands_in_it(sc
 def test_javascript_says_the_same_as_python_at_100_times(scenario):
     recording = Recording(run(scenario))
     times = times_of(recording.trace, 100)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, patch.object(recording_module, "ROWS_OF_A_SLICE", 80):
         agree(recording, times, Path(folder))
 
 
@@ -177,6 +181,29 @@ def test_a_tail_that_a_new_leader_does_not_have_is_gone_at_its_election():
     tape = Tape(build.trace(at=2.0))
     assert [state_at(tape, int(at * 1e9))["logs"][0]["end"] for at in (0.5, 1.0, 1.6)] == [2, 1, 2]
     assert state_at(tape, 2 * 10**9)["logs"][0]["lost"] == 1
+
+
+def test_javascript_follows_lost_tails_deaths_removals_and_markers(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording_module, "ROWS_OF_A_SLICE", 16)
+    build = Builder(orders=1)
+    for number in range(30):
+        order = build.write(at=number / 10, offset=number, key=f"customer-{number % 3}")
+        build.deliver(order, number, number / 10 + 0.05, None)
+    build.rows["log_end"] = build.rows["log_end"][:20]
+    build.rows["removals"] = [{"time": 1_500_000_000, "tp": 0, "lane": 0, "start": 12, "count": 2, "base_offset": 12,
+                               "reason": 2}]
+    build.rows["log_starts"] = [{"time": 1_800_000_000, "tp": 0, "log_start": 5}]
+    build.event("crashed", 2.55, "billing-0")
+    build.event("elected", 3.0, "broker-1", partition=0, a=1)
+    build.event("restarted", 3.1, "billing-0")
+    build.rows["markers"] = [{"time": 3_200_000_000, "tp": 0, "offset": 20, "first_offset": 19, "pid": 1, "epoch": 0,
+                              "committed": 1, "broker": build.code("actors", "broker-1")}]
+    build.rows["log_markers"] = [{"tp": 0, "offset": 20}]
+    build.skip(2, 20, 3.3)
+    recording = Recording(build.trace(at=4.0))
+    assert recording.state(3.1)["logs"][0]["end"] == 20 and recording.state(4.0)["logs"][0]["end"] == 21
+    assert [record[0] for record in recording.state(2.0)["logs"][0]["newest"]] == [*range(5, 12), *range(14, 20)]
+    agree(recording, [int(number * 0.04e9) for number in range(101)], tmp_path)
 
 
 @pytest.mark.parametrize(("kind", "up"), [("crashed", DEAD), ("shutdown", ENDED), ("paused", PAUSED)])

@@ -54,6 +54,9 @@ def _calm_refused(calm: Any) -> Verdict | None:
     if len(failed):
         text = f"Payment is well, and {len(failed)} of {len(served)} buyers are turned away: {failed.answer.iloc[0]}."
         return no("01-breaker", text, rows_of(failed))
+    waiting = int(served.outcome.isin(["pending", "timed out"]).sum())
+    if waiting > BUYERS:
+        return no("01-breaker", f"Payment is well, and {waiting} of {len(served)} buyers wait, and get no answer.")
     unpaid = len(served) - calm.effects.key.nunique()
     if unpaid > BUYERS:
         return no("01-breaker", f"Payment is well, and {unpaid} of {len(served)} buyers are thanked without paying.")
@@ -157,6 +160,8 @@ async def pay(app, order, memory):
         Wrong("better too long than too short", _breaker(away=40), "You served nobody for"),
         Wrong("ask once", f"async def pay(app, order, memory):\n    {ASK}\n", "times for nothing"),
         Wrong("always open", _breaker().replace("app.now < ", "app.now >= "), "Payment is well, and"),
+        Wrong("say nothing", _breaker().replace("raise ConnectionError", "await app.sleep(1e6)  # ").replace(
+            "app.now < ", "app.now >= "), "and get no answer"),
         Wrong("thank them anyway", "async def pay(app, order, memory):\n    return\n", "without paying"),
     ),
 )

@@ -13,6 +13,7 @@ SLOWEST = 2.0           # seconds that a payment may take on an ordinary day
 SLOW = 10.0             # seconds that it takes on the bad one
 SOON, SHARE = 1.0, 0.95
 SECONDS = 40
+AN_HOUR = 3_600
 
 
 def judge_limits(workers: Any, timeout: Any) -> Verdict:
@@ -39,8 +40,8 @@ def _no_numbers(workers: Any, timeout: Any) -> Verdict | None:
         return no("01-limits", f"The machine has memory for {MOST_WORKERS} workers. You gave {workers}.")
     if timeout is None:
         return no("01-limits", "No timeout of yours means the default: 30 seconds here, for ever in many HTTP clients.")
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        return no("01-limits", f"timeout is a number of seconds above 0. You gave {timeout!r}.")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= AN_HOUR:
+        return no("01-limits", f"timeout is a number of seconds above 0, {AN_HOUR} at most. You gave {timeout!r}.")
     return None
 
 

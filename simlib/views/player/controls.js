@@ -29,7 +29,7 @@ export class Controls {
       button("back", "one event back (\u2190)", () => actions.step(false)), this.play,
       button("step", "one event on (\u2192)", () => actions.step(true)),
       button("next", "next moment (N)", () => actions.toMoment(true)),
-      make("label", "", {}, "speed ", this.speed), make("label", "", {}, this.pace), this.clock,
+      make("label", "", {}, make("span", "sp-wide", {}, "speed "), this.speed), make("label", "", {}, this.pace), this.clock,
       this.help = make("button", "sp-button sp-help", { type: "button", "aria-label": "keys (?)", title: "keys (?)",
         "aria-expanded": "false", onclick: () => actions.keys() }, "?"));
     this.keys = make("dl", "sp-keys", { hidden: true }, ...KEYS.flatMap(([key, does]) =>

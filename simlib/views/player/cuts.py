@@ -16,23 +16,31 @@ Cut = tuple[int, int, int, int]
 
 def cuts(trace: Trace) -> list[Cut]:
     """Every loss of a tail, in order of time: at the election that caused it, or at the write where none is known."""
-    tps = _tp_of_batches(trace)
-    return sorted(cut for tp in np.unique(tps[tps >= 0]).tolist() for cut in _of_one(trace, tp, tps == tp))
+    tp, time, epoch, base, end = _writes(trace)
+    return sorted(cut for one in np.unique(tp[tp >= 0]).tolist()
+                  for cut in _of_one(trace, one, *(column[tp == one] for column in (time, epoch, base, end))))
 
 
-def _tp_of_batches(trace: Trace) -> np.ndarray:
-    """The partition code of each row of the raw table `appends`."""
+def _writes(trace: Trace) -> tuple[np.ndarray, ...]:
+    """Partition, time, leader epoch (-1 for markers of transactions), first offset and end of all that was written."""
+    column = trace.data.column
     code = {tuple(pair): tp for tp, pair in enumerate(trace.data.code_table("tps"))}
     of_lane = [code.get((topic, partition), -1) for _, topic, partition in trace.messages.lanes.tolist()]
-    return np.array([*of_lane, -1], np.int64)[trace.data.column("appends", "lane")]
+    batches = (np.array([*of_lane, -1], np.int64)[column("appends", "lane")], column("appends", "time"),
+               column("appends", "epoch"), column("appends", "base_offset"),
+               column("appends", "base_offset") + column("appends", "count"))
+    offset = column("markers", "offset")
+    markers = (column("markers", "tp"), column("markers", "time"), np.full(len(offset), -1), offset, offset + 1)
+    both = [np.concatenate(pair) for pair in zip(batches, markers, strict=True)]
+    order = np.argsort(both[1], kind="stable")
+    return tuple(column[order] for column in both)
 
 
-def _of_one(trace: Trace, tp: int, chosen: np.ndarray) -> list[Cut]:
-    time, epoch, base, count = (trace.data.column("appends", name)[chosen]
-                                for name in ("time", "epoch", "base_offset", "count"))
-    end = base + count
+def _of_one(trace: Trace, tp: int, time: np.ndarray, epoch: np.ndarray, base: np.ndarray,
+            end: np.ndarray) -> list[Cut]:
     elected = _elections(trace, tp)
-    found = [(elected.get(int(epoch[row]), int(time[row])), tp, int(base[row]), int(end[row - 1] - base[row]))
+    found = [(_cause(elected, int(epoch[row]), *time[row - 1:row + 1].tolist()), tp, int(base[row]),
+              int(end[row - 1] - base[row]))
              for row in (np.flatnonzero(base[1:] < end[:-1]) + 1).tolist()]
     kept = _final_end(trace, tp)
     if kept < end[-1]:
@@ -40,6 +48,12 @@ def _of_one(trace: Trace, tp: int, chosen: np.ndarray) -> list[Cut]:
         at = late[-1] if late else trace.data.meta.get("ended_at", int(time[-1]))
         found.append((at, tp, kept, int(end[-1]) - kept))
     return found
+
+
+def _cause(elected: dict[int, int], epoch: int, before: int, time: int) -> int:
+    """When the writer's leader was elected; of a marker, the last election since the write before it."""
+    between = [at for at in elected.values() if before <= at <= time]
+    return elected.get(epoch, between[-1] if between else time)
 
 
 def _elections(trace: Trace, tp: int) -> dict[int, int]:
@@ -50,7 +64,9 @@ def _elections(trace: Trace, tp: int) -> dict[int, int]:
 
 
 def _final_end(trace: Trace, tp: int) -> int:
-    """Where the log ended when the run did: after its last record, or after one that was removed on purpose."""
-    ends = [(trace.data.column(table, "base_offset") + trace.data.column(table, "count"))[
-        trace.data.column(table, "tp") == tp] for table in ("log_end", "removals")]
-    return int(np.concatenate(ends).max(initial=0))
+    """Where the log ended when the run did: after its last record or marker, or one that was removed on purpose."""
+    column = trace.data.column
+    ends = [(column(table, "base_offset") + column(table, "count"))[column(table, "tp") == tp]
+            for table in ("log_end", "removals")]
+    markers = column("log_markers", "offset")[column("log_markers", "tp") == tp] + 1
+    return int(np.concatenate([*ends, markers]).max(initial=0))

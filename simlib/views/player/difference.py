@@ -67,4 +67,4 @@ def _then(lines: list[tuple[int, str]], first: int) -> str:
     if not lines:
         return ""
     time, text = lines[0]
-    return text if time == first else f"not yet; {told(time / 1e9, text)}"
+    return text if time == first else f"nothing at that moment ({told(time / 1e9, text)})"

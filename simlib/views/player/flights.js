@@ -2,6 +2,7 @@
 
 import { make } from "./page.js";
 import { textOf } from "./state.js";
+import { isAgain } from "./tell.js";
 
 const FLIES = 450;        // milliseconds that a dot is seen: far longer than the message takes
 const MOST_DOTS = 40, MOST_ARROWS = 12;
@@ -10,7 +11,7 @@ const MOST_DOTS = 40, MOST_ARROWS = 12;
 export function journey(index, slice, rows) {
   const { columns } = slice, row = rows[0], kind = index.kinds[columns.kind[row]];
   const actor = `actor ${columns.actor[row]}`, partition = `partition ${columns.tp[row]}`;
-  const again = columns.a[row] > 1 && kind in index.again;
+  const again = isAgain(index, slice, row);
   const ways = {
     appended: () => [`actor ${slice.records[columns.message[row]]?.[0]}`, partition],
     acked: () => [partition, actor], delivered: () => [partition, actor], committed: () => [actor, partition],

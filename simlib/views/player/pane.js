@@ -5,7 +5,7 @@ import { make, setHidden, setText } from "./page.js";
 import { Stage } from "./stage.js";
 import { clock, lastSentences, lifeOf, recordName } from "./tell.js";
 
-const LINES = 7;
+const LINES = 7, LINES_OF_TWO = 4;
 const LONG = 1;   // s; a longer pause between two lines has a line of its own
 
 function withPauses(lines) {
@@ -16,10 +16,10 @@ function withPauses(lines) {
 }
 
 export class Pane {
-  constructor(track, number, failed) {
-    Object.assign(this, { track, number, failed, chosen: null });
+  constructor(track, scale, alone, failed) {
+    Object.assign(this, { track, failed, chosen: null, most: alone ? LINES : LINES_OF_TWO });
     const { index } = track;
-    this.stage = new Stage(index, message => this.choose(message));
+    this.stage = new Stage(index, message => this.choose(message), scale);
     this.flights = new Flights(this.stage);
     this.stage.element.append(this.flights.element);
     this.lines = make("ol", "sp-lines", { "aria-label": "what happened last" });
@@ -37,7 +37,7 @@ export class Pane {
     if (still) this.flights.arrows(this.journeys(this.track.stepsBetween(0, rows, 1)));
     this.stage.point(new Set(still || this.track.index.events < 1000 ? this.lastActors() : []));
     setHidden(this.verdict, time < index.end || (!index.broken && !still));
-    const lines = lastSentences(index, slice, rows, LINES);
+    const lines = lastSentences(index, slice, rows, this.most);
     this.drawLines(lines);
     return lines.at(-1);
   }

@@ -17,7 +17,8 @@ class Player {
     this.root = root;
     this.deck = new Deck(tracks);
     this.failed = error => this.fail(error);
-    this.panes = tracks.map((track, number) => new Pane(track, number, this.failed));
+    const scale = { lag: 0 }, alone = tracks.length === 1;
+    this.panes = tracks.map(track => new Pane(track, scale, alone, this.failed));
     this.controls = new Controls(this.deck, this.actions());
     this.timeline = new Timeline(this.deck, difference, time => this.seek(time));
     this.live = make("p", "sp-live", { "aria-live": "polite" });

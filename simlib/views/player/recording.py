@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import Trace
+from simlib.trace.sentences import AGAIN, ENDED, SENTENCES, WHEN
 from simlib.trace.storage import to_json
 from simlib.views import style
 from simlib.views.player.cast import Cast
 from simlib.views.player.checking import checked
 from simlib.views.player.moments import moments
 from simlib.views.player.packing import COLUMNS, pack
-from simlib.views.player.sentences import AGAIN, ENDED, SENTENCES, WHEN
 from simlib.views.player.state import NEWEST, WORK, State, state_at
 from simlib.views.player.tape import KINDS, Part, Tape, merged
 

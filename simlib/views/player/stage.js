@@ -8,8 +8,9 @@ const LOOKS = ["", "sp-dead", "sp-paused", "sp-ended"];
 const MOST_PARTITIONS = 12, MOST_ACTORS = 12, MOST_LAG_BARS = 8;
 
 export class Stage {
-  constructor(index, choose) {
+  constructor(index, choose, scale) {
     this.index = index;
+    this.most = scale;            // the largest lag so far: of both runs, where two are compared
     this.places = new Map();      // "actor 3", "partition 1", "world": where arrows begin and end
     const shown = index.partitions.map((partition, tp) => tp).filter(tp => !index.partitions[tp].internal);
     this.logs = shown.slice(0, MOST_PARTITIONS).map(tp => new Log(index, tp, choose));
@@ -140,9 +141,9 @@ export class Stage {
   scale(state) {
     const largest = Math.max(10, ...this.index.groups.flatMap((_, group) =>
       state.position[group].map((position, tp) => position < 0 ? 0 : behind(state, group, tp))));
-    this.largest = Math.max(this.largest ?? 0, largest);
-    const size = 10 ** Math.floor(Math.log10(this.largest));
-    return [1, 2, 5, 10].map(step => step * size).find(step => step >= this.largest);
+    this.most.lag = Math.max(this.most.lag, largest);
+    const size = 10 ** Math.floor(Math.log10(this.most.lag));
+    return [1, 2, 5, 10].map(step => step * size).find(step => step >= this.most.lag);
   }
 
   drawGroup(head, state, group) {

@@ -95,6 +95,11 @@ const CHANGES = {
     log.lost += a;
     while (log.newest.length && log.newest.at(-1)[0] >= offset) log.newest.pop();
   },
+  marker(state, { tp, offset }, index) {
+    const log = state.logs[tp];
+    log.end = offset + 1;
+    log.newest = log.newest.filter(record => record[0] >= log.end - index.newest);
+  },
   removed(state, { tp, offset }) {
     state.logs[tp].newest = state.logs[tp].newest.filter(record => record[0] !== offset);
   },

@@ -159,16 +159,22 @@ def _place(parts: dict[str, Part], group: int, tp: int) -> tuple[int, int]:
 def _log(parts: dict[str, Part], tp: int) -> State:
     """Where a log begins and ends, what consumers may read, how many records it lost, and its newest, one list each."""
     written, cut, marks, starts = (_of(parts[name], tp) for name in ("appended", "cut", "watermark", "log_start"))
-    end, start = _end(written, cut), _last(starts)
+    markers, gone = (_of(parts[name], tp) for name in ("marker", "removed"))
+    end, start = _end(written, markers, cut), _last(starts)
     low = max(end - NEWEST, start)
     near = written.rows((written.field("offset") >= low) & (written.field("offset") < end))
     rows = {int(offset): row for row, offset in enumerate(near.field("offset"))}  # the last one stands there
-    for offset in _of(parts["removed"], tp).field("offset").tolist():
-        rows.pop(offset, None)
+    for offset, time in _places(markers) + _places(gone):  # a marker may stand where a record was cut off
+        if offset in rows and near.time[rows[offset]] <= time:
+            del rows[offset]
     handed = _of(parts["delivered"], tp)
     handed = handed.rows(handed.field("offset") >= low)
     return {"start": start, "end": end, "high": _last(marks), "lost": int(cut.field("a").sum()),
             "newest": [_record(near, rows[offset], handed) for offset in sorted(rows)]}
+
+
+def _places(part: Part) -> list[tuple[int, int]]:
+    return list(zip(part.field("offset").tolist(), part.time.tolist(), strict=True))
 
 
 def _last(part: Part) -> int:
@@ -183,11 +189,11 @@ def _record(near: Part, row: int, handed: Part) -> list[int]:
             int(handed.field("a")[its].max(initial=0))]
 
 
-def _end(written: Part, cut: Part) -> int:
+def _end(written: Part, markers: Part, cut: Part) -> int:
     """What was written last, or cut off later than that."""
-    if len(cut) and (not len(written) or cut.time[-1] > written.time[-1]):
-        return int(cut.field("offset")[-1])
-    return int(written.field("offset")[-1]) + 1 if len(written) else 0
+    known = [(int(part.time[-1]), rank, _last(part) + (rank > 0)) for rank, part in
+             enumerate((cut, written, markers)) if len(part)]
+    return max(known)[2] if known else 0
 
 
 def _in_hand(parts: dict[str, Part], actors: int) -> list[int]:

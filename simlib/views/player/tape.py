@@ -6,6 +6,7 @@ beginning of each table, and what happened between two times is a piece of each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,13 +17,15 @@ from simlib.trace.columns import CONTROL_KINDS, MARKS
 from simlib.trace.effects import effect_occurrence
 from simlib.trace.events import LAST_KINDS, effect_messages
 from simlib.trace.runs import occurrence
+from simlib.trace.sentences import DONE_AGAIN
 from simlib.trace.trace_data import OUTCOMES, REMOVED_BY
 from simlib.units import NEVER
 from simlib.views.player.cuts import cuts
 
-OWN_KINDS = ("gave_up", "watermark", "cut", "skipped", "removed", "log_start")
+OWN_KINDS = ("gave_up", "watermark", "cut", "skipped", "removed", "log_start", "marker")
 """Beside those of a trace: a producer gave up on a record; a high watermark moved; a log lost its tail; a reset policy
-jumped over records; retention or compaction took a record out; the beginning of a log moved."""
+jumped over records; retention or compaction took a record out; the beginning of a log moved; a leader wrote the marker
+that ends a transaction."""
 FIRST_KINDS = ("cut", "skipped")
 KINDS = (*MARKS, *CONTROL_KINDS, *OWN_KINDS)
 KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
@@ -70,10 +73,18 @@ class Tape:
     @cached_property
     def texts(self) -> list[str]:
         """What the rows' `text` stands for: details of control events, effects, errors, reasons of removals."""
+        data = self.trace.data
+        return [*(str(detail) for detail in data.column("events", "detail")), *self._effects_in_words(),
+                *map(str, data.code_table("errors")), *REMOVED_BY, "aborted", "committed"]
+
+    def _effects_in_words(self) -> Iterator[str]:
         data, names = self.trace.data, self.trace.data.code_table("effects")
-        pairs = zip(data.column("effects", "name").tolist(), data.column("effects", "key"), strict=True)
-        return [*(str(detail) for detail in data.column("events", "detail")),
-                *(f"{names[name]} {key}" for name, key in pairs), *map(str, data.code_table("errors")), *REMOVED_BY]
+        first: dict[str, str] = {}
+        for name, key, time in zip(*(data.column("effects", one).tolist() for one in ("name", "key", "time")),
+                                   strict=True):
+            what, when = f"{names[name]} {key}", f"{time / 1e9:.4g} s"
+            known = first.setdefault(f"{name} {key!r}", when)
+            yield DONE_AGAIN.format(what=what, first=known) if known is not when else what
 
     def _control(self) -> Part:
         column = self.trace.data.column
@@ -97,7 +108,7 @@ class Tape:
             "appended": _mark("appended", messages.spread("appends", "time"), tp=messages.tp[written],
                               actor=messages.spread("appends", "broker"), offset=messages.offsets("appends"),
                               message=written, a=occurrence(written), key=data.column("messages", "key")[written]),
-            **self._told(), **self._removed(),
+            **self._told(), **self._kept(),
             "watermark": _mark("watermark", data.column("watermarks", "time"), tp=data.column("watermarks", "tp"),
                                offset=data.column("watermarks", "high_watermark"))}
 
@@ -117,15 +128,18 @@ class Tape:
         return {kind: _mark(kind, time[rows], **{name: values[rows] for name, values in columns.items()})
                 for kind, rows in (("acked", ~bad), ("gave_up", bad))}
 
-    def _removed(self) -> dict[str, Part]:
-        """What retention and compaction took out of the logs on purpose."""
+    def _kept(self) -> dict[str, Part]:
+        """What retention and compaction took out of the logs on purpose, and the markers of transactions."""
         messages, data = self.trace.messages, self.trace.data
         reasons = data.rows("events") + data.rows("effects") + len(data.code_table("errors"))
         return {"removed": _mark("removed", messages.spread("removals", "time"), tp=messages.spread("removals", "tp"),
                                  offset=messages.offsets("removals"), message=messages.of("removals"),
                                  text=reasons + messages.spread("removals", "reason")),
                 "log_start": _mark("log_start", data.column("log_starts", "time"), tp=data.column("log_starts", "tp"),
-                                   offset=data.column("log_starts", "log_start"))}
+                                   offset=data.column("log_starts", "log_start")),
+                "marker": _mark("marker", data.column("markers", "time"), tp=data.column("markers", "tp"),
+                                offset=data.column("markers", "offset"), actor=data.column("markers", "broker"),
+                                text=reasons + len(REMOVED_BY) + data.column("markers", "committed"))}
 
     def _groups(self) -> dict[str, Part]:
         handed, data = self.trace.handed, self.trace.data

@@ -79,8 +79,13 @@ export function stepsDone(ends, rows) {
 
 export function line(index, slice, rows) {
   const { columns } = slice, kind = index.kinds[columns.kind[rows[0]]];
-  return { time: columns.time[rows[0]], kind, actor: columns.actor[rows[0]], again: columns.a[rows[0]] > 1
-           && kind in index.again, text: sentence(index, slice, rows) };
+  return { time: columns.time[rows[0]], kind, actor: columns.actor[rows[0]], again: isAgain(index, slice, rows[0]), text: sentence(index, slice, rows) };
+}
+
+// Whether a row says that something was done that had been done before.
+export function isAgain(index, slice, row) {
+  const kind = index.kinds[slice.columns.kind[row]];
+  return slice.columns.a[row] > 1 && (kind === "effect" || kind in index.again);
 }
 
 // What a record lived through, in order, from slices that hold its rows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simlib.views.player.sentences import AGAIN, SENTENCES, WHEN
+from simlib.trace.sentences import AGAIN, SENTENCES, WHEN
 from simlib.views.player.tape import KINDS, Part, Tape
 from simlib.views.reading import actor_name, group_name, partition_name
 from simlib.views.steps import message_name
@@ -24,4 +24,4 @@ def sentence(tape: Tape, part: Part, row: int) -> str:
 
 def told(time: float, text: str) -> str:
     """With the clock before it."""
-    return WHEN.format(clock=f"{time:.4g}", sentence=text)
+    return WHEN.format(clock=f"{time:.7g}", sentence=text)

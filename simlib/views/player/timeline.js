@@ -35,8 +35,10 @@ export class Timeline {
       d: this.area(track.index.lag, most, track.index.end / this.deck.end) }));
     const svg = make("svg", "sp-curves", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none",
                                           "aria-hidden": "true" }, ...shapes);
+    const names = this.deck.tracks.map(track => track.index.title);
+    const which = names.length > 1 ? `: area ${names[0]}, line ${names[1]}` : "";
     return make("div", "sp-curvebox", {}, svg, make("span", "sp-scale", {},
-      `records behind, at most ${most.toLocaleString("en")}`));
+      `records behind, at most ${most.toLocaleString("en")}${which}`));
   }
 
   area(lag, most, part) {

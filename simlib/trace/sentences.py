@@ -1,4 +1,4 @@
-"""What the player says of each kind of row, in the words in which `explore` tells a story."""
+"""What is said of each kind of event: by the player, by the storyboard, and where `explore` tells a story."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SENTENCES: dict[str, str] = {
     "gave_up": "{who} gave up on {record}: {what}.",
     "delivered": "{who} was handed {record} ({where} offset {offset}){again}.",
     "handled": "{who} was done with {record}.",
-    "effect": "{who} did {what}{again}.",
+    "effect": "{who} did {what}.",
     "committed": "{who} committed {where}: {offset}.",
     "cut": "{where} lost {a} from offset {offset} on: the new leader does not have them.",
     "skipped": "{group} jumped over {a} records of {where}, to offset {offset}.",
@@ -33,6 +33,7 @@ SENTENCES: dict[str, str] = {
     "executed": "{who}'s database did: {what}.", "transaction": "{who}'s transaction ended: {what}.",
     "transaction_ended": "The coordinator decided {who}'s transaction: {what}.",
     "called": "{who} called {what}.", "request": "{who} was handed a request by {what}.",
+    "transaction_ended": "{who}'s transaction was decided: {what}.",
     "queued": "{who} was busy: a request had to wait ({what}).",
     "overloaded": "{who} turned a request away, for too many wait already ({what}).",
     "expired": "{who} dropped a request whose deadline had passed ({what}).",
@@ -42,11 +43,14 @@ SENTENCES: dict[str, str] = {
     "fault_not_fired": "A fault never found its moment: {what}.",
     "partitions_added": "{what} has {a} partitions now.", "changed": "A setting was changed: {what}.",
     "coordinator": "{who} became coordinator of the consumer groups.", "note": "{what}",
+    "marker": "{who} wrote at {where} offset {offset} that a transaction was {what}.",
     "removed": "{where} offset {offset} was removed: {what}.", "watermark": "", "log_start": "",
 }
 """Kind -> sentence. What has none is drawn and not told. {again} is empty the first time."""
 
-AGAIN = {"appended": " a second time", "delivered": " again", "effect": " again"}
+AGAIN = {"appended": " a second time", "delivered": " again"}
+DONE_AGAIN = "{what} again (first at {first})"
+"""What was done, where an effect is done again."""
 
 WHEN = "{clock} s: {sentence}"
 ENDED = {"duration": "The run ended.", "quiet": "Nothing was left to do: the run ended.",
