@@ -31,7 +31,6 @@ SENTENCES: dict[str, str] = {
     "request_lost": "{who}'s request got lost on its way, so nothing was done: {what}.",
     "reply_lost": "It was done, but the answer to {who} got lost: {what}.",
     "executed": "{who}'s database did: {what}.", "transaction": "{who}'s transaction ended: {what}.",
-    "transaction_ended": "The coordinator decided {who}'s transaction: {what}.",
     "called": "{who} called {what}.", "request": "{who} was handed a request by {what}.",
     "transaction_ended": "{who}'s transaction was decided: {what}.",
     "queued": "{who} was busy: a request had to wait ({what}).",
