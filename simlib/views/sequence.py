@@ -12,6 +12,7 @@ from simlib.trace.events import effect_messages
 from simlib.units import NEVER
 from simlib.views.faults import told
 from simlib.views.picture import Picture
+from simlib.views.player.cast import Cast
 from simlib.views.reading import ENDED, listing, outages, plural
 from simlib.views.sheet import sheet
 from simlib.views.space_time import draw
@@ -31,7 +32,7 @@ def sequence(trace: Trace, window: tuple[float, float] | None = None, records: i
     chosen, left_out = _chosen(trace, window, records)
     steps = steps_of(trace, chosen, span)
     with sheet("sequence") as page:
-        draw(page, steps, shorten(trace.data.meta.get("broken", ""), 110, placeholder=" \u2026"))
+        draw(page, steps, Cast(trace).places(), shorten(trace.data.meta.get("broken", ""), 110, placeholder=" \u2026"))
         return Picture(page.png(), _description(trace, chosen, steps, left_out))
 
 

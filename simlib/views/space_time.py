@@ -24,9 +24,12 @@ Arrow = tuple[tuple[float, float], tuple[float, float], str]
 """From, to (column, row), colour."""
 
 
-def draw(page: Sheet, steps: list[Step], broken: str = "") -> None:
-    """Everything on one page, as high as it has steps; below them the rule that was broken."""
-    columns = _columns(steps)
+def draw(page: Sheet, steps: list[Step], places: dict[str, int], broken: str = "") -> None:
+    """Everything on one page, as high as it has steps; below them the rule that was broken.
+
+    `places` says how far to the right a process stands.
+    """
+    columns = _columns(steps, places)
     rows, breaks = _rows(steps)
     last = max(rows.values(), default=0.0)
     height = 0.9 + ROW_INCHES * (last + (3 if broken else 2))
@@ -50,13 +53,9 @@ def draw(page: Sheet, steps: list[Step], broken: str = "") -> None:
                   ha="left", va="center", clip_on=False)
 
 
-def _columns(steps: list[Step]) -> dict[str, int]:
-    """Lifelines from left to right: producers, brokers, members, the world."""
-    kinds = {"created": 0, "acked": 0, "appended": 1, "elected": 1}
-    rank: dict[str, int] = {}
-    for step in steps:
-        rank[step.process] = min(rank.get(step.process, 9), kinds.get(step.kind, 2))
-    names = sorted(rank, key=lambda name: (rank[name], name))
+def _columns(steps: list[Step], places: dict[str, int]) -> dict[str, int]:
+    """Lifelines from left to right: producers, brokers, members, other services, the world."""
+    names = sorted({step.process for step in steps}, key=lambda name: (places[name], name))
     if any(step.kind == "effect" for step in steps):
         names.append(WORLD)
     return {name: place for place, name in enumerate(names)}

@@ -50,15 +50,20 @@ def storyboard(trace: Trace, panels: int = 6) -> Picture:
     """
     if not 1 <= panels <= MOST_PANELS:
         raise ValueError(f"panels={panels}: a storyboard has from 1 to {MOST_PANELS} panels")
-    shown = _panels(checked(trace), panels)
+    return storyboard_of(Tape(checked(trace)), panels)
+
+
+def storyboard_of(tape: Tape, panels: int = 6) -> Picture:
+    """The same from a tape that is there already."""
+    trace, shown = tape.trace, _panels(tape, panels)
     with sheet("storyboard") as page:
         _draw(page, trace, shown)
         return Picture(page.png(), _description(trace, shown))
 
 
-def _panels(trace: Trace, number: int) -> list[Panel]:
+def _panels(tape: Tape, number: int) -> list[Panel]:
     """The most telling moments in order of time, and the end."""
-    tape = Tape(trace)
+    trace = tape.trace
     found = sorted(moments(tape), key=lambda moment: TELLING.index(moment["sign"]))
     chosen: dict[float, str] = {}
     for moment in found:

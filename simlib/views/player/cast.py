@@ -43,6 +43,10 @@ class Cast:
         role = {actor: name for name, those in places for actor in those}
         return [role.get(actor, "") for actor in range(len(self.actors))]
 
+    def places(self) -> dict[str, int]:
+        """How far to the right each actor stands; those that have no role at the end."""
+        return {name: (*ROLES, "").index(role) for name, role in zip(self.actors, self.roles(), strict=True)}
+
     def actor_table(self) -> list[dict[str, Any]]:
         """Name, role, colour and group (the first it reads in) of each actor."""
         groups = self._first_groups()

@@ -16,7 +16,8 @@ export class Log {
                                          onkeydown: event => this.move(event) });
     this.groups = index.groups.map(() => ({ read: make("span", "sp-mark sp-read"), kept: make("span", "sp-mark sp-kept"),
                                             says: make("span", "sp-stands") }));
-    this.marks = this.groups.map(({ read, kept, says }) => make("div", "sp-marks", {}, read, kept, says));
+    this.marks = this.groups.map(({ read, kept, says }) =>
+      make("div", "sp-group-here", {}, make("div", "sp-marks", {}, read, kept), says));
     this.element = make("div", "sp-log", {},
       make("div", "sp-loghead", {}, make("b", "", {}, partition.name), ...this.replicas.values(), this.leader, this.facts),
       this.row, ...this.marks);

@@ -12,7 +12,7 @@ from simlib.views.player.difference import Difference
 from simlib.views.player.packing import pack
 from simlib.views.player.recording import Recording
 from simlib.views.player.script import look, module
-from simlib.views.storyboard import storyboard
+from simlib.views.storyboard import storyboard_of
 
 MOST_BYTES = 30_000_000
 """Of all pieces together, packed; browsers grow slow with larger pages."""
@@ -62,7 +62,7 @@ def page(recordings: list[Recording], difference: Difference | None, start: floa
     """The whole file as text."""
     pieces = {"recordings": [_pieces(one) for one in recordings], "start": start,
               "difference": difference.as_head() if difference else None}
-    picture = storyboard(recordings[-1].trace)
+    picture = storyboard_of(recordings[-1].tape)
     title = " and ".join(one.title for one in recordings if one.title) or "A run of the simulator"
     return PAGE.format(title=escape(title), look=look(), words=escape(picture.description, quote=True),
                        picture=b64encode(picture.png).decode("ascii"), recordings=_harmless(json.dumps(pieces)),

@@ -115,7 +115,7 @@ class Tape:
     def _told(self) -> dict[str, Part]:
         """What the producers learned of each record first."""
         messages = self.trace.messages
-        told, row = np.unique(messages.of("acks"), return_index=True)
+        told, row = _firsts(messages.of("acks"), len(messages))
         outcome, time, error, offset = (
             *(messages.spread("acks", name)[row] for name in ("outcome", "time", "error")),
             messages.offsets("acks")[row])
@@ -165,6 +165,13 @@ class Tape:
     def between(self, after: int, until: int) -> Part:
         """All rows of a stretch of time in one table, in order."""
         return merged([part.between(after, until) for part in self.parts.values()])
+
+
+def _firsts(messages: np.ndarray, many: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each message once, and its first row."""
+    if np.bincount(messages, minlength=many).max(initial=0) <= 1:
+        return messages, np.arange(len(messages))
+    return np.unique(messages, return_index=True)
 
 
 def merged(parts: list[Part]) -> Part:

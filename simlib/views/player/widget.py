@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import cached_property
 from typing import Any
 
 import anywidget
 import traitlets
 
+from simlib.views.picture import Picture
 from simlib.views.player.difference import Difference
 from simlib.views.player.packing import pack
 from simlib.views.player.recording import Recording
 from simlib.views.player.script import look, module
-from simlib.views.storyboard import storyboard
+from simlib.views.storyboard import storyboard_of
 
 SENT_ALONG = 16
 """Slices of a trace that travel with its index; of a longer one the browser asks for those it shows."""
@@ -52,12 +54,16 @@ class Player(anywidget.AnyWidget):
         return recording.life(int(question["life"]))
 
     def __repr__(self) -> str:
-        return "\n".join(["[player, when run]", *(storyboard(one.trace).description for one in self.recordings)])
+        return f"[player, when run] {self.picture.description}"
+
+    @cached_property
+    def picture(self) -> Picture:
+        """What is shown where nothing plays: of two runs the second."""
+        return storyboard_of(self.recordings[-1].tape)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """With a picture for whoever cannot run it: a notebook not yet run, a page, a PDF."""
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        picture = storyboard(self.recordings[-1].trace)
-        return {**(data or {}), "text/plain": picture.description,
-                "image/png": b64encode(picture.png).decode("ascii")}, metadata
+        return {**(data or {}), "text/plain": self.picture.description,
+                "image/png": b64encode(self.picture.png).decode("ascii")}, metadata
