@@ -1,6 +1,6 @@
 """A broker's retention check: every log_retention_check_interval_ms it deletes old segments of what it leads.
 
-Followers forget what their leader has forgotten.
+Followers forget what their leader has forgotten. Topics that are compacted as well are left to the log cleaner.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Housekeeping:
         cluster = self.broker.cluster
         for led in list(self.broker.leads.values()):
             settings = cluster.topic_settings(led.tp)
-            if settings.deletes and not is_internal(cluster.tps[led.tp].topic):
-                self._delete_old(led, settings)
+            if settings.deletes and not settings.compacts and not is_internal(cluster.tps[led.tp].topic):
+                self.delete_old(led, settings)
         self.broker.after(millis(self.broker.settings.log_retention_check_interval_ms), self._look)
 
     def segments(self, led: Led, settings: Any) -> Segments:
@@ -64,7 +64,7 @@ class Housekeeping:
         led.replica.segments.catch_up(settings)
         return led.replica.segments
 
-    def _delete_old(self, led: Led, settings: Any) -> None:
+    def delete_old(self, led: Led, settings: Any) -> None:
         """Too many first, then too old, as Kafka does."""
         high_watermark, now = led.leader.high_watermark, self.broker.clock.now // MS
         segments = self.segments(led, settings)
