@@ -77,7 +77,7 @@ class Housekeeping:
         if start <= log.start:
             return
         recorder, now = self.broker.recorder, self.broker.clock.now
-        recorder.removed(now, led.tp, log.begin_at(start), reason)
+        recorder.removed(now, led.tp, log.begin_at(start), reason, log.is_aborted)
         cluster = self.broker.cluster
         if start > cluster.log_starts.get(led.tp, 0):  # a new leader may not have heard how far the old one was
             cluster.log_starts[led.tp] = start

@@ -65,7 +65,7 @@ class LogCleaner:
         segments = self.broker.housekeeping.segments(led, settings)
         result = compaction.clean(led.replica.log, segments, settings, state.end, now // MS, self._key)
         for reason, entries in result.removed.items():
-            recorder.removed(now, led.tp, entries, reason)
+            recorder.removed(now, led.tp, entries, reason, led.replica.log.is_aborted)
 
     def _key(self, code: int) -> bytes | None:
         """The bytes of a key: "a" and b"a" are one."""

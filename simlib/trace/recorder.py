@@ -67,6 +67,7 @@ class Recorder:
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []
         self.effects: list[tuple[Any, ...]] = []
+        self.removed_aborted: list[tuple[int, ...]] = []
         self.calls: list[Call] = []
 
     def code(self, kind: str, name: Any) -> int:
@@ -92,13 +93,16 @@ class Recorder:
         """Write down a control event (closed list in `simlib.trace.columns`)."""
         self.events.append((self.clock.now, kind, -1 if actor is None else actor.code, group, tp, a, b, detail))
 
-    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str) -> None:
-        """Records that left the log on purpose."""
+    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str, is_aborted: Callable[[Any], bool]
+                ) -> None:
+        """Records that left the log on purpose; those of aborted transactions are remembered as such."""
         code = REMOVED_BY.index(reason)
         for entry in entries:
             batch = entry.batch
             if batch.lane is not None:
                 self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
+                if is_aborted(entry):
+                    self.removed_aborted.append((tp, batch.lane.code, batch.start, batch.count, entry.base))
 
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)

@@ -225,3 +225,30 @@ def test_other_topics_are_left_alone():
     orders = replace(scenario, topics=(*scenario.topics, Topic("orders", config={"segment_ms": 1_000})),
                      producers=(*scenario.producers, Producer("shop", "orders", rate=10, stop=20)))
     assert set(run(orders).removed.topic.astype(str)) == {"accounts"}
+
+
+@pytest.mark.statement("K66", "K32")
+def test_a_value_that_was_taken_back_takes_nobody_s_place():
+    async def bank(app):
+        producer = app.producer(transactional_id="bank")
+        await producer.init_transactions()
+        for value, counts in (("committed", True), ("taken back", False)):
+            await producer.begin_transaction()
+            await producer.send_and_wait("accounts", value, key="a")
+            await (producer.commit_transaction() if counts else producer.abort_transaction())
+        await app.sleep(5)
+        await app.producer().send_and_wait("accounts", 1, key="b")
+        await app.sleep(20)
+
+    async def audit(app):
+        async for record in app.consumer("accounts", group_id="audit", isolation_level="read_committed", **BY_HAND):
+            await app.effect("saw", (record.key, record.value))
+
+    trace = run(Scenario(topics=[Topic("accounts", config=COMPACT)], services=[
+        Service("bank", bank), Service("audit", audit, start=15)], broker_config=QUICK))
+    assert effects(trace, "saw") == [("a", "committed"), ("b", 1)]
+    (gone,) = trace.records[trace.records.outcome == "aborted"].itertuples()
+    assert gone.copies == 0 and trace.removed.empty
+    summary = trace.summary()
+    assert (summary.produced, summary.in_log, summary.aborted, summary.removed) == (3, 2, 1, 0)
+    assert laws.conservation(trace), laws.conservation(trace)
