@@ -80,8 +80,8 @@ class Broker(Process):
         self.transactional.forget()
         self.controller.begin()
         self.in_sync.watch()
-        self.housekeeping.begin()
         self.cleaner.begin()
+        self.housekeeping.begin()
 
     def on_kill(self, now: int) -> None:
         self.leads.clear()

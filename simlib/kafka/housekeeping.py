@@ -33,7 +33,8 @@ class Housekeeping:
         self.plan()
 
     def plan(self) -> None:
-        """Look from time to time, if a topic needs it."""
+        """Look from time to time, if a topic needs it; and let the log cleaner begin, if one needs that."""
+        self.broker.cleaner.plan()
         cluster, settings = self.broker.cluster, self.broker.settings
         if self._planned or not self.broker.alive or not cluster.forgets():
             return

@@ -53,7 +53,6 @@ class Changes:
         self.cluster.change_topic(topic)
         for broker in self.cluster.brokers:
             broker.housekeeping.plan()
-            broker.cleaner.plan()
         metadata = self.cluster.active_controller().metadata
         for tp in self.cluster.partitions_of[topic.name]:
             settings = self.cluster.topic_settings(tp)
