@@ -3,6 +3,7 @@
 At most about 300 records, 60 seconds, 3 brokers, 6 partitions and 4 consumers a group. Every scenario passes `check`.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from hypothesis import strategies as st
@@ -62,6 +63,17 @@ def retention():
         message_timestamp_type=one_of("CreateTime", "LogAppendTime"),
     )
     return st.one_of(st.just({}), st.just({}), st.just({}), limits)
+
+
+@st.composite
+def perhaps_compacted(draw, topic, senders):
+    """One topic in three, where all records have keys (others are refused)."""
+    keyed = all(producer.keys for producer in senders if producer.topic == topic.name)
+    if not keyed or draw(one_of(True, False, False)) is False:
+        return topic
+    config = {"cleanup_policy": draw(one_of("compact", "compact,delete")), "segment_ms": draw(one_of(100, 1_000)),
+              "min_cleanable_dirty_ratio": draw(one_of(0, 0.5)), "min_compaction_lag_ms": draw(one_of(0, 2_000))}
+    return replace(topic, config={**topic.config, **config})
 
 
 @st.composite
@@ -182,6 +194,7 @@ def broker_settings():
         unclean_leader_election_enable=st.booleans(),
         log_retention_check_interval_ms=one_of(1_000, 5_000, 300_000),
         log_initial_task_delay_ms=one_of(0, 12_000, 30_000),
+        log_cleaner_backoff_ms=one_of(500, 15_000),
     )
 
 
@@ -247,6 +260,7 @@ def calm_scenarios(draw):
         ],
         "groups": [draw(groups(name, names)) for name in ("billing", "audit")[: draw(one_of(1, 1, 2))]],
     }
+    shared["topics"] = [draw(perhaps_compacted(topic, shared["producers"])) for topic in shared["topics"]]
     return Scenario(
         **shared,
         brokers=brokers,

@@ -19,6 +19,7 @@ from simlib.kafka.groups.messages import OffsetCommitResponse
 from simlib.kafka.housekeeping import Housekeeping
 from simlib.kafka.in_sync import InSync
 from simlib.kafka.log import Entry
+from simlib.kafka.log_cleaner import LogCleaner
 from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
@@ -52,6 +53,7 @@ class Broker(Process):
         self.controller = ControllerLink(self)
         self.in_sync = InSync(self)
         self.housekeeping = Housekeeping(self)
+        self.cleaner = LogCleaner(self)
         self.forget()
 
     def forget(self) -> None:
@@ -78,6 +80,7 @@ class Broker(Process):
         self.transactional.forget()
         self.controller.begin()
         self.in_sync.watch()
+        self.cleaner.begin()
         self.housekeeping.begin()
 
     def on_kill(self, now: int) -> None:
@@ -205,6 +208,8 @@ class Broker(Process):
             exchange.reply(("MESSAGE_TOO_LARGE", -1))
         elif batch.lane.stamps and timestamps.refused(batch, batch.lane, settings, self.clock.now):
             exchange.reply(("INVALID_TIMESTAMP", -1))
+        elif settings.compacts and batch.lane.has_null_key(batch.start, batch.count):
+            exchange.reply(("INVALID_RECORD", -1))  # nothing could ever take its place (K68)
         elif batch.is_transactional:
             self.transactional.produce(led, batch, acks, exchange)
         else:

@@ -85,6 +85,10 @@ class Cluster:
         return any(settings.forgets_within < self.oldest_age for name, settings in self._topic_settings.items()
                    if not is_internal(name))
 
+    def compacts(self) -> bool:
+        """Is only the last value of each key kept in some topic?"""
+        return any(settings.compacts for settings in self._topic_settings.values())
+
     def timestamp_chosen(self, timestamp: int, now: int) -> None:
         """A record is older than its creation (both in ms): it may have to go within the run."""
         age = now - timestamp + self.oldest_age

@@ -1,6 +1,6 @@
 """A broker's retention check: every log_retention_check_interval_ms it deletes old segments of what it leads.
 
-Followers forget what their leader has forgotten.
+Followers forget what their leader has forgotten. Topics that are compacted as well are left to the log cleaner.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Housekeeping:
         self.plan()
 
     def plan(self) -> None:
-        """Look from time to time, if a topic needs it."""
+        """Look from time to time, if a topic needs it; and let the log cleaner begin, if one needs that."""
+        self.broker.cleaner.plan()
         cluster, settings = self.broker.cluster, self.broker.settings
         if self._planned or not self.broker.alive or not cluster.forgets():
             return
@@ -53,8 +54,8 @@ class Housekeeping:
         cluster = self.broker.cluster
         for led in list(self.broker.leads.values()):
             settings = cluster.topic_settings(led.tp)
-            if settings.deletes and not is_internal(cluster.tps[led.tp].topic):
-                self._delete_old(led, settings)
+            if settings.deletes and not settings.compacts and not is_internal(cluster.tps[led.tp].topic):
+                self.delete_old(led, settings)
         self.broker.after(millis(self.broker.settings.log_retention_check_interval_ms), self._look)
 
     def segments(self, led: Led, settings: Any) -> Segments:
@@ -64,7 +65,7 @@ class Housekeeping:
         led.replica.segments.catch_up(settings)
         return led.replica.segments
 
-    def _delete_old(self, led: Led, settings: Any) -> None:
+    def delete_old(self, led: Led, settings: Any) -> None:
         """Too many first, then too old, as Kafka does."""
         high_watermark, now = led.leader.high_watermark, self.broker.clock.now // MS
         segments = self.segments(led, settings)
@@ -77,7 +78,7 @@ class Housekeeping:
         if start <= log.start:
             return
         recorder, now = self.broker.recorder, self.broker.clock.now
-        recorder.removed(now, led.tp, log.begin_at(start), reason)
+        recorder.removed(now, led.tp, log.begin_at(start), reason, log.is_aborted)
         cluster = self.broker.cluster
         if start > cluster.log_starts.get(led.tp, 0):  # a new leader may not have heard how far the old one was
             cluster.log_starts[led.tp] = start

@@ -10,6 +10,9 @@ import numpy as np
 
 from simlib.units import MS
 
+NULL = "null"
+"""A null value as JSON says it."""
+
 NO_SEQUENCE = -1
 """Of a batch that no sequence number protects: a marker, or offsets committed in a transaction."""
 
@@ -74,6 +77,14 @@ class Lane:
     def timestamp(self, ordinal: int) -> int:
         """CreateTime in ms: when the record was handed to its producer, unless the application said otherwise."""
         return self.stamps[ordinal] if ordinal in self.stamps else self.created[ordinal] // MS
+
+    def has_null_key(self, start: int, count: int) -> bool:
+        """Is one of these records without a key?"""
+        return min(self.key[start:start + count]) < 0
+
+    def is_tombstone(self, ordinal: int) -> bool:
+        """A null value: to compaction it says that the key is gone (K67)."""
+        return self.value_bytes is None and self.value[ordinal] == NULL
 
     def message(self, ordinal: int) -> str:
         return f"{self.producer}:{self.number[ordinal]}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from operator import itemgetter
 
-from simlib.kafka.lane import Batch
+from simlib.kafka.lane import NO_SEQUENCE, Batch
 from simlib.kafka.log_transactions import LogTransactions
 from simlib.kafka.producer_state import BATCHES_TO_RETAIN, ProducerStates
 
@@ -26,8 +27,9 @@ class Entry:
 
 
 class Log:
-    """Append-only, but for the suffix that a replica discards when a new leader never had it (K56), and for the
-    beginning, which retention takes (K61): what is left begins at `start`. Offsets never change.
+    """Append-only, but for the suffix that a replica discards when a new leader never had it (K56), the beginning,
+    which retention takes (K61): what is left begins at `start`, and what compaction takes in between (K66).
+    Offsets never change.
     """
 
     def __init__(self) -> None:
@@ -41,7 +43,7 @@ class Log:
         self.transactions: LogTransactions | None = None
         """None as long as no transactional record was written here."""
         self._forgotten: list[tuple[Batch, int, int]] = []
-        """What producers had sent of the beginning: it outlives the records (KIP-360)."""
+        """What producers had sent of what is gone: it outlives the records (KIP-360)."""
         self.cut = NO_CUT
         """How far back the log was truncated since its segments were looked at."""
 
@@ -59,21 +61,25 @@ class Log:
             self._remember(entry)
 
     def _remember(self, entry: Entry) -> None:
-        batch = entry.batch
-        self.producers.remember(batch, entry.base, entry.time)
-        if batch.is_transactional:
-            if self.transactions is None:
-                self.transactions = LogTransactions()
-            self.transactions.appended(batch, entry.base)
+        self.producers.remember(entry.batch, entry.base, entry.time)
+        if entry.batch.is_transactional:
+            self._note_transaction(entry)
+
+    def _note_transaction(self, entry: Entry) -> None:
+        if self.transactions is None:
+            self.transactions = LogTransactions()
+        self.transactions.appended(entry.batch, entry.base)
 
     def read(self, start: int, limit: int, max_bytes: int) -> list[Entry]:
         """Entries that hold offsets from `start` up to, not including, `limit`; at least one, if there is one."""
         entries = self.entries
-        if start >= limit or start >= self.end or start < self.start:
+        if start >= limit or start >= self.end or start < self.start or not entries:
             return []
         if entries[-1].base <= start:
-            return entries[-1:] if entries[-1].end <= limit else []
+            return entries[-1:] if start < entries[-1].end <= limit else []
         i = bisect_right(self._bases, start) - 1
+        if i < 0 or entries[i].end <= start:  # in a hole that compaction has left: the next one
+            i += 1
         found: list[Entry] = []
         size = 0
         while i < len(entries) and entries[i].end <= limit and (not found or size + entries[i].batch.size <= max_bytes):
@@ -81,6 +87,10 @@ class Log:
             size += entries[i].batch.size
             i += 1
         return found
+
+    def leave_hole(self, end: int) -> None:
+        """The next entry comes later: what was in between is gone from the leader's log already."""
+        self.end = end
 
     def end_of_epoch(self, epoch: int) -> tuple[int, int]:
         """(largest epoch here that is <= `epoch`, offset where it ends); (-1, 0) if there is none. KIP-101, K56."""
@@ -108,11 +118,13 @@ class Log:
         self.producers = ProducerStates()
         self._forgotten = [row for row in self._forgotten if row[1] < self.end]
         self.transactions = None
-        for batch, base, time in self._forgotten:
+        there = [entry for entry in self.entries if entry.batch.pid >= 0]
+        rows = [*self._forgotten, *((entry.batch, entry.base, entry.time) for entry in there)]
+        for batch, base, time in sorted(rows, key=itemgetter(1)):
             self.producers.remember(batch, base, time)
-        for entry in self.entries:
-            if entry.batch.pid >= 0:
-                self._remember(entry)
+        for entry in there:
+            if entry.batch.is_transactional:
+                self._note_transaction(entry)
 
     # -- transactions
 
@@ -124,13 +136,6 @@ class Log:
         """As `read`, up to the last stable offset; what was aborted is there as an entry without records."""
         entries = self.read(start, self.last_stable_offset(high_watermark), max_bytes)
         return [_without_records(entry) if self.is_aborted(entry) else entry for entry in entries]
-
-    def open_part(self, pid: int) -> list[Entry]:
-        """What a producer's open transaction has written here."""
-        if self.transactions is None or pid not in self.transactions.open:
-            return []
-        place = self.place_of(self.transactions.open[pid])
-        return [entry for entry in self.entries[place:] if entry.batch.pid == pid]
 
     def is_aborted(self, entry: Entry) -> bool:
         """Was this entry taken back with its transaction?"""
@@ -152,12 +157,22 @@ class Log:
         place = self.place_of(start)
         gone = self.entries[:place]
         del self.entries[:place], self._bases[:place]
-        self._forgotten = latest_of_each([*self._forgotten, *((entry.batch, entry.base, entry.time)
-                                                              for entry in gone if entry.batch.pid >= 0)])
+        self._forget(gone)
         self.start = start
         kept = [i for i, (_, first) in enumerate(self.epochs) if first <= start][-1:]
         self.epochs = [(epoch, max(first, start)) for epoch, first in self.epochs[kept[0] if kept else 0:]]
         return gone
+
+    def _forget(self, gone: list[Entry]) -> None:
+        rows = [(entry.batch, entry.base, entry.time) for entry in gone if entry.batch.pid >= 0]
+        self._forgotten = latest_of_each(sorted([*self._forgotten, *rows], key=itemgetter(1)))
+
+    def rewrite(self, count: int, kept: list[Entry]) -> None:
+        """Instead of the first `count` entries have these: what a cleaner has left of them (K66)."""
+        stays = {id(entry) for entry in kept}
+        self._forget([entry for entry in self.entries[:count] if id(entry) not in stays])
+        self.entries[:count] = kept
+        self._bases[:count] = [entry.base for entry in kept]
 
 
 def _without_records(entry: Entry) -> Entry:
@@ -170,7 +185,7 @@ def latest_of_each(batches: list[tuple[Batch, int, int]]) -> list[tuple[Batch, i
     seen: Counter[int] = Counter()
     kept = []
     for row in reversed(batches):
-        seen[row[0].pid] += 1
+        seen[row[0].pid] += row[0].sequence != NO_SEQUENCE  # markers do not count
         if seen[row[0].pid] <= BATCHES_TO_RETAIN:
             kept.append(row)
     return kept[::-1]

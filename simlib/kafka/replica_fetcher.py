@@ -104,6 +104,8 @@ class Fetcher:
         replica = self.broker.replicas[tp]
         log = replica.log
         for entry in entries:
+            if entry.base > log.end:
+                log.leave_hole(entry.base)
             log.append(entry)
         replica.high_watermark = high_watermark if high_watermark < log.end else log.end
 

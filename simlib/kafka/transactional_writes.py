@@ -127,12 +127,11 @@ class TransactionalWrites:
         first = None if transactions is None else transactions.open.get(marker.pid)
         ended = TransactionEnded(marker.pid, marker.committed, broker.clock.now)
         batch = Marker(marker.pid, marker.epoch, marker.committed, marker.coordinator_epoch, broker.clock.now, ended)
-        base, open_part = led.leader.log.end, [] if marker.committed else led.leader.log.open_part(marker.pid)
+        base = led.leader.log.end
         broker.write(led, batch, -1, _WhenReplicated(broker, led, ended, exchange))
         if led.leader.log.end > base and not led.is_internal:
             broker.recorder.marker((broker.clock.now, led.tp, base, -1 if first is None else first, marker.pid,
                                     marker.epoch, int(marker.committed), broker.code))
-            broker.recorder.aborted(led.tp, open_part)
             broker.recorder.mark(broker.clock.now)
 
     def forget(self) -> None:

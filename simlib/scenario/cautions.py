@@ -17,7 +17,7 @@ from simlib.scenario.settings import (
     resolve_producer,
     resolve_topic,
 )
-from simlib.scenario.topology import ConsumerGroup, Producer
+from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 HEAD_START = 10.0  # seconds that declared groups have to join before time 0
 
@@ -100,13 +100,27 @@ def retention_warnings(s: Scenario) -> Iterator[str]:
     for topic in s.topics:
         given = [name for name in ("retention_ms", "retention_bytes") if topic.config.get(name, -1) >= 0]
         settings = resolve_topic(topic.config, broker)
+        if settings.compacts:
+            yield from compaction_warnings(s, topic)
         if given and not settings.deletes:
             yield (f"{label(topic)}: {listed(given)} does nothing with cleanup_policy={settings.cleanup_policy!r}; "
                    "only 'delete' removes old segments")
-        elif given and last * 1000 <= settings.forgets_within < s.duration * 1000:
+        elif given and not settings.compacts and last * 1000 <= settings.forgets_within < s.duration * 1000:
             yield (f"{label(topic)}: {listed(given)}: nothing will be deleted; the brokers look at {first:g} s and "
                    f"then every {interval:g} s (broker_config: log_initial_task_delay_ms, "
                    "log_retention_check_interval_ms)")
+
+
+def compaction_warnings(s: Scenario, topic: Topic) -> Iterator[str]:
+    """Compaction that can do nothing, and producers whose every record it refuses (K66, K68)."""
+    settings = resolve_topic(topic.config, resolve_broker({}))
+    if settings.longest_segment_ms >= s.duration * 1000 and "segment_bytes" not in topic.config:
+        yield (f"{label(topic)}: nothing will be compacted: the active segment never is, and with "
+               f"segment_ms={settings.segment_ms} it is active for the whole run (duration={s.duration})")
+    for producer in s.producers:
+        if producer.topic == topic.name and producer.keys is None:
+            yield (f"{label(producer)}: keys=None on topic {topic.name!r}, which is compacted: a record without a key "
+                   "is refused (INVALID_RECORD)")
 
 
 def growth_warnings(s: Scenario, group: ConsumerGroup) -> Iterator[str]:

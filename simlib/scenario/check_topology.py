@@ -26,6 +26,7 @@ from simlib.scenario.settings import (
     resolve_broker,
     resolve_consumer,
     resolve_producer,
+    resolve_topic,
     session_problem,
 )
 from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
@@ -96,7 +97,9 @@ def topic_problems(s: Scenario, topic: Topic) -> Iterator[str]:
     if not isinstance(topic.config, Mapping):
         yield f"{label(topic)}: config={topic.config!r} must be a mapping of topic settings to values"
     else:
-        yield from setting_problems(TOPIC, "topic", "java", topic.config, f"{label(topic)}: config")
+        where = f"{label(topic)}: config"
+        single = list(setting_problems(TOPIC, "topic", "java", topic.config, where))
+        yield from single or _refusal(where, resolve_topic, topic.config, resolve_broker({}))
 
 
 def producer_problems(s: Scenario, producer: Producer) -> Iterator[str]:

@@ -91,6 +91,7 @@ class BrokerSettings:
     controlled_shutdown_enable: bool
     log_retention_check_interval_ms: float
     log_initial_task_delay_ms: float
+    log_cleaner_backoff_ms: float
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,20 @@ class TopicSettings:
     message_timestamp_type: str
     message_timestamp_after_max_ms: int
     message_timestamp_before_max_ms: int
+    min_cleanable_dirty_ratio: float
+    min_compaction_lag_ms: int
+    max_compaction_lag_ms: int
+    delete_retention_ms: int
+
+    @cached_property
+    def compacts(self) -> bool:
+        """Is only the last value of each key kept?"""
+        return "compact" in self.cleanup_policy
+
+    @property
+    def longest_segment_ms(self) -> int:
+        """Where compaction must not wait for ever, segments are closed in time."""
+        return min(self.segment_ms, self.max_compaction_lag_ms) if self.compacts else self.segment_ms
 
     @property
     def deletes(self) -> bool:
@@ -184,7 +199,11 @@ def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> Topic
         "unclean_leader_election_enable": broker.unclean_leader_election_enable,
         "max_message_bytes": broker.message_max_bytes,
     }
-    return TopicSettings(**{**filled(TOPIC, "topic", "java", overrides), **inherited, **overrides})
+    settings = TopicSettings(**{**filled(TOPIC, "topic", "java", overrides), **inherited, **overrides})
+    if settings.min_compaction_lag_ms > settings.max_compaction_lag_ms:
+        raise ConfigError(f"min_compaction_lag_ms={settings.min_compaction_lag_ms} must not be above "
+                          f"max_compaction_lag_ms={settings.max_compaction_lag_ms}")
+    return settings
 
 
 def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:

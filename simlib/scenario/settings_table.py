@@ -182,6 +182,8 @@ BROKER = {
         ms("Retention check", 1_000, 600_000, "How often a broker looks for segments that are too old or too many.")),
     "log_initial_task_delay_ms": both(30_000,
         ms("First retention check", 0, 60_000, "How long after its start a broker looks for the first time.")),
+    "log_cleaner_backoff_ms": both(15_000,
+        ms("Cleaner backoff", 1_000, 60_000, "How long the cleaner rests when no log needs it.")),
 }
 
 TOPIC = {
@@ -189,8 +191,8 @@ TOPIC = {
     "unclean_leader_election_enable": BROKER["unclean_leader_election_enable"],
     "max_message_bytes": BROKER["message_max_bytes"],
     "cleanup_policy": both("delete", choice(
-        "Clean-up policy", ("delete", ""),
-        "What happens to old records: delete whole segments; empty: keep all.")),
+        "Clean-up policy", ("delete", "compact", "compact,delete", "delete,compact", ""),
+        "Old records: delete whole segments, compact to the last value of each key, both; empty: keep all.")),
     "retention_ms": both(7 * DAY,
         limit("Retention", "ms", 1_000, 7 * DAY, "A segment whose last record is older is deleted; -1: never.")),
     "retention_bytes": both(-1, FieldInfo(
@@ -206,6 +208,17 @@ TOPIC = {
         limit("Timestamp ahead", "ms", 1_000, DAY, "A record whose timestamp is further ahead is refused.", 0)),
     "message_timestamp_before_max_ms": both(MAX_LONG,
         limit("Timestamp behind", "ms", 1_000, MAX_LONG, "A record whose timestamp is further back is refused.", 0)),
+    "min_cleanable_dirty_ratio": both(0.5, FieldInfo(
+        "Dirty ratio", "number", "", 0, 1, 0.05, minimum=0, maximum=1,
+        help="A log is compacted when more than this share of its closed segments is new.")),
+    "min_compaction_lag_ms": both(0, FieldInfo(
+        "Compaction lag, least", "whole", "ms", 0, DAY, minimum=0, maximum=MAX_LONG,
+        help="A record is not compacted away before this age.")),
+    "max_compaction_lag_ms": both(MAX_LONG,
+        limit("Compaction lag, longest", "ms", 1_000, MAX_LONG, "A record this old is compacted in any case.", 1)),
+    "delete_retention_ms": both(DAY, FieldInfo(
+        "Tombstone retention", "whole", "ms", 0, 7 * DAY, minimum=0, maximum=MAX_LONG,
+        help="How long a tombstone stays after the cleaner has met it.")),
 }
 
 

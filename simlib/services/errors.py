@@ -83,6 +83,10 @@ class InvalidTimestampError(KafkaError):
     """A record's timestamp is further ahead or behind than the topic allows (K71)."""
 
 
+class InvalidRecordError(KafkaError):
+    """A record without a key for a topic that is compacted (K68)."""
+
+
 class FencedInstanceIdError(KafkaError):
     """Another member with the same group_instance_id took this one's place (K98)."""
 
@@ -125,6 +129,7 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "UNKNOWN_MEMBER_ID": CommitFailedError, "ILLEGAL_GENERATION": CommitFailedError,
     "REBALANCE_IN_PROGRESS": RebalanceInProgressError, "NoOffsetForPartitionError": NoOffsetForPartitionError,
     "OffsetOutOfRangeError": OffsetOutOfRangeError, "INVALID_TIMESTAMP": InvalidTimestampError,
+    "INVALID_RECORD": InvalidRecordError,
     "FencedInstanceIdError": FencedInstanceIdError, "FENCED_INSTANCE_ID": FencedInstanceIdError,
     "INCONSISTENT_GROUP_PROTOCOL": InconsistentGroupProtocolError,
 }

@@ -33,7 +33,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "delivery_times": ("handed", "done"),
     "markers": ("time", "tp", "offset", "first_offset", "pid", "epoch", "committed", "broker"),
     "stable": ("time", "tp", "last_stable_offset"),
-    "aborted": ("tp", "lane", "start", "count", "base_offset"),
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
@@ -63,12 +62,13 @@ class Recorder:
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
         self.watermark, self.truncation, self.skipped, self.log_start, self.stable = (
             _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "stable"))
-        self.marker, self._aborted = (_writer(rows, name) for name in ("markers", "aborted"))
+        self.marker = _writer(rows, "markers")
         self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
         self.events: list[tuple[Any, ...]] = []
         self.effects: list[tuple[Any, ...]] = []
+        self.removed_aborted: list[tuple[int, ...]] = []
         self.calls: list[Call] = []
 
     def code(self, kind: str, name: Any) -> int:
@@ -94,19 +94,16 @@ class Recorder:
         """Write down a control event (closed list in `simlib.trace.columns`)."""
         self.events.append((self.clock.now, kind, -1 if actor is None else actor.code, group, tp, a, b, detail))
 
-    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str) -> None:
-        """Records that left the log on purpose."""
+    def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str, is_aborted: Callable[[Any], bool]
+                ) -> None:
+        """Records that left the log on purpose; those of aborted transactions are remembered as such."""
         code = REMOVED_BY.index(reason)
         for entry in entries:
             batch = entry.batch
             if batch.lane is not None:
                 self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
-
-    def aborted(self, tp: int, entries: Iterable[Any]) -> None:
-        """Records that a transaction's marker took back."""
-        for entry in entries:
-            batch = entry.batch
-            self._aborted((tp, batch.lane.code, batch.start, batch.count, entry.base))
+                if is_aborted(entry):
+                    self.removed_aborted.append((tp, batch.lane.code, batch.start, batch.count, entry.base))
 
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)

@@ -151,8 +151,8 @@ class Messages:
 
     @cached_property
     def is_removed(self) -> np.ndarray:
-        """Was in the log, and retention or compaction has taken it: that is no loss."""
-        return (self.copies == 0) & (self.removed != NEVER)
+        """Was in the log and counted, and retention or compaction has taken it: that is no loss."""
+        return (self.copies == 0) & (self.removed != NEVER) & ~self.is_aborted
 
     @cached_property
     def is_lost(self) -> np.ndarray:

@@ -55,8 +55,8 @@ TABLES: dict[str, dict[str, str]] = {
 LATER = ("removals", "log_starts", "calls", "markers", "stable", "log_markers", "aborted")
 """Tables that traces of before do not have: an empty one is as good as none.
 
-The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers in the logs at the
-end; the ranges of records that an abort marker took back, in the log of the leader that wrote it."""
+The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
+aborted records, in the logs at the end (and of those that retention or compaction took)."""
 
 REMOVED_BY = ("retention_ms", "retention_bytes", "compaction", "delete_retention_ms")
 """Which setting took a record out of the log on purpose, by its code in `removals.reason`."""

@@ -28,13 +28,15 @@ def log_end(rows: list[Row]) -> dict[str, np.ndarray]:
     return _table(rows, COLUMNS)
 
 
-def final_transactions(cluster: Cluster) -> dict[str, dict[str, np.ndarray]]:
-    """The table `log_markers`; nothing where no log holds a transaction."""
+def final_transactions(cluster: Cluster, removed: list[tuple[int, ...]]) -> dict[str, dict[str, np.ndarray]]:
+    """The tables `log_markers` and `aborted`, with what was `removed` afterwards; nothing without any transaction."""
     logs = [(tp, log) for tp in range(1, len(cluster.tps)) if (log := _log(cluster, tp)).transactions is not None]
-    if not logs:
+    if not logs and not removed:
         return {}
     markers = [(tp, entry.base) for tp, log in logs for entry in log.entries if isinstance(entry.batch, Marker)]
-    return {"log_markers": _table(markers, ("tp", "offset"))}
+    aborted = [(tp, entry.batch.lane.code, entry.batch.start, entry.batch.count, entry.base) for tp, log in logs
+               for entry in log.entries if entry.batch.lane is not None and log.is_aborted(entry)]
+    return {"log_markers": _table(markers, ("tp", "offset")), "aborted": _table([*aborted, *removed], COLUMNS)}
 
 
 def _table(rows: Sequence[tuple[int, ...]], columns: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -193,7 +193,8 @@ class World:
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
         recorder = self.recorder
-        tables = recorder.tables(partial(log_end, final_logs(self.cluster)), final_transactions(self.cluster))
+        tables = recorder.tables(partial(log_end, final_logs(self.cluster)),
+                                 final_transactions(self.cluster, recorder.removed_aborted))
         told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
                 for (process, what), count in self.exceptions.items()]
         meta: dict[str, Any] = {

@@ -22,6 +22,10 @@ class Settings:
     retention_bytes: int = -1
     message_timestamp_type: str = "CreateTime"
 
+    @property
+    def longest_segment_ms(self):
+        return self.segment_ms
+
 
 def written(*batches, epoch=0, log=None):
     """A log of batches given as (ms, size, records)."""

@@ -85,6 +85,7 @@ def test_broker_defaults():
         controlled_shutdown_enable=True,
         log_retention_check_interval_ms=300_000,
         log_initial_task_delay_ms=30_000,
+        log_cleaner_backoff_ms=15_000,
     )
 
 

@@ -501,12 +501,19 @@ def test_retention_that_cannot_act_is_said():
     assert "retention_bytes: nothing will be deleted" in line
     (line,) = warnings(forgetting({"retention_ms": 10, "cleanup_policy": ""}))
     assert "does nothing with cleanup_policy=''" in line
+    (line,) = warnings(forgetting({"cleanup_policy": "compact"}))
+    assert "nothing will be compacted" in line and "segment_ms=604800000" in line
+    compacted = Topic("orders", config={"cleanup_policy": "compact", "segment_ms": 1_000})
+    (line,) = warnings(shop(topics=[compacted], producers=[Producer("shop", "orders", 1)]))
+    assert "INVALID_RECORD" in line
     quick = {"log_retention_check_interval_ms": 1_000}
     assert warnings(forgetting({"retention_ms": 30_000}, **quick)) == warnings(forgetting({"retention_ms": -1})) == []
 
 
 @pytest.mark.parametrize(("config", "told"), [
     ({"retention_ms": -2}, "at least -1"), ({"segment_bytes": 1_000}, "at least 1048576"),
+    ({"min_compaction_lag_ms": 5, "max_compaction_lag_ms": 4}, "must not be above"),
+    ({"min_cleanable_dirty_ratio": 1.5}, "at most 1"),
     ({"cleanup_policy": "forget"}, "must be one of 'delete'"), ({"message_timestamp_type": "now"}, "'LogAppendTime'"),
     ({"retention": 5}, "'retention' is no setting of a topic here; did you mean retention_ms?"),
 ])

@@ -61,6 +61,8 @@ class Cursor:
         runs: list[Run] = []
         while self.buffered and most > 0:
             entry = self.buffered[0]
+            if self.taken < entry.base:  # a hole that compaction has left
+                self.taken = entry.base
             lane = entry.batch.lane
             if lane is None:
                 self.taken = self.buffered.popleft().end

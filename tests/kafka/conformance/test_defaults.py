@@ -60,6 +60,7 @@ BROKER = {
     "transaction_abort_timed_out_transaction_cleanup_interval_ms": 10_000,
     "log_retention_check_interval_ms": 5 * 60_000,
     "log_initial_task_delay_ms": 30_000,
+    "log_cleaner_backoff_ms": 15_000,
 }
 TOPIC = {
     "min_insync_replicas": 1,
@@ -73,6 +74,10 @@ TOPIC = {
     "message_timestamp_type": "CreateTime",
     "message_timestamp_after_max_ms": 3_600_000,
     "message_timestamp_before_max_ms": 2**63 - 1,
+    "min_cleanable_dirty_ratio": 0.5,
+    "min_compaction_lag_ms": 0,
+    "max_compaction_lag_ms": 2**63 - 1,
+    "delete_retention_ms": 24 * 3_600_000,
 }
 
 

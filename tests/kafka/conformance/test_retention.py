@@ -237,6 +237,29 @@ def test_without_a_reset_policy_it_is_an_error():
     assert effects(trace, "told") == ["OffsetOutOfRangeError"]
 
 
+@pytest.mark.statement("K61")
+@pytest.mark.parametrize("isolation_level", ["read_committed", "read_uncommitted"])
+def test_transactions_and_retention_together(isolation_level):
+    """Markers and aborted records go with their segments; what is left adds up, and readers go on."""
+    async def bank(app):
+        producer = app.producer(transactional_id="bank")
+        await producer.init_transactions()
+        for n in range(60):
+            await producer.begin_transaction()
+            await producer.send_and_wait("orders", n, key="a")
+            await (producer.abort_transaction() if n % 3 == 0 else producer.commit_transaction())
+            await app.sleep(0.5)
+
+    group = ConsumerGroup("audit", "orders", auto_offset_reset="earliest", isolation_level=isolation_level)
+    scenario = shop(config={"retention_ms": 5_000, "segment_ms": 2_000}, brokers=3, groups=[group], duration=50,
+                    faults=[Crash("broker-0", at=12, restart_after=4)])
+    trace = run(replace(scenario, producers=(), services=(Service("bank", bank),)))
+    assert trace.summary().aborted == 20 and trace.summary().removed >= 40 and trace.summary().in_log == 0
+    for law in (laws.conservation, laws.order_per_partition, laws.commit_never_ahead_of_delivery,
+                laws.nothing_lost("audit")):
+        assert law(trace), law(trace)
+
+
 # -- timestamps
 
 async def two_clocks(app):
