@@ -319,6 +319,7 @@ predict("token", "Every kill, every loss. Which of the two rules can still be br
 # %% token-run
 tried(by_token, versioned)
 reveal("token", "she waits too long")
+explore(shop(by_token, versioned), patient, progress=False).counterexample.trace.plot.screens(about="o-17")
 
 # %% token-proof tags=["claim"]
 found = explore(shop(by_token, versioned), patient, progress=False)

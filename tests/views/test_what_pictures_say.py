@@ -321,3 +321,16 @@ def test_an_empty_window_is_refused_and_a_quiet_one_is_said(story):
     with pytest.raises(ValueError, match=r"window=\(5, 5\) is empty"):
         story.plot.sequence(window=(5, 5))
     assert "Nothing happened in this window" in story.plot.sequence(window=(1000, 1001)).description
+
+
+def test_the_labels_of_percentiles_that_are_neighbours_do_not_meet():
+    build = Builder(orders=1)
+    for number in range(1_000):         # p50 at 0.3 s, p95 at 0.8 s, p99 at 1.1 s
+        took = 0.15 + 0.15 * (number / 500) ** 2 + (0.35 if number >= 940 else 0) * (number - 940) / 60
+        build.deliver(build.write(at=float(number), offset=number), number, number + 0.001, number + took)
+    trace = build.trace(at=2_000.0)
+    trace.plot.latency()
+    with sheet("latency") as page:
+        page.canvas.draw()
+        boxes = sorted((text.get_window_extent() for text in page.axes.texts), key=lambda box: box.x0)
+    assert len(boxes) == 3 and all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
