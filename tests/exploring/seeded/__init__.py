@@ -16,11 +16,12 @@ from seeded import (
           sagas,
           sending,
           timeouts,
+          views,
 )
 from seeded.case import Flaw, Sound
 
 THEMES = (offsets, timeouts, duplicates, sending, retries, dual_writes, outbox, asking, queues, sagas, instances, locks,
-          own_faults)
+          own_faults, views)
 
 FLAWS: list[Flaw] = [flaw for theme in THEMES for flaw in theme.FLAWS]
 SOUND: list[Sound] = [sound for theme in THEMES for sound in theme.SOUND]
