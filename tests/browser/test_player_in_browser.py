@@ -63,6 +63,7 @@ def lab(course: Course, browser):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Four players"),
                                            *(nbformat.v4.new_code_cell(source.strip())
                                              for source in (SHOP, STORY, LONG, TWO))])
+    course.url()   # from then on its folder is there
     nbformat.write(book, course.folder / NOTEBOOK)
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(60_000)
@@ -110,6 +111,9 @@ def test_scrubbing_shows_the_state_of_that_time_and_back_again(lab, players):
     member, broker = player.locator(".sp-card", has_text="billing-1"), player.locator(".sp-card", has_text="broker-1")
     seek(lab, player, 35.0)
     assert "died" not in member.inner_text() and "died" in broker.inner_text()
+    assert "led by broker-1, which is down" in player.locator(".sp-log").nth(1).inner_text()
+    assert "not yet written" in player.locator(".sp-says").first.inner_text()
+    assert player.locator(".sp-pending").count() == 20
     seek(lab, player, 25.0)
     assert "died" in member.inner_text() and "died" not in broker.inner_text()
     member.scroll_into_view_if_needed()
@@ -213,6 +217,7 @@ def test_two_runs_go_in_step_and_the_first_difference_is_marked(lab, players):
     assert ["died" in state for state in states] == [False, True]
     assert player.locator(".sp-difference").is_visible()
     player.scroll_into_view_if_needed()
+    lab.wait_for_timeout(300)
     lab.screenshot(path=SCREENSHOTS / "player-two-1280.png")
 
 
@@ -224,6 +229,7 @@ def test_dark_and_narrow_it_stays_readable_and_inside_its_place(lab, players):
         seek(lab, player, at)
     for number, player in enumerate(players):
         player.scroll_into_view_if_needed()
+        lab.wait_for_timeout(300)   # cells are drawn when they come into sight
         lab.screenshot(path=SCREENSHOTS / f"player-dark-800-{number}.png")
         assert player.evaluate("player => player.scrollWidth <= player.clientWidth"), "nothing sticks out"
         ink, paper = (player.evaluate("(player, name) => getComputedStyle(player)[name]", name)

@@ -52,8 +52,9 @@ export class Log {
         + `${state.isr[this.tp].includes(code) ? "in sync" : "not in sync"}${state.up[code] ? ", down" : ""}`;
       if (chip.title !== said) chip.title = said;
     }
-    setText(this.leader, leader >= 0 ? `led by ${actors[leader].name}` : "no leader");
-    setLook(this.leader, `sp-where ${leader >= 0 ? "" : "sp-alarm"}`);
+    const down = leader >= 0 && state.up[leader];
+    setText(this.leader, leader < 0 ? "no leader" : `led by ${actors[leader].name}${down ? ", which is down" : ""}`);
+    setLook(this.leader, `sp-where ${leader < 0 || down ? "sp-alarm" : ""}`);
     const kept = log.end - log.start;
     setText(this.facts, [count(kept, "record"), kept > this.room ? `the last ${this.room} shown` : "",
                          log.start ? `begins at ${log.start}` : "",

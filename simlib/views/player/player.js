@@ -105,7 +105,7 @@ class Player {
       p: () => acts.toMoment(false), Home: acts.toStart, End: () => this.seek(this.deck.end), "+": () => this.faster(1),
       "=": () => this.faster(1), "-": () => this.faster(-1), e: () => acts.pace(!this.deck.byEvent), "?": acts.keys,
       Escape: () => this.panes.map(pane => pane.close()).some(Boolean) || this.controls.toggleKeys(false) };
-    if (target.tagName !== "BUTTON") keys[" "] = acts.playOrPause;
+    if (!["BUTTON", "SUMMARY"].includes(target.tagName)) keys[" "] = acts.playOrPause;
     event.stopPropagation();   // JupyterLab has single letters of its own: "x" would cut this cell
     const act = keys[key] ?? keys[key.toLowerCase()];
     if (!act) return;

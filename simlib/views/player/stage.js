@@ -5,7 +5,7 @@ import { Log, behind } from "./log.js";
 
 const LIFE = ["", "died", "stands still", "stopped"];
 const LOOKS = ["", "sp-dead", "sp-paused", "sp-ended"];
-const MOST_PARTITIONS = 12, MOST_ACTORS = 12, MOST_LAG_BARS = 8;
+const MOST_PENDING = 20, MOST_PARTITIONS = 12, MOST_ACTORS = 12, MOST_LAG_BARS = 8;
 
 export class Stage {
   constructor(index, choose, scale) {
@@ -94,11 +94,21 @@ export class Stage {
                    service: () => this.works(state, code), broker: () => [] }[actor.role]();
     setText(card.says, says.filter(Boolean).join(" \u00b7 "));
     if (actor.role === "member") this.drawLags(card.lags, state, code);
+    if (actor.role === "producer") this.drawPending(card.lags, state, code);
+  }
+
+  // Records that are on their way: hollow until they are written, then full until they are acknowledged.
+  drawPending(element, state, code) {
+    const { waits, unsure } = pending(state, code), drawn = Math.min(waits + unsure, MOST_PENDING);
+    const full = Math.min(unsure, drawn);
+    if (element.dataset.is === `${full} ${drawn}`) return;
+    element.dataset.is = `${full} ${drawn}`;
+    element.replaceChildren(...Array.from({ length: drawn }, (_, place) =>
+      make("span", place < full ? "sp-pending sp-written" : "sp-pending", { "aria-hidden": "true" })));
   }
 
   sent(state, code) {
-    const created = state.created[code], waits = created - state.written[code] - state.unwritten[code];
-    const unsure = created - waits - state.acked[code] - state.gave_up[code];
+    const created = state.created[code], { waits, unsure } = pending(state, code);
     return [`${created.toLocaleString("en")} sent`, waits ? `${waits.toLocaleString("en")} not yet written` : "",
             unsure > 0 ? `${unsure.toLocaleString("en")} not yet acknowledged` : "",
             state.gave_up[code] ? `gave up on ${state.gave_up[code].toLocaleString("en")}` : "",
@@ -180,4 +190,10 @@ export class Stage {
     for (const [code, card] of this.cards) card.element.toggleAttribute("data-lit", codes.has(code));
     for (const log of this.logs) log.light(message, tps.has(log.tp));
   }
+}
+
+// Of a producer: how many records wait to be written, and how many are written but not yet acknowledged.
+function pending(state, code) {
+  const waits = state.created[code] - state.written[code] - state.unwritten[code];
+  return { waits, unsure: Math.max(state.created[code] - waits - state.acked[code] - state.gave_up[code], 0) };
 }

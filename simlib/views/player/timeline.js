@@ -31,7 +31,7 @@ export class Timeline {
   // Records behind, one curve a trace, on one scale.
   curves() {
     const most = Math.max(1, ...this.deck.tracks.flatMap(track => track.index.lag));
-    const shapes = this.deck.tracks.map((track, number) => make("path", `sp-behind sp-behind-${number}`, {
+    const shapes = this.deck.tracks.map((track, number) => make("path", `sp-area sp-area-${number}`, {
       d: this.area(track.index.lag, most, track.index.end / this.deck.end) }));
     const svg = make("svg", "sp-curves", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none",
                                           "aria-hidden": "true" }, ...shapes);
