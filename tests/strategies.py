@@ -195,6 +195,7 @@ def broker_settings():
         log_retention_check_interval_ms=one_of(1_000, 5_000, 300_000),
         log_initial_task_delay_ms=one_of(0, 12_000, 30_000),
         log_cleaner_backoff_ms=one_of(500, 15_000),
+        eligible_leader_replicas_version=one_of(0, 1),
     )
 
 

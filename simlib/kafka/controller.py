@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from simlib.kafka.eligible_leaders import EligibleLeaders
 from simlib.kafka.partition_leader import PartitionState
 
 NO_LEADER = -1
@@ -21,6 +22,8 @@ class ControllerState:
     unclean: dict[int, bool] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     shutting_down: set[int] = field(default_factory=set)
+    eligible: EligibleLeaders | None = None
+    """Who may lead besides the in-sync replicas; None where that feature is off (K55)."""
 
     # -- brokers come and go
 
@@ -46,8 +49,9 @@ class ControllerState:
         changed = {}
         for partition in sorted(self.partitions):
             state = self.partitions[partition]
-            # the last in-sync replica stays in the set: only it is sure to have everything (K52)
-            isr = tuple(one for one in state.isr if one != broker) or state.isr
+            isr = tuple(one for one in state.isr if one != broker)
+            if not isr and self.eligible is None:
+                isr = state.isr  # the last in-sync replica stays in the set: only it is sure to have everything (K52)
             leader = self._choose(partition, state, isr) if state.leader == broker else state.leader
             if (isr, leader) != (state.isr, state.leader):
                 changed[partition] = self._decide(partition, leader, isr)
@@ -65,10 +69,16 @@ class ControllerState:
         return changed
 
     def _choose(self, partition: int, state: PartitionState, isr: tuple[int, ...]) -> int:
-        """The first live in-sync replica in assignment order (K51); any live one if unclean (K53); else none (K52)."""
+        """The first live in-sync replica in assignment order (K51); any live one if unclean (K53); else none (K52).
+
+        Eligible leader replicas count as in-sync ones; where there is neither, the last leader may lead again (K55).
+        """
+        sure = isr if self.eligible is None else (*isr, *self.eligible.of(partition))
         for replica in state.replicas:
-            if replica in isr and self._can_lead(replica):
+            if replica in sure and self._can_lead(replica):
                 return replica
+        if self.eligible is not None and not sure and self._can_lead(self.eligible.last_leader(partition)):
+            return self.eligible.last_leader(partition)
         if self.unclean[partition]:
             for replica in state.replicas:
                 if self._can_lead(replica):
@@ -120,6 +130,8 @@ class ControllerState:
         old = self.partitions[partition]
         if leader not in isr and leader != NO_LEADER:
             isr = (leader,)  # unclean: the others must come to the new leader's log
+        if self.eligible is not None:
+            self.eligible.changed(partition, old, leader, isr)
         epoch = old.epoch + 1 if leader != old.leader or old.epoch < 0 else old.epoch
         new = PartitionState(leader, epoch, isr, old.version + 1, old.replicas)
         self.partitions[partition] = new

@@ -11,6 +11,7 @@ from typing import Any
 from simlib.kafka.cluster import TRANSACTION_TOPIC, Cluster, Image
 from simlib.kafka.controller import ControllerState
 from simlib.kafka.controller_link import NOT_CONTROLLER
+from simlib.kafka.eligible_leaders import EligibleLeaders
 from simlib.kafka.partition_leader import PartitionState
 from simlib.kafka.quorum import Quorum
 from simlib.units import SECOND, millis, nanoseconds
@@ -47,6 +48,8 @@ class Controller(Process):
         self.recorder = network.recorder
         self.metadata = metadata
         self.active = False
+        if cluster.settings.eligible_leader_replicas_version and metadata.state.eligible is None:
+            metadata.state.eligible = EligibleLeaders(lambda tp: int(cluster.topic_settings(tp).min_insync_replicas))
         self.quorum = Quorum(self)
         self._sessions: dict[int, Alarm] = {}
         self._balance = Alarm(self, self._give_back_leadership)
@@ -109,8 +112,12 @@ class Controller(Process):
         """A broker that restarts faster than its old session expires has to wait for that session."""
         if broker in self.metadata.state.alive and self.metadata.incarnations.get(broker) != incarnation:
             return "DUPLICATE_BROKER_REGISTRATION", None
+        state = self.metadata.state
+        is_new_life = self.metadata.incarnations.get(broker, incarnation) != incarnation
+        if state.eligible is not None and is_new_life and broker not in state.shutting_down:
+            state.eligible.came_back_unclean(broker)
         self.metadata.incarnations[broker] = incarnation
-        self.metadata.state.shutting_down.discard(broker)
+        state.shutting_down.discard(broker)
         return "", self.metadata.image
 
     def on_broker_heartbeat(self, payload: tuple[int, int], incarnation: int) -> Image | None:
@@ -188,8 +195,10 @@ class Controller(Process):
             if new.leader < 0:
                 self.recorder.event("leaderless", tp=tp)
             else:
-                unclean = old is not None and new.leader not in old.isr
+                eligible = self.metadata.state.eligible
+                clean = old is None or new.leader in old.isr or (eligible is not None
+                                                                 and eligible.was_clean(tp, new.epoch))
                 self.recorder.event("elected", brokers[new.leader], tp=tp, a=new.epoch,
-                                    detail="unclean" if unclean else "")
+                                    detail="" if clean else "unclean")
         if old is not None and old.isr != new.isr:
             self.recorder.event("isr", tp=tp, a=len(new.isr), detail=" ".join(brokers[n].name for n in new.isr))

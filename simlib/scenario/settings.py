@@ -89,6 +89,7 @@ class BrokerSettings:
     transaction_max_timeout_ms: float
     transaction_abort_timed_out_transaction_cleanup_interval_ms: float
     controlled_shutdown_enable: bool
+    eligible_leader_replicas_version: int
     log_retention_check_interval_ms: float
     log_initial_task_delay_ms: float
     log_cleaner_backoff_ms: float

@@ -178,6 +178,9 @@ BROKER = {
         ms("Scan for old transactions", 100, 60_000, "How often the coordinator looks for transactions to abort.")),
     "controlled_shutdown_enable": both(True,
         flag("Controlled shutdown", "A broker that is shut down hands its leaders over first.")),
+    "eligible_leader_replicas_version": both(0,
+        choice("Eligible leader replicas", (0, 1), "1 (new clusters from Kafka 4.1 on): who surely has every committed "
+               "record may lead though it has left the in-sync replicas.")),
     "log_retention_check_interval_ms": both(300_000,
         ms("Retention check", 1_000, 600_000, "How often a broker looks for segments that are too old or too many.")),
     "log_initial_task_delay_ms": both(30_000,

@@ -83,6 +83,7 @@ def test_broker_defaults():
         transaction_max_timeout_ms=900_000,
         transaction_abort_timed_out_transaction_cleanup_interval_ms=10_000,
         controlled_shutdown_enable=True,
+        eligible_leader_replicas_version=0,
         log_retention_check_interval_ms=300_000,
         log_initial_task_delay_ms=30_000,
         log_cleaner_backoff_ms=15_000,

@@ -58,6 +58,7 @@ BROKER = {
     "controlled_shutdown_enable": True,
     "transaction_max_timeout_ms": 15 * 60_000,
     "transaction_abort_timed_out_transaction_cleanup_interval_ms": 10_000,
+    "eligible_leader_replicas_version": 0,  # 1 on clusters that are new with 4.1
     "log_retention_check_interval_ms": 5 * 60_000,
     "log_initial_task_delay_ms": 30_000,
     "log_cleaner_backoff_ms": 15_000,
