@@ -154,9 +154,9 @@ def only_when_all_are_busy(trace, calls, limits_of):
         at_work = (mine.taken_up <= event.time + SLACK) & (mine.end >= event.time - SLACK)
         assert at_work.sum() >= limit["workers"]
         assert event.kind == "overloaded" or limit["queue"] is None or event.b <= limit["queue"]
-    waiting = calls[calls.arrived.notna() & calls.taken_up.isna() & ~calls.outcome.isin(["overloaded", "reset"])]
-    expired = set(trace.control.a[trace.control.kind == "expired"])
-    for call in waiting.itertuples():  # its turn came too late, or its server died
+    waiting = calls[calls.arrived.notna() & calls.taken_up.isna() & (calls.outcome != "reset")]
+    sent_away = set(trace.control.a[trace.control.kind.isin(["expired", "overloaded"])])
+    for call in waiting.itertuples():  # its turn came too late, there was no room, or its server died
         gone = trace.control[(trace.control.process == call.instance) & (trace.control.time >= call.arrived - SLACK)
                              & trace.control.kind.isin(["crashed", "shutdown"])]
-        assert call.call in expired or len(gone)
+        assert call.call in sent_away or len(gone)

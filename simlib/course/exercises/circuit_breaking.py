@@ -26,6 +26,8 @@ def judge_breaker(pay: Any) -> Verdict:
         return refusal
     still = run(_day(pay, Pause("payment-0", AT, STILL)))
     served = pages(still, "buyers")
+    if refusal := _thanked_unheard(still, served):
+        return refusal
     thanked = served.sent[(served.outcome == "answered") & (served.sent > AT + STILL)]
     if thanked.empty or thanked.max() < SECONDS - 10:
         return _never_back(still, served)
@@ -71,6 +73,22 @@ def _too_touchy(day: Any) -> Verdict | None:
     text = (f"{LOST} answers get lost on the network, many seconds apart, and payment is well. You turn {failed} "
             "buyers away. One failure is chance. Count them, and begin again after a success.")
     return no("01-breaker", text, None, day.plot.calls("shop"))
+
+
+def _thanked_unheard(still: Any, served: Any) -> Verdict | None:
+    """Buyers who are thanked although payment never answered for them."""
+    asked = still.calls[(still.calls.callee == "payment") & (still.calls.outcome == "answered")]
+    thanked = served[served.outcome == "answered"]
+    unheard = thanked[~_order_ids(thanked).isin(_order_ids(asked))]
+    if unheard.empty:
+        return None
+    text = (f"Payment stands still, and {len(unheard)} buyers are thanked whom it never answered. An error that you "
+            "catch and do not raise again looks to the shop like a payment.")
+    return no("01-breaker", text, rows_of(unheard))
+
+
+def _order_ids(calls: Any) -> Any:
+    return calls.request.str.extract(r'"order_id": "([^"]+)"')[0]
 
 
 def _never_back(still: Any, served: Any) -> Verdict:
@@ -160,6 +178,7 @@ async def pay(app, order, memory):
         Wrong("better too long than too short", _breaker(away=40), "You served nobody for"),
         Wrong("ask once", f"async def pay(app, order, memory):\n    {ASK}\n", "times for nothing"),
         Wrong("always open", _breaker().replace("app.now < ", "app.now >= "), "Payment is well, and"),
+        Wrong("swallow the error", _breaker().replace("        raise\n", ""), "looks to the shop like a payment"),
         Wrong("say nothing", _breaker().replace("raise ConnectionError", "await app.sleep(1e6)  # ").replace(
             "app.now < ", "app.now >= "), "and get no answer"),
         Wrong("thank them anyway", "async def pay(app, order, memory):\n    return\n", "without paying"),
