@@ -34,6 +34,7 @@ export class Pane {
   draw(time, still) {
     const { index, state, slice, rows } = this.track;
     this.stage.draw(state, time);
+    if (still) setHidden(this.sample, true);
     if (still) this.flights.arrows(this.journeys(this.track.stepsBetween(0, rows, 1)));
     this.stage.point(new Set(still || this.track.index.events < 1000 ? this.lastActors() : []));
     setHidden(this.verdict, time < index.end || (!index.broken && !still));

@@ -17,7 +17,7 @@ class Player {
     this.root = root;
     this.deck = new Deck(tracks);
     this.failed = error => this.fail(error);
-    const scale = { lag: 0 }, alone = tracks.length === 1;
+    const scale = roundedUp(Math.max(...tracks.map(track => track.index.most_behind))), alone = tracks.length === 1;
     this.panes = tracks.map(track => new Pane(track, scale, alone, this.failed));
     this.controls = new Controls(this.deck, this.actions());
     this.timeline = new Timeline(this.deck, difference, time => this.seek(time));
@@ -123,6 +123,12 @@ class Player {
     this.play(false);
     this.root.append(make("p", "sp-failed", { role: "alert" }, `The player stopped: ${error.message}`));
   }
+}
+
+// The next 1, 2 or 5 with zeros: a full bar of both runs, where two are compared.
+function roundedUp(number) {
+  const size = 10 ** Math.floor(Math.log10(Math.max(number, 10)));
+  return [1, 2, 5, 10].map(step => step * size).find(step => step >= number);
 }
 
 function legend() {

@@ -63,6 +63,7 @@ class Recording:
                 "groups": [str(name) for name in data.code_table("groups")],
                 "effects": [str(name) for name in data.code_table("effects")],
                 "bounds": (self.bounds / 1e9).tolist(), "moments": moments(self.tape), "lag": self._lag(),
+                "most_behind": int(self.trace.groups.lag["lag"].max(initial=0)),
                 "colours": {"ink": style.INK, "keys": list(style.PARTITIONS)}}
 
     def state(self, seconds: float) -> State:

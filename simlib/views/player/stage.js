@@ -10,7 +10,7 @@ const MOST_PENDING = 20, MOST_PARTITIONS = 12, MOST_ACTORS = 12, MOST_LAG_BARS =
 export class Stage {
   constructor(index, choose, scale) {
     this.index = index;
-    this.most = scale;            // the largest lag so far: of both runs, where two are compared
+    this.scale = scale;           // what a full bar of records behind stands for
     this.places = new Map();      // "actor 3", "partition 1", "world": where arrows begin and end
     const shown = index.partitions.map((partition, tp) => tp).filter(tp => !index.partitions[tp].internal);
     this.logs = shown.slice(0, MOST_PARTITIONS).map(tp => new Log(index, tp, choose));
@@ -133,9 +133,9 @@ export class Stage {
     const owned = this.index.groups.flatMap((_, group) => state.owner[group]
       .flatMap((owner, tp) => owner === code ? [[tp, behind(state, group, tp)]] : []));
     const texts = owned.map(([tp, lag]) => `${this.index.partitions[tp].name} ${lag}`);
-    if (element.dataset.is === texts.join() + this.scale(state)) return;
-    element.dataset.is = texts.join() + this.scale(state);
-    const bars = owned.slice(0, MOST_LAG_BARS).map(([tp, lag]) => this.lagBar(tp, lag, this.scale(state)));
+    if (element.dataset.is === texts.join()) return;
+    element.dataset.is = texts.join();
+    const bars = owned.slice(0, MOST_LAG_BARS).map(([tp, lag]) => this.lagBar(tp, lag, this.scale));
     if (owned.length > MOST_LAG_BARS) bars.push(make("div", "sp-small", {}, `and ${owned.length - MOST_LAG_BARS} more`));
     element.replaceChildren(...bars);
   }
@@ -145,15 +145,6 @@ export class Stage {
     return make("div", "sp-lag", {}, make("span", "", {}, this.index.partitions[tp].name),
       make("span", "sp-track", {}, make("span", "sp-fill", { style: `width: ${Math.min(100 * lag / scale, 100)}%` })),
       make("span", "sp-number", {}, said));
-  }
-
-  // What a full bar stands for: the largest lag so far, rounded up to 1, 2 or 5 with zeros.
-  scale(state) {
-    const largest = Math.max(10, ...this.index.groups.flatMap((_, group) =>
-      state.position[group].map((position, tp) => position < 0 ? 0 : behind(state, group, tp))));
-    this.most.lag = Math.max(this.most.lag, largest);
-    const size = 10 ** Math.floor(Math.log10(this.most.lag));
-    return [1, 2, 5, 10].map(step => step * size).find(step => step >= this.most.lag);
   }
 
   drawGroup(head, state, group) {
