@@ -173,7 +173,7 @@ assert first.ended == "quiet"
 
 # %% list-result [markdown]
 # > **It looks as if** her order was lost, or the page had a bug. Nothing is lost, and every line does what it says.
-# > The till knows the order, the window does not know it **yet**. Ada went from one to the other in a second, and the
+# > The till knows the order, the window does not know it **yet**. Ada went from one to the other in a second. The
 # > order took two.
 #
 # *Eventual consistency* is the name for it: after a while both say the same [P43]. Nobody has said how long a while is.
@@ -194,7 +194,7 @@ killed = run(shop(hopeful, faults=[Crash("window-0", at=5, restart_after=1)]))
 reveal("killed", round(missing(killed)))
 
 # %% killed-proof tags=["claim"]
-from simlib.scenario.settings import resolve_broker, resolve_consumer
+from simlib.scenario.settings import resolve_consumer
 
 assert round(missing(killed)) == 45 == resolve_consumer("kafka-python", {}).session_timeout_ms / 1000
 assert round(missing(first)) == 2
@@ -244,7 +244,7 @@ check("10-view", take)
 # ten.
 
 # %% forgetful
-minute = Topic("orders", config={"retention_ms": 60_000, "segment_ms": 10_000})
+minute = Topic("orders", config={"retention_ms": 60_000, "segment_ms": 10_000})     # thrown away ten seconds at a time
 starts_late = Scenario([minute], inputs={"orders": orders(20)}, duration=700,
                        services=[Service("window", window(answer), start=600, database=VIEW)])
 told = run(starts_late).control
