@@ -80,8 +80,7 @@ class Broker(Process):
         self.transactional.forget()
         self.controller.begin()
         self.in_sync.watch()
-        self.cleaner.begin()
-        self.housekeeping.begin()
+        self.housekeeping.begin(now)
 
     def on_kill(self, now: int) -> None:
         self.leads.clear()

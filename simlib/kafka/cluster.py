@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -40,6 +41,12 @@ class Cluster:
         self.tps: list[TopicPartition] = []
         self.partitions_of: dict[str, list[int]] = {}
         self._topic_settings = topics
+        self.stamped_at_append: frozenset[str] = frozenset()
+        """Topics whose records carry the time of the append."""
+        self.forgets_within: float = math.inf
+        """How soon (ms) some topic may delete a record."""
+        self.compacts = False
+        """Is only the last value of each key kept in some topic?"""
         self._notice_settings()
         self.brokers: list[Any] = []
         self.controllers: list[Any] = []
@@ -77,17 +84,15 @@ class Cluster:
         self._notice_settings()
 
     def _notice_settings(self) -> None:
-        self.stamped_at_append = frozenset(name for name, settings in self._topic_settings.items()
-                                           if settings.message_timestamp_type == LOG_APPEND_TIME)
+        topics = [(name, settings) for name, settings in self._topic_settings.items() if name != INTERNAL_TOPIC]
+        self.stamped_at_append = frozenset([name for name, settings in topics
+                                            if settings.message_timestamp_type == LOG_APPEND_TIME])
+        self.forgets_within = min([settings.forgets_within for _, settings in topics], default=math.inf)
+        self.compacts = any([settings.compacts for _, settings in topics])
 
-    def forgets(self) -> bool:
-        """Can a record become so old, or a topic so large, that something is deleted within the run?"""
-        return any(settings.forgets_within < self.oldest_age for name, settings in self._topic_settings.items()
-                   if not is_internal(name))
-
-    def compacts(self) -> bool:
-        """Is only the last value of each key kept in some topic?"""
-        return any(settings.compacts for settings in self._topic_settings.values())
+    def keeps_house(self) -> bool:
+        """Can something be deleted or compacted within the run?"""
+        return self.compacts or self.forgets_within < self.oldest_age
 
     def timestamp_chosen(self, timestamp: int, now: int) -> None:
         """A record is older than its creation (both in ms): it may have to go within the run."""

@@ -26,17 +26,18 @@ class Housekeeping:
         self.broker = broker
         self._planned = False
 
-    def begin(self) -> None:
+    def begin(self, now: int) -> None:
         """A new life: the first look is log_initial_task_delay_ms away."""
-        self._planned = False
-        self.began = self.broker.clock.now
-        self.plan()
+        self._planned = self.broker.cleaner.is_planned = False
+        self.began = now
+        if self.broker.cluster.keeps_house():
+            self.plan()
 
     def plan(self) -> None:
         """Look from time to time, if a topic needs it; and let the log cleaner begin, if one needs that."""
         self.broker.cleaner.plan()
         cluster, settings = self.broker.cluster, self.broker.settings
-        if self._planned or not self.broker.alive or not cluster.forgets():
+        if self._planned or not self.broker.alive or cluster.forgets_within >= cluster.oldest_age:
             return
         self._planned = True
         interval = millis(settings.log_retention_check_interval_ms)

@@ -23,17 +23,12 @@ class LogCleaner:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self._keys: dict[int, bytes] = {}
-        self._planned = False
-
-    def begin(self) -> None:
-        """A new life."""
-        self._planned = False
-        self.plan()
+        self.is_planned = False
 
     def plan(self) -> None:
         """Begin, if a topic is compacted."""
-        if not self._planned and self.broker.alive and self.broker.cluster.compacts():
-            self._planned = True
+        if not self.is_planned and self.broker.alive and self.broker.cluster.compacts:
+            self.is_planned = True
             self._work()
 
     def _work(self) -> None:

@@ -200,7 +200,12 @@ def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> Topic
         "unclean_leader_election_enable": broker.unclean_leader_election_enable,
         "max_message_bytes": broker.message_max_bytes,
     }
-    settings = TopicSettings(**{**filled(TOPIC, "topic", "java", overrides), **inherited, **overrides})
+    return _resolve_topic("java", {**inherited, **overrides})
+
+
+@remembered
+def _resolve_topic(client: str, values: Mapping[str, Any]) -> TopicSettings:
+    settings = TopicSettings(**filled(TOPIC, "topic", client, values))
     if settings.min_compaction_lag_ms > settings.max_compaction_lag_ms:
         raise ConfigError(f"min_compaction_lag_ms={settings.min_compaction_lag_ms} must not be above "
                           f"max_compaction_lag_ms={settings.max_compaction_lag_ms}")
