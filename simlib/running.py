@@ -51,7 +51,9 @@ def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progr
         raise RealRunError("wire=True: requests are seen in virtual time only; leave it out of a real run")
     data, unreached = real_run(scenario, on, schedule, progress, simlib_version(), warnings(scenario))
     if unreached:
-        raise ScheduleError(f"schedule: on this Kafka the scenario never took the step that {unreached[0]} aims at")
+        told = "; ".join(data.meta["warnings"])
+        raise ScheduleError(f"schedule: on this Kafka the scenario never took the step that {unreached[0]} aims at"
+                            + (f". {told}" if told else ""))
     return Trace(data)
 
 

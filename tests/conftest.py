@@ -1,9 +1,14 @@
 """How all tests run: Hypothesis' profiles, no window for plots, and no silent skip in CI."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from simlib.real import LocalKafka
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -45,6 +50,30 @@ class NoSilentSkips:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for line in self.found:
             terminalreporter.write_line(f"Skipped, and in CI that is a failure: {line}", red=True)
+
+
+@pytest.fixture(scope="session")
+def java_and_maven() -> None:
+    """Skips where a Kafka cannot be started. In CI a skip is a failure."""
+    from simlib.real import KafkaUnavailable
+    from simlib.real.programs import java, maven
+
+    try:
+        java()
+        maven()
+    except KafkaUnavailable as error:
+        pytest.skip(f"what runs on a real Kafka is left out: {error}")
+
+
+@pytest.fixture(scope="session")
+def kafka(java_and_maven: None) -> Iterator["LocalKafka"]:
+    """One real Kafka for all tests that need one: it takes ten seconds to start."""
+    from real_shop import SHORT
+
+    from simlib.real import LocalKafka
+
+    with LocalKafka(brokers=3, broker_config=SHORT) as kafka:
+        yield kafka
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,6 +13,7 @@ from simlib.real.errors import RealRunError
 from simlib.real.plan import MESSAGE_HEADER
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import BrokerSettings
+from simlib.scenario.topology import Topic, replicas_of
 
 CONNECT_WITHIN_MS = 8_000
 READ_WITHIN = 30.0
@@ -62,8 +63,7 @@ class Cluster:
         """The scenario's topics, under a prefix. Raises RealRunError."""
         from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-        topics = {prefix + topic.name: {"num_partitions": topic.partitions,
-                                        "replication_factor": topic.replication_factor,
+        topics = {prefix + topic.name: {**self._placed(scenario, topic),
                                         "configs": {name.replace("_", "."): _text(value)
                                                     for name, value in _topic_config(scenario, topic).items()}}
                   for topic in scenario.topics}
@@ -76,6 +76,14 @@ class Cluster:
             self.delete(scenario, prefix)
             raise RealRunError(f"the brokers refuse a topic of this scenario: {type(error).__name__}: {error}"
                                ) from error
+
+    def _placed(self, scenario: Scenario, topic: Topic) -> dict[str, Any]:
+        """Which brokers hold which partition: where all of the scenario's are there, as in virtual time."""
+        ids = {broker["broker_id"] for broker in self._described["brokers"]}
+        if not ids >= {*range(scenario.brokers)}:
+            return {"num_partitions": topic.partitions, "replication_factor": topic.replication_factor}
+        return {"assignments": {partition: list(replicas_of(partition, topic.replication_factor, scenario.brokers))
+                                for partition in range(topic.partitions)}}
 
     def delete(self, scenario: Scenario, prefix: str) -> None:
         """As far as they are there: the end of a run must not fail because its beginning did."""
@@ -114,7 +122,7 @@ _CREDENTIALS = ("SASL and TLS settings come from the environment: KAFKA_SECURITY
                 "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SSL_CAFILE.")
 
 
-def _topic_config(scenario: Scenario, topic: Any) -> dict[str, Any]:
+def _topic_config(scenario: Scenario, topic: Topic) -> dict[str, Any]:
     """A topic's own settings, over those of broker_config that a topic can have too."""
     of_brokers = {"min_insync_replicas": "min_insync_replicas", "message_max_bytes": "max_message_bytes",
                   "unclean_leader_election_enable": "unclean_leader_election_enable"}

@@ -19,7 +19,7 @@ from simlib.scenario.scenario import Scenario
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, LOST_WITH_PRODUCER, REFUSED, TIMED_OUT, Recorder
 from simlib.units import NEVER, SECOND
 
-EVENTS = ("commit_failed", "executed", "transaction", "exception", "error", "request_lost", "reply_lost", "shown")
+EVENTS = ("commit_failed", "transaction", "exception", "error", "request_lost", "reply_lost", "shown")
 """Marks that are events of the trace as they are; the last detail is the text."""
 
 TIMEOUTS = ("KafkaTimeoutError",)
@@ -75,6 +75,8 @@ class Collector:
         self.producers: dict[str, dict[str, Any]] = {}
         self.exceptions: dict[str, int] = defaultdict(int)
         self.tracebacks: list[str] = []
+        self.used_databases: set[str] = set()
+        """The processes that used theirs."""
         self.steps: list[list[Any]] = []
         self._open_steps: dict[tuple[str, int, str, int], list[Any]] = {}
         self._marks = sorted(((mark[0], plan.name, life, mark[1], mark[2:]) for plan in plans
@@ -100,8 +102,7 @@ class Collector:
             if handle is not None:
                 handle(name, life, *details)
             elif kind in EVENTS:
-                self._event(self._clock.now, name, kind, detail=" ".join(map(str, details[-1:])),
-                            a=details[0] if kind == "executed" else -1)
+                self._event(self._clock.now, name, kind, detail=str(details[-1]))
         self._write_messages()
         self.recorder.events.sort(key=lambda row: row[0])
         return {**self.recorder.tables(self._log_end, {}), "messages": self._message_table()}
@@ -226,6 +227,10 @@ class Collector:
     def _partitions(self, kind: str, name: str, group: str, rows: list[Any]) -> None:
         for topic, partition in rows:
             self._event(self._clock.now, name, kind, self.recorder.code("groups", group), self._tp(topic, partition))
+
+    def _on_executed(self, name: str, life: int, count: int, statement: str, changed: bool) -> None:
+        self.used_databases.add(name)
+        self._event(self._clock.now, name, "executed", a=count, detail=statement)
 
     def _on_started(self, name: str, life: int) -> None:
         self._event(self._clock.now, name, "started")

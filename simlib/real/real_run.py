@@ -120,8 +120,11 @@ class _Run:
                 "warnings": [*warnings, *told], "producers": collector.producers, "tracebacks": collector.tracebacks,
                 "counters": {}, "steps": [tuple(step) for step in collector.steps], "on": on,
                 "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else"}
-        return TraceData(tables, collector.recorder.names, self.scenario, meta, self._databases())
+        databases = self._databases(collector.used_databases)
+        return TraceData(tables, collector.recorder.names, self.scenario, meta, databases)
 
-    def _databases(self) -> dict[str, bytes]:
-        files = {plan.owner: plan.database for plan in self.plans if plan.database is not None}
-        return {owner: database_image(file) for owner, file in files.items()}
+    def _databases(self, used: set[str]) -> dict[str, bytes]:
+        """Those that a service was given, or made use of."""
+        files = {plan.owner: plan.database for plan in self.plans if plan.database is not None
+                 and (plan.name in used or self.scenario.service(plan.owner).database)}
+        return {owner: database_image(file) for owner, file in sorted(files.items())}

@@ -23,6 +23,10 @@ LOOK_EVERY = 0.02
 QUIET_AFTER = 5.0
 STUCK_AFTER = 600.0
 USUAL_SESSION = 45.0
+MARKS = ("started", "produced", "acked", "failed", "delivered", "effect", "committed", "executed", "assigned",
+         "revoked", "shown", "exception", "finished")
+"""What shows that something still happens."""
+
 ON_TIME = (Crash, Shutdown, Pause, AddPartitions)
 
 Due = tuple[float, Callable[[], Any]]
@@ -45,7 +49,10 @@ class Supervision:
         """What of a schedule was carried out."""
         self._due: list[Due] = []
         self._last_mark = self._held_until = 0.0
+        self._committed: dict[tuple[str, str, int], int] = {}
         self._under_way: dict[str, dict[str, int]] = {}
+        self._beginning: set[str] = set()
+        """Processes that were started again and have not come to their code yet."""
         self._waiting_groups: set[str] = set()
         self._sessions: dict[str, float] = {}
         self._dying: dict[str, float | None] = {}
@@ -112,12 +119,12 @@ class Supervision:
             self.ended = "stuck"
             return self.now - self._last_mark > STUCK_AFTER
         self.ended = "quiet"
-        return self.now - self._last_mark > QUIET_AFTER
+        return self.now - max(self._last_mark, self._held_until) > QUIET_AFTER
 
     def _pending(self) -> bool:
         """Is anything under way, or planned, that will end or begin by itself?"""
         producing = any(worker.alive and worker.plan.role in ("inputs", "producer") for worker in self.workers.values())
-        return bool(self._due or self._waiting_groups or producing or self.now < self._held_until
+        return bool(self._due or self._beginning or self._waiting_groups or producing or self.now < self._held_until
                     or any(worker.restart_at is not None for worker in self.workers.values())
                     or any(count for steps in self._under_way.values() for count in steps.values()))
 
@@ -145,13 +152,25 @@ class Supervision:
             kind, details = mark[1], mark[2:]
             if kind == "refused":
                 raise RealRunError(details[0])
-            if kind not in ("begun", "counted"):
+            if kind in MARKS and self._is_news(kind, details):
                 self._last_mark = max(self._last_mark, (mark[0] - self.began) / 1e9)
             handle = getattr(self, f"_on_{kind}", None)
             if handle is not None:
                 handle(name, *details)
         if printed := worker.new_output():
             sys.stdout.write(printed)
+
+    def _is_news(self, kind: str, details: list[Any]) -> bool:
+        """A commit that moves nothing and a statement that changes nothing keep no run alive."""
+        if kind == "executed":
+            return bool(details[2])
+        if kind != "committed":
+            return True
+        group, rows, _ = details
+        moved = {(group, topic, partition): offset for topic, partition, offset in rows}
+        news = any(self._committed.get(place) != offset for place, offset in moved.items())
+        self._committed |= moved
+        return news
 
     def _on_begun(self, name: str, kind: str, *_: Any) -> None:
         steps = self._under_way.setdefault(name, {})
@@ -165,6 +184,9 @@ class Supervision:
     def _on_consumes(self, name: str, group: str, session_ms: float) -> None:
         self._waiting_groups.add(name)
         self._sessions[name] = session_ms / 1_000
+
+    def _on_started(self, name: str) -> None:
+        self._beginning.discard(name)
 
     def _on_assigned(self, name: str, *_: Any) -> None:
         self._waiting_groups.discard(name)
@@ -210,6 +232,7 @@ class Supervision:
     def _gone(self, name: str) -> None:
         """Others may need its session time-out to notice, and a heartbeat to take over."""
         self._under_way.pop(name, None)
+        self._beginning.discard(name)
         self._waiting_groups.discard(name)
         if name in self._sessions:
             self._held_until = max(self._held_until, self.now + self._sessions[name] + QUIET_AFTER)
@@ -217,8 +240,8 @@ class Supervision:
     def _start(self, worker: Worker) -> None:
         self._own_end.discard(worker.plan.name)
         worker.start()
+        self._beginning.add(worker.plan.name)
         self._go(worker)
-        self._held_until = max(self._held_until, self.now + QUIET_AFTER)
 
     def _go(self, worker: Worker) -> None:
         """Tell it when time 0 was: on the monotonic clock (ns), and on the clock of Kafka's timestamps (ms)."""

@@ -249,6 +249,11 @@ def numbered(name: str, count: int) -> tuple[str, ...]:
     return tuple(f"{name}-{i}" for i in range(count))
 
 
+def replicas_of(partition: int, replication_factor: int, brokers: int) -> tuple[int, ...]:
+    """Replicas of a partition: the leaders go round, the followers after them."""
+    return tuple((partition + i) % brokers for i in range(replication_factor))
+
+
 def given_settings(thing: Plain, table: dict[str, Setting]) -> dict[str, Any]:
     """The settings of a table that are not left to the client."""
     return {

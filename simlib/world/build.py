@@ -16,6 +16,7 @@ from simlib.scenario.distributions import Distribution
 from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.scenario.topology import replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
@@ -96,11 +97,6 @@ def _create(world: World, cluster: Cluster, topic: str, partitions: int, replica
         state.create(tp, replicas, cluster.topic_settings(tp).unclean_leader_election_enable)
         for replica in replicas:
             cluster.brokers[replica].replicas[tp] = Replica(tp)
-
-
-def replicas_of(partition: int, replication_factor: int, brokers: int) -> tuple[int, ...]:
-    """Replicas of a partition: the leaders go round, the followers after them."""
-    return tuple((partition + i) % brokers for i in range(replication_factor))
 
 
 # -- clients

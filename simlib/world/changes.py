@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.paths import replace
-from simlib.world.build import replicas_of
+from simlib.scenario.topology import replicas_of
 
 if TYPE_CHECKING:
     from simlib.world.world import World

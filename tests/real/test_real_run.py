@@ -120,7 +120,7 @@ def load(faults: tuple = (), **changes) -> Scenario:
              "producers": [Producer("shop", topic="orders", rate=20, keys=10, stop=8.0)],
              "groups": [ConsumerGroup("billing", topic="orders", consumers=2, service_time=0.005,
                                       auto_commit_interval_ms=1_000, **QUICK)],
-             "faults": faults, "duration": 16, "broker_config": SHORT}
+             "faults": faults, "duration": 24, "broker_config": SHORT}
     return Scenario(**{**given, **changes})
 
 
@@ -224,8 +224,8 @@ print("ended", trace.ended, len(trace.records), flush=True)
 
 def start(kafka: LocalKafka) -> subprocess.Popen:
     """A program with a run that does not end by itself; returns when its workers work."""
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parents[1])])}
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
     program = subprocess.Popen([sys.executable, "-c", SCRIPT, kafka.url], stdout=subprocess.PIPE, text=True,
                                env=environment)
     until = time.monotonic() + 30

@@ -256,8 +256,21 @@ class RealConsumer:
         if not self._closed:
             if sys.exc_info()[0] is None:  # closed because of an exception: the records in hand are not done
                 self.finish_records_in_hand()
-            await self._in_thread(lambda: self._client.close())
+            await self._in_thread(self._close)
             self._closed = True
+
+    def _close(self) -> None:
+        """What KafkaConsumer.close() does; the commit is asked for here, because close tells nobody how it went."""
+        from kafka.errors import KafkaError
+
+        consumed = self._client._subscription.all_consumed_offsets()
+        if self._client.config["enable_auto_commit"] and consumed:
+            try:
+                self._client.commit(consumed)
+                self._committed({tp: each.offset for tp, each in consumed.items()}, True)
+            except KafkaError as error:
+                self._app.marks.write("commit_failed", self.group, f"{type(error).__name__}: {error}")
+        self._client.close(autocommit=False)
 
     close = stop
 

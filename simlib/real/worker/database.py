@@ -54,9 +54,10 @@ class RealDatabase:
         try:
             rows = await asyncio.to_thread(act, database)
         except sqlite3.Error as error:
-            self._app.marks.write("executed", -1, f"{shortened(sql)} -> {error}")
+            self._app.marks.write("executed", -1, f"{shortened(sql)} -> {error}", False)
             raise
-        self._app.marks.write("executed", rows.rowcount if rows.rowcount >= 0 else len(rows), shortened(sql))
+        count = rows.rowcount if rows.rowcount >= 0 else len(rows)
+        self._app.marks.write("executed", count, shortened(sql), rows.rowcount > 0)
         if transaction is None:
             self._idle.append(database)
         return rows

@@ -11,8 +11,8 @@ from simlib import Scenario, Service, Topic, Trace, run
 SHORT = {"group_initial_rebalance_delay_ms": 0, "group_min_session_timeout_ms": 1_000}
 """What short tests need: the cluster and every scenario on it say the same."""
 
-QUICK = {"session_timeout_ms": 2_000, "heartbeat_interval_ms": 500, "auto_offset_reset": "earliest"}
-"""Settings of consumers whose death is noticed soon."""
+QUICK = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 1_000, "auto_offset_reset": "earliest"}
+"""Settings of consumers whose death is noticed soon; not so soon that a busy machine is taken for a death."""
 
 SIDE_BY_SIDE = 8
 
@@ -36,7 +36,7 @@ def shop(main: Any = billing, orders: int = 3, **changes: Any) -> Scenario:
     """Orders at time 0, one service that works them."""
     rows = [{"key": f"customer-{i % 2}", "value": {"order_id": i}} for i in range(orders)]
     given: dict[str, Any] = {"topics": [Topic("orders", replication_factor=3)], "inputs": {"orders": rows},
-                             "services": [Service("billing", main)], "broker_config": SHORT}
+                             "services": [Service("billing", main)], "broker_config": SHORT, "duration": 120}
     return Scenario(**{**given, **changes})
 
 
