@@ -1,5 +1,6 @@
 """A lesson open in JupyterLab, and what a learner does with it at the keyboard."""
 
+import json
 import re
 from typing import Any
 
@@ -10,6 +11,8 @@ from labtools.jupyter import lay_out
 
 KERNEL_READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
     && /Python 3/.test(document.querySelector('.jp-KernelName')?.innerText || '')"""
+# JupyterLab adds the cells of a long page little by little.
+HAS_CELLS = "wanted => document.querySelectorAll('.jp-NotebookPanel .jp-Cell').length >= wanted"
 ACTIVE_CELL = """() => [...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')]
     .findIndex(cell => cell.classList.contains('jp-mod-active'))"""
 # JupyterLab marks errors and what was printed to stderr alike; an untouched lesson has neither.
@@ -46,13 +49,15 @@ TOO_NARROW = """() => {
 
 
 def open_lesson(page: Any, course: Course, name: str) -> None:
-    """Open a lesson in a workspace of its own that looks as on the first day, and wait for its kernel."""
+    """Open a lesson in a workspace of its own that looks as on the first day, and wait for its kernel and all its cells."""
     workspace = f"test-{name[:2]}-{course.process.pid}"
     lay_out(workspace)
     address, token = course.url().split("?")
     server, folder = address.split("/lab/tree/")
     page.goto(f"{server}/lab/workspaces/{workspace}/tree/{folder.rsplit('/', 1)[0]}/{name}?{token}")
     page.wait_for_function(KERNEL_READY)
+    cells = json.loads((course.folder / name).read_text(encoding="utf-8"))["cells"]
+    page.wait_for_function(HAS_CELLS, arg=len(cells))
 
 
 def go_to_the_top(page: Any) -> None:
