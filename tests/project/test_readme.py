@@ -31,6 +31,7 @@ RUN_BY = {
     'pip install -e ".[kafka]" && jupyter lab': "tests/project/test_readme.py",
     "conda env create -f environment.yml && conda activate event-driven-lab && jupyter lab":
         ".github/workflows/conda.yml",
+    "python lab.py kafka": "tests/real/test_local_kafka.py",
 }
 
 
