@@ -68,6 +68,8 @@ def _values(panel: _Panel, path: str) -> list[Any]:
     about = describe(panel.scenario, path)
     if about.low is None or about.high is None:
         return []
-    steps = [about.low + (about.high - about.low) * i / (MOVES - 1) for i in range(MOVES)]
+    low, high = about.low, about.high
+    parts = [i / (MOVES - 1) for i in range(MOVES)]
+    steps = [low * (high / low) ** part if about.log and low > 0 else low + (high - low) * part for part in parts]
     values = [round(step) if about.kind == "whole" else step for step in steps]
     return [value for value in dict.fromkeys(values) if not problems(replace(panel.scenario, path, value))]

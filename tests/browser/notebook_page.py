@@ -49,7 +49,7 @@ TOO_NARROW = """() => {
 
 
 def open_lesson(page: Any, course: Course, name: str) -> None:
-    """Open a lesson in a workspace of its own that looks as on the first day, and wait for its kernel and all its cells."""
+    """Open a lesson in a workspace of its own that looks as on the first day; wait for its kernel and all its cells."""
     workspace = f"test-{name[:2]}-{course.process.pid}"
     lay_out(workspace)
     address, token = course.url().split("?")
