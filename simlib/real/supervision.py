@@ -21,6 +21,7 @@ START_WITHIN = 60.0
 
 LOOK_EVERY = 0.02
 QUIET_AFTER = 5.0
+QUIET_WHILE_BEHIND = 20.0
 STUCK_AFTER = 600.0
 USUAL_SESSION = 45.0
 MARKS = ("started", "produced", "acked", "failed", "delivered", "effect", "committed", "executed", "assigned",
@@ -50,6 +51,10 @@ class Supervision:
         self._due: list[Due] = []
         self._last_mark = self._held_until = 0.0
         self._committed: dict[tuple[str, str, int], int] = {}
+        self._topic_of: dict[str, str] = {}
+        self._acked: dict[str, set[str]] = {}
+        self._handed: dict[tuple[str, str], set[str]] = {}
+        """Messages by topic, and by group and topic."""
         self._under_way: dict[str, dict[str, int]] = {}
         self._beginning: set[str] = set()
         """Processes that were started again and have not come to their code yet."""
@@ -119,7 +124,12 @@ class Supervision:
             self.ended = "stuck"
             return self.now - self._last_mark > STUCK_AFTER
         self.ended = "quiet"
-        return self.now - max(self._last_mark, self._held_until) > QUIET_AFTER
+        patience = QUIET_WHILE_BEHIND if self._is_behind() else QUIET_AFTER
+        return self.now - max(self._last_mark, self._held_until) > patience
+
+    def _is_behind(self) -> bool:
+        """Is there a record in a topic that a group reads, which the group was never handed? A busy machine is slow."""
+        return any(self._acked.get(topic, set()) - handed for (_, topic), handed in self._handed.items())
 
     def _pending(self) -> bool:
         """Is anything under way, or planned, that will end or begin by itself?"""
@@ -184,6 +194,16 @@ class Supervision:
     def _on_consumes(self, name: str, group: str, session_ms: float) -> None:
         self._waiting_groups.add(name)
         self._sessions[name] = session_ms / 1_000
+
+    def _on_produced(self, name: str, number: int, topic: str, *_: Any) -> None:
+        self._topic_of[f"{name}:{number}"] = topic
+
+    def _on_acked(self, name: str, number: int, *_: Any) -> None:
+        self._acked.setdefault(self._topic_of[f"{name}:{number}"], set()).add(f"{name}:{number}")
+
+    def _on_delivered(self, name: str, group: str, topic: str, partition: int, offset: int, message: str,
+                      *_: Any) -> None:
+        self._handed.setdefault((group, topic), set()).add(message)
 
     def _on_started(self, name: str) -> None:
         self._beginning.discard(name)

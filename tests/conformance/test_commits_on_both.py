@@ -120,7 +120,7 @@ async def reads_latest(app):
 @pytest.mark.statement("K81")
 @on_both
 def test_a_group_without_a_commit_that_reads_latest_never_sees_what_was_there():
-    trace = yield shop(inputs=rows(0, 0, 0, 8, 8), services=[Service("billing", reads_latest, start=3)])
+    trace = yield shop(inputs=rows(0, 0, 0, 14, 14), services=[Service("billing", reads_latest, start=3)])
     assert keys(trace) == [3, 4]
 
 
@@ -135,7 +135,7 @@ def test_a_group_without_a_commit_that_reads_earliest_sees_everything():
 @on_both
 def test_with_a_commit_the_reset_policy_is_never_asked():
     """It dies after its first commit; what came while it was away is not skipped."""
-    trace = yield (shop(reads_latest, inputs=rows(3, 3.2, 3.4, 7)), "crash-after:billing-0.0/commit#1")
+    trace = yield (shop(reads_latest, inputs=rows(10, 10.2, 10.4, 16)), "crash-after:billing-0.0/commit#1")
     assert keys(trace) == [0, 1, 2, 3]
 
 

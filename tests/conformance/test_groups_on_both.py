@@ -119,8 +119,8 @@ def test_the_next_owner_begins_at_the_commit():
 def test_a_static_member_that_is_soon_back_gets_its_partitions_without_a_rebalance():
     trace = yield load(faults=[Crash("billing-0", at=4, restart_after=1)], static_membership=True,
                        session_timeout_ms=10_000, heartbeat_interval_ms=500)
-    assert len(of(trace, "revoked", "billing-1")) == 0
-    assert len(of(trace, "assigned", "billing-1")) == 1
+    assert not len(of(trace, "revoked", "billing-1").query("time > 0"))
+    assert not len(of(trace, "assigned", "billing-1").query("time > 0"))
     before = {*trace.deliveries.query("member == 'billing-0' and time < 4")["partition"]}
     after = {*trace.deliveries.query("member == 'billing-0' and time > 5")["partition"]}
     assert before == after and len(before) == 1
