@@ -208,8 +208,10 @@ class Supervision:
     def _on_started(self, name: str) -> None:
         self._beginning.discard(name)
 
-    def _on_assigned(self, name: str, *_: Any) -> None:
+    def _on_assigned(self, name: str, group: str, rows: list[Any]) -> None:
         self._waiting_groups.discard(name)
+        for topic, _ in rows:
+            self._handed.setdefault((group, topic), set())
 
     def _on_sleeping(self, name: str, seconds: float) -> None:
         self._held_until = max(self._held_until, self.now + seconds)
