@@ -82,7 +82,8 @@ predict("wait", "`billing-1` is healthy and idle. For how many seconds does nobo
 # %% first-run
 trace = run(shop)
 reveal("wait", round(trace.effects.time.diff().max()))     # the longest gap between charges
-trace.plot.lag()
+print("Orders that waited, at most:", trace.lag.lag.max())
+trace.play(start=15)    # click into it: Space plays, arrows step; click an order for its life
 
 # %% first-run-proof tags=["claim"]
 assert len(trace.records) == 200 and round(trace.effects.time.diff().max()) == 45

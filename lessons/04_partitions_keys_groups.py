@@ -447,7 +447,8 @@ assert trace.deliveries[trace.deliveries.member == "pack-0"].partition.eq(0).all
 # %% gave-up
 after = trace.control[trace.control.time > 15]
 moves = after[after.kind.isin(["evicted", "revoked", "assigned"])]
-moves[["time", "process", "kind", "partition"]].round(1)
+print(moves[["time", "process", "kind", "partition"]].round(1).to_string(index=False))
+trace.play(start=24)    # click into it: Space plays, arrows step; click an order for its life
 
 # %% gave-up-proof tags=["claim"]
 revoked = moves[moves.kind == "revoked"]

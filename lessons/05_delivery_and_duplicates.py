@@ -131,10 +131,12 @@ assert shop.faults[0].nth == 118 and shop.faults[0].restart_after == 40
 # One. Not none, and not two hundred. Why one?
 #
 # > **It looks as if** Kafka noticed that nobody had confirmed order 118, and sent it again. Ask for all that Kafka
-# > knows about billing:
+# > knows about billing, and watch that night beside a calm one:
 
 # %% one-number
-trace.commits[["time", "group", "offset"]].iloc[115:119].round(1).set_index("time")
+print(trace.commits[["time", "group", "offset"]].iloc[115:119].round(1).to_string(index=False))
+calm = run(replace(shop, "faults", []))
+calm.play(trace, start=12, titles=("calm", "killed"))  # click into it: Space plays, arrows step, N finds trouble
 
 # %% one-number-proof tags=["claim"]
 assert trace.commits.offset.iloc[115:119].tolist() == [116, 117, 118, 119]
@@ -530,12 +532,13 @@ assert max(moments) == 5 and min(moments) == 1
 
 # %% disk-text [markdown]
 # > **It looks as if** the disk of `broker-0` lost them. A killed program leaves its files behind [K59], and `broker-0`
-# > came back with all five. Who stands at their places now?
+# > came back with all five. Watch the log lose its end. Who stands at their places now?
 
 # %% same-offset
 same = trace.records[trace.records.offset.isin([1495, 1496])]
 shown = same[["message", "offset", "created", "acked", "copies"]].round(2)
-shown.rename(columns={"copies": "in_log"})
+print(shown.rename(columns={"copies": "in_log"}).to_string(index=False))
+trace.play(start=29.5)  # click into it: N finds the next trouble, arrows step; click an order for its life
 
 # %% same-offset-proof tags=["claim"]
 assert trace.lost.offset.iloc[0] == 1495
