@@ -112,6 +112,17 @@ def test_a_short_trace_travels_whole_and_of_a_long_one_only_the_index(monkeypatc
     assert len(Recording(trace)) > SENT_ALONG and long.slices == [[]]
 
 
+def test_the_curve_reaches_what_is_behind_at_most():
+    trace = run(replace(SHOP, {"producers.shop.rate": 3, "duration": 60}))
+    behind, most = {}, 0
+    for _, rows in trace.lag.groupby("time"):
+        behind.update(zip(rows.partition, rows.lag, strict=True))
+        most = max(most, sum(behind.values()))
+    curve = Recording(trace).index()["lag"]
+    assert max(curve) == most > 0 and len(curve) == 240
+    assert curve[-1] >= sum(behind.values())
+
+
 def test_the_kernel_answers_every_question_and_says_what_was_wrong_with_it(monkeypatch):
     widget = charged_twice().play()
     sent = []

@@ -1,7 +1,7 @@
 // Time: one clock for one trace or two. Knows nothing of the page.
 
 import { advanced, rowsUpTo, stateAt } from "./state.js";
-import { rowsOfStep, stepEnds, stepsDone } from "./tell.js";
+import { lastSentences, rowsOfStep, stepEnds, stepsDone } from "./tell.js";
 
 export const SPEEDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const EVENTS_A_SECOND = 1.25;   // event by event, at speed 1
@@ -11,7 +11,7 @@ const LASTS = 40;               // seconds in which a longer one is over at the 
 // One trace at one time: the slice, how many of its rows are done, and the state after them.
 export class Track {
   constructor(index, source) {
-    Object.assign(this, { index, source, number: -1, slice: null, rows: 0, state: null });
+    Object.assign(this, { index, source, number: -1, slice: null, before: null, rows: 0, state: null });
   }
 
   numberAt(time) {
@@ -22,8 +22,15 @@ export class Track {
   }
 
   async open(number) {
-    const slice = await this.source.slice(number);
-    Object.assign(this, { number, slice, rows: 0, state: structuredClone(slice.base) });
+    const slice = await this.source.slice(number), before = number ? await this.source.slice(number - 1) : null;
+    Object.assign(this, { number, slice, before, rows: 0, state: structuredClone(slice.base) });
+  }
+
+  // The last sentences up to now, oldest first: a slice just begun has few, the one before it has the others.
+  told(most) {
+    const lines = lastSentences(this.index, this.slice, this.rows, most), left = most - lines.length;
+    if (!this.before || !left) return lines;
+    return [...lastSentences(this.index, this.before, this.before.columns.time.length, left), ...lines];
   }
 
   async seek(time) {

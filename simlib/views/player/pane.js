@@ -3,7 +3,7 @@
 import { Flights, journey } from "./flights.js";
 import { make, setHidden, setText } from "./page.js";
 import { Stage } from "./stage.js";
-import { clock, lastSentences, lifeOf, recordName } from "./tell.js";
+import { clock, lifeOf, recordName } from "./tell.js";
 
 const LINES = 7, LINES_OF_TWO = 4;
 const LONG = 1;   // s; a longer pause between two lines has a line of its own
@@ -32,13 +32,13 @@ export class Pane {
   }
 
   draw(time, still) {
-    const { index, state, slice, rows } = this.track;
+    const { index, state, rows } = this.track;
     this.stage.draw(state, time);
     if (still) setHidden(this.sample, true);
     if (still) this.flights.arrows(this.journeys(this.track.stepsBetween(0, rows, 1)));
     this.stage.point(new Set(still || this.track.index.events < 1000 ? this.lastActors() : []));
     setHidden(this.verdict, time < index.end || (!index.broken && !still));
-    const lines = lastSentences(index, slice, rows, this.most);
+    const lines = this.track.told(this.most);
     this.drawLines(lines);
     return lines.at(-1);
   }

@@ -112,16 +112,20 @@ class Recording:
                             for message, producer, number, key, value in zip(messages.tolist(), *columns, strict=True)}}
 
     def _lag(self) -> list[int]:
-        """Records behind, of all groups together, over the run: at the end of each of `BUCKETS` stretches."""
-        edges = np.linspace(0, int(self.bounds[-1]), BUCKETS + 1)[1:]
+        """Records behind, of all groups together, over the run: the most in each of `BUCKETS` stretches."""
+        times, total = self._all_behind()
+        ends = np.searchsorted(times, np.linspace(0, int(self.bounds[-1]), BUCKETS + 1)[1:], side="right")
+        return [int(total[begin:end].max()) for begin, end in zip(np.r_[1, ends[:-1]] - 1, ends, strict=True)]
+
+    def _all_behind(self) -> tuple[np.ndarray, np.ndarray]:
+        """When the sum over all groups and partitions changes (ns), and what it is from then on."""
         lag = self.trace.groups.lag
-        total = np.zeros(BUCKETS, np.int64)
-        pairs = np.flatnonzero(np.r_[True, (np.diff(lag["group"]) != 0) | (np.diff(lag["tp"]) != 0)])
-        for start, end in zip(pairs, np.r_[pairs[1:], len(lag["time"])], strict=True):
-            if end > start:
-                row = np.searchsorted(lag["time"][start:end], edges, side="right")
-                total += np.r_[0, lag["lag"][start:end]][row]
-        return [int(number) for number in total]
+        first = np.r_[True, (np.diff(lag["group"]) != 0) | (np.diff(lag["tp"]) != 0)][:len(lag["time"])]
+        before = np.where(first, 0, np.r_[0, lag["lag"]][:-1])
+        order = np.argsort(lag["time"], kind="stable")
+        times, total = lag["time"][order], np.cumsum((lag["lag"] - before)[order])
+        last = np.r_[np.diff(times) != 0, True][:len(times)]
+        return np.r_[0, times[last]], np.r_[0, total[last]]
 
 
 def _short(value: Any) -> str:

@@ -42,6 +42,13 @@ test("steps go from event to event, over the edge of a slice, and back to the sa
   assert.deepEqual(back, [[2.5, 3], [1.5, 2], [0.5, 1], [0, 0]]);
 });
 
+test("what was told last is still told when a slice begins, at its very edge too", async () => {
+  const deck = await deckOf(track([0.5, 1.5, 2, 2.5, 5.5], 6));
+  const seen = [];
+  for (const time of [1, 2, 3, 4]) { await deck.seek(time); seen.push(deck.tracks[0].told(2).map(line => line.time)); }
+  assert.deepEqual(seen, [[0.5], [1.5, 2], [2, 2.5], [2.5]]);
+});
+
 test("two traces go in step: whichever is next moves, and both where they are at one instant", async () => {
   const deck = await deckOf(track([1, 3], 4), track([1, 2], 4));
   const seen = [];
