@@ -1,4 +1,4 @@
-"""`lab.py test`, `quick` and `soak`: every check, one after the other, and what came of each."""
+"""`lab.py test`, `quick`, `soak` and `real`: every check, one after the other, and what came of each."""
 
 import time
 
@@ -6,12 +6,14 @@ from labtools.console import run, say
 from labtools.layout import ROOT, VENV, program, venv_python
 
 # Which tests, and how many random examples each (the profiles are in tests/conftest.py).
-_MARKED = {"test": ("not soak", "test"), "quick": ("not soak and not browser and not slow", "quick"),
-           "soak": ("soak", "soak")}
+_MARKED = {"test": ("not soak and not real", "test"),
+           "quick": ("not soak and not real and not browser and not slow", "quick"),
+           "soak": ("soak", "soak"), "real": ("real", "test")}
+_ALONE = {"soak": "many more random scenarios", "real": "runs on a real Kafka"}
 
 
 def check(selection: str) -> int:
-    """Run the checks of `selection` ("test", "quick" or "soak"); 0 if all of them pass."""
+    """Run the checks of `selection` ("test", "quick", "soak" or "real"); 0 if all of them pass."""
     outcomes = [_timed(name, command) for name, command in _steps(selection)]
     say("")
     for name, code, seconds in outcomes:
@@ -26,8 +28,8 @@ def _timed(name: str, command: list) -> tuple[str, int, float]:
 
 
 def _steps(selection: str) -> list[tuple[str, list]]:
-    if selection == "soak":
-        return [("many random scenarios", _pytest(*_MARKED[selection]))]
+    if selection in _ALONE:
+        return [(_ALONE[selection], _pytest(*_MARKED[selection]))]
     return [*_static(), ("tests", _pytest(*_MARKED[selection]))]
 
 

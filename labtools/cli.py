@@ -18,6 +18,7 @@ _COMMANDS = """commands:
   test           set up, then run every check
   quick          the checks that take seconds: no browser, no fresh installs, no soak
   soak           the laws over many more random scenarios
+  real           runs on a real Kafka, which is started for them (needs Java 17 and Maven)
   bench          the benchmarks
   notebooks      make notebooks/ anew from lessons/
   kafka          start a real Kafka on this computer: three brokers, without Docker (needs Java 17 and Maven)
@@ -58,8 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python lab.py", epilog=_COMMANDS,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="start", metavar="command",
-                        choices=["start", "doctor", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle",
-                                 "kafka", "kafka-stop"])
+                        choices=["start", "doctor", "lesson", "test", "quick", "soak", "real", "bench", "notebooks",
+                                 "bundle", "kafka", "kafka-stop"])
     parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
     parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
@@ -83,7 +84,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         set_up("course")
         return run([venv_python(), "-m", "simlib.real.command", _KAFKA[options.command]], cwd=ROOT)
     set_up("tests")
-    if options.command in ("test", "quick", "soak"):
+    if options.command in ("test", "quick", "soak", "real"):
         return checks.check(options.command)
     if options.command == "lesson":
         return run([venv_python(), "-m", "simlib.course.proof", (options.argument or "00").zfill(2)], cwd=ROOT)

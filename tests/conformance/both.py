@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from real_shop import SIDE_BY_SIDE
+from real_shop import SIDE_BY_SIDE, run_for_real
 
 from simlib import LocalKafka, Scenario, Trace, run
 
@@ -30,7 +30,7 @@ def on_both(story: Story | None = None, *, alone: bool = False) -> Any:
     if story is None:
         return lambda given: on_both(given, alone=alone)
 
-    @pytest.mark.parametrize("backend", ["virtual", "real"])
+    @pytest.mark.parametrize("backend", ["virtual", pytest.param("real", marks=pytest.mark.real)])
     def test(backend: str, request: pytest.FixtureRequest) -> None:
         if backend == "virtual":
             tell(story, None)
@@ -49,7 +49,9 @@ def tell(story: Story, on: str | None) -> None:
         asked = next(going)
         while True:
             scenario, schedule = asked if isinstance(asked, tuple) else (asked, None)
-            asked = going.send(run(scenario, on=on, schedule=schedule, progress=False))
+            virtual = on is None
+            asked = going.send(run(scenario, schedule=schedule, progress=False) if virtual
+                               else run_for_real(scenario, on, schedule))
     except StopIteration:
         return
 

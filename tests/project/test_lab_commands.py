@@ -32,8 +32,8 @@ def test_it_needs_nothing_but_the_standard_library(source: Path) -> None:
 
 def test_help_names_every_command() -> None:
     text = lab("--help").stdout
-    for command in ("start", "doctor", "lesson", "test", "quick", "soak", "bench", "notebooks", "bundle", "kafka",
-                    "kafka-stop", "--wheels", "--port"):
+    for command in ("start", "doctor", "lesson", "test", "quick", "soak", "real", "bench", "notebooks", "bundle",
+                    "kafka", "kafka-stop", "--wheels", "--port"):
         assert command in text
 
 

@@ -1,12 +1,12 @@
 """What services ask of their clients besides getone and send: the same answers as in virtual time."""
 
 import pytest
-from real_shop import QUICK, SHORT, shop
+from real_shop import QUICK, SHORT, run_for_real, shop
 
 from simlib import LocalKafka, Scenario, Service, Topic, TopicPartition, run
 from simlib.services.errors import IllegalStateError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 
 
 async def paying(app) -> None:
@@ -49,7 +49,7 @@ def test_what_was_aborted_is_seen_by_those_who_read_uncommitted_alone(kafka: Loc
     services = [Service("paying", paying), Service("shipping", shipping), Service("counting", counting)]
     scenario = shop(services=services, topics=[Topic("orders", replication_factor=3),
                                                Topic("paid", replication_factor=3)])
-    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    real, simulated = run_for_real(scenario, kafka.url), run(scenario)
     assert effects(real) == effects(simulated) == {"ship": [0, 1, 2], "count": [0, 1, 1, 2]}
     assert real.ended == "quiet"
 
@@ -88,7 +88,7 @@ async def asking(app) -> None:
 def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKafka) -> None:
     scenario = Scenario(topics=[Topic("notes", partitions=2, replication_factor=3)], broker_config=SHORT,
                         services=[Service("asking", asking, restart_after=None)])
-    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    real, simulated = run_for_real(scenario, kafka.url), run(scenario)
     assert not real.summary().warnings
     assert effects(real) == effects(simulated)
     assert effects(real)["record"] == [repr((0, 1, {"n": 2}, 2_000, 0))]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_shop import QUICK, SHORT, acts, billing, never_back, shop, side_by_side
+from real_shop import QUICK, SHORT, acts, billing, never_back, run_for_real, shop, side_by_side
 
 from simlib import (
     AddPartitions,
@@ -30,7 +30,7 @@ from simlib import (
 )
 from simlib.scenario.schedules import ScheduleError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.real
 WINDOWS = os.name == "nt"
 
 
@@ -68,7 +68,7 @@ def test_a_calm_run_gives_the_same_tables_as_virtual_time_and_leaves_nothing_beh
             {"value": {"order_id": 2}}]
     scenario = shop(inputs={"orders": rows}, services=[
         Service("billing", booking, database="CREATE TABLE seen(id PRIMARY KEY, key)")])
-    real, simulated = run(scenario, on=kafka.url, progress=False), run(scenario)
+    real, simulated = run_for_real(scenario, kafka.url), run(scenario)
     assert acts(real) == acts(simulated) == [("charge", 0), ("charge", 1), ("charge", 2)]
     for view in ("records", "deliveries", "effects"):
         mine, theirs = getattr(real, view), getattr(simulated, view)
@@ -105,7 +105,7 @@ def test_a_process_that_stands_still_comes_back_as_a_zombie_whose_commit_is_refu
     rows = [{"key": f"customer-{i}", "value": {"order_id": i}, "at": 3 + i / 4} for i in range(8)]
     scenario = shop(services=[Service("billing", billing, instances=2)], inputs={"orders": rows},
                     topics=[Topic("orders", partitions=2, replication_factor=3)])
-    trace = run(scenario, on=kafka.url, schedule="stall-after:billing-0.0/charge#1", progress=False)
+    trace = run_for_real(scenario, kafka.url, "stall-after:billing-0.0/charge#1")
     counts = Counter(acts(trace))
     assert len(counts) == 8 and sorted(counts.values()) == [1] * 7 + [2]
     assert {"paused", "resumed"} <= {*trace.events["kind"]}
@@ -161,7 +161,7 @@ def test_declared_load_and_its_faults(kafka: LocalKafka) -> None:
 
 
 def test_a_broker_that_is_killed_comes_back_and_nothing_that_was_promised_is_lost(kafka: LocalKafka) -> None:
-    trace = run(load((Crash("broker-1", at=3, restart_after=6),), duration=30), on=kafka.url, progress=False)
+    trace = run_for_real(load((Crash("broker-1", at=3, restart_after=6),), duration=30), kafka.url)
     assert [*trace.events.query("process == 'broker-1'")["kind"]] == ["crashed", "restarted"]
     assert trace.summary().lost == 0 and trace.summary().acked == 160
     assert all(kafka.is_alive(name) for name in kafka.names)
@@ -192,7 +192,7 @@ async def failing(app) -> None:
 
 
 def test_an_exception_is_a_crash_and_what_a_service_prints_is_seen(kafka: LocalKafka, capsys) -> None:
-    trace = run(shop(failing, services=[Service("billing", failing, restart_after=3)]), on=kafka.url, progress=False)
+    trace = run_for_real(shop(failing, services=[Service("billing", failing, restart_after=3)]), kafka.url)
     assert acts(trace) == [("charge", 0), ("charge", 1), ("charge", 2)]
     assert any("ValueError: cannot read this order (in failing, line" in text for text in trace.summary().warnings)
     assert capsys.readouterr().out.count("billing-0 begins") == 2
@@ -200,15 +200,15 @@ def test_an_exception_is_a_crash_and_what_a_service_prints_is_seen(kafka: LocalK
 
 def test_a_run_ends_at_its_duration_whatever_hangs(kafka: LocalKafka) -> None:
     began = time.monotonic()
-    trace = run(shop(never_back, duration=4), on=kafka.url, progress=False)
+    trace = run_for_real(shop(never_back, duration=4), kafka.url)
     assert trace.ended == "duration" and time.monotonic() - began < 4 + 15
     assert not workers()
 
 
 def test_a_step_that_is_never_taken_is_said(kafka: LocalKafka) -> None:
     with pytest.raises(ScheduleError, match="never took the step that crash-after:billing-0.0/charge#9 aims at"):
-        run(shop(), on=kafka.url, schedule="crash-after:billing-0.0/charge#9", progress=False)
-    trace = run(shop(faults=[Crash("billing-0", after="charge", nth=9)]), on=kafka.url, progress=False)
+        run_for_real(shop(), kafka.url, "crash-after:billing-0.0/charge#9")
+    trace = run_for_real(shop(faults=[Crash("billing-0", after="charge", nth=9)]), kafka.url)
     assert len(trace.summary().faults_not_fired) == 1
 
 
@@ -269,7 +269,7 @@ def test_workers_end_when_nobody_watches_over_them_any_more(kafka: LocalKafka) -
 def test_pausing_a_worker_at_a_time(kafka: LocalKafka) -> None:
     if WINDOWS:
         pytest.skip("cannot run on this system: it has no SIGSTOP")
-    trace = run(load((Pause("billing-0", at=3, duration=1),)), on=kafka.url, progress=False)
+    trace = run_for_real(load((Pause("billing-0", at=3, duration=1),)), kafka.url)
     assert trace.summary().lost == 0 and trace.summary().backlog == 0
     stood = trace.events.query("kind in ('paused', 'resumed')")["time"].tolist()
     assert stood[1] - stood[0] == pytest.approx(1, abs=0.5)

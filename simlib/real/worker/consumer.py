@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,11 @@ from simlib.services.lookups import OffsetAndTimestamp
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
-LOOK_MS = 100
+LOOK_MS = 1_000
 """How long the thread waits for a record before it looks whether something else is to be done."""
+
+KNOWN_WITHIN = 10.0
+"""Seconds; a topic that was just created is known everywhere within a fraction of one."""
 
 T = TypeVar("T")
 
@@ -52,8 +56,9 @@ class RealConsumer:
 
         with as_ours():
             self._client = KafkaConsumer(**self._config)
-            self._client.subscribe([self._plan.real_topic(topic) for topic in topics],
-                                   listener=_listener(self._app, self))
+            names = [self._plan.real_topic(topic) for topic in topics]
+            _wait_until_known(self._client, names)
+            self._client.subscribe(names, listener=_listener(self._app, self))
 
     def _next(self) -> Any:
         with as_ours():
@@ -279,6 +284,13 @@ class RealConsumer:
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
+
+
+def _wait_until_known(client: Any, topics: list[str]) -> None:
+    """A member that joins before its broker has heard of a new topic is assigned nothing, perhaps for minutes."""
+    until = time.monotonic() + KNOWN_WITHIN
+    while not all(client.partitions_for_topic(topic) for topic in topics) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _listener(app: RealApp, consumer: RealConsumer) -> Any:
