@@ -9,9 +9,12 @@ from typing import Any
 
 from simlib.real.artifacts import class_path
 from simlib.real.broker_files import Node
+from simlib.real.processes import wait_for
 from simlib.real.programs import java
 
 HEAP_MB = 256
+STANDS_STILL_WITHIN = 5.0
+"""Seconds."""
 
 
 class Server:
@@ -73,9 +76,12 @@ class Server:
             self._process.terminate()
 
     def pause(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP. Returns when it stands still: its threads stop one by one."""
+        import psutil
+
         if self.alive:
             self._process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: self._process.status() == psutil.STATUS_STOPPED, STANDS_STILL_WITHIN)
 
     def resume(self) -> None:
         """SIGCONT."""
