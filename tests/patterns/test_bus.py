@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from simlib.patterns.broken_bus import PlainBus
 from simlib.patterns.bus import Bus
 
 BOTH = pytest.mark.parametrize("make", [Bus, PlainBus])
+
+
+def alone(coroutine):
+    """`asyncio.run` in a thread of its own: after a browser test the main thread has a running loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def noting(heard, name, raises=False):
@@ -36,14 +43,14 @@ def test_all_who_listen_hear_it_in_the_order_in_which_they_came(make):
     for name in "cab":
         bus.on("order placed", noting(heard, name))
     bus.on("order shipped", noting(heard, "nobody asked"))
-    asyncio.run(bus.publish("order placed", 17, "Ada"))
+    alone(bus.publish("order placed", 17, "Ada"))
     assert heard == [("c", 17, "Ada"), ("a", 17, "Ada"), ("b", 17, "Ada")]
 
 
 @BOTH
 @pytest.mark.statement("P34")
 def test_where_nobody_listens_nothing_happens(make):
-    asyncio.run(make().publish("order placed", 17))
+    alone(make().publish("order placed", 17))
 
 
 def test_a_listener_that_comes_while_the_event_is_told_hears_the_next_one():
@@ -53,9 +60,9 @@ def test_a_listener_that_comes_while_the_event_is_told_hears_the_next_one():
         bus.on("order placed", noting(heard, "guest"))
 
     bus.on("order placed", inviting)
-    asyncio.run(bus.publish("order placed", 1))
+    alone(bus.publish("order placed", 1))
     assert heard == []
-    asyncio.run(bus.publish("order placed", 2))
+    alone(bus.publish("order placed", 2))
     assert heard == [("guest", 2)]
 
 
@@ -77,7 +84,7 @@ def test_one_that_raises_robs_nobody_and_the_publisher_hears_of_all():
     for name, raises in (("a", False), ("b", True), ("c", False), ("d", True)):
         bus.on("order placed", noting(heard, name, raises))
     with pytest.raises(ExceptionGroup, match="2 of those who listen to 'order placed'") as found:
-        asyncio.run(bus.publish("order placed"))
+        alone(bus.publish("order placed"))
     assert [name for (name,) in heard] == ["a", "b", "c", "d"]
     assert [str(error) for error in found.value.exceptions] == ["b", "d"]
 
@@ -88,7 +95,7 @@ def test_on_a_plain_bus_it_robs_those_behind_it():
     for name in "abc":
         bus.on("order placed", noting(heard, name, raises=name == "b"))
     with pytest.raises(ValueError, match="b"):
-        asyncio.run(bus.publish("order placed"))
+        alone(bus.publish("order placed"))
     assert [name for (name,) in heard] == ["a", "b"]
 
 
@@ -106,7 +113,7 @@ def test_what_is_for_later_is_done_in_turn_and_an_error_is_told_to_the_loop():
         await asyncio.sleep(0.01)
         worker.cancel()
 
-    asyncio.run(main())
+    alone(main())
     assert heard == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
     assert [str(context["exception"]) for context in told] == ["a", "a"]
 
@@ -284,9 +291,9 @@ def test_every_group_of_a_topic_gets_all_of_it_however_late_it_comes():
 @pytest.mark.statement("P38")
 def test_who_subscribes_to_a_bus_hears_nothing_of_before():
     heard, bus = [], Bus()
-    asyncio.run(bus.publish("order placed", 1))
+    alone(bus.publish("order placed", 1))
     bus.on("order placed", noting(heard, "late"))
-    asyncio.run(bus.publish("order placed", 2))
+    alone(bus.publish("order placed", 2))
     assert heard == [("late", 2)]
 
 
