@@ -56,8 +56,7 @@ def open_lesson(page: Any, course: Course, name: str) -> None:
     server, folder = address.split("/lab/tree/")
     page.goto(f"{server}/lab/workspaces/{workspace}/tree/{folder.rsplit('/', 1)[0]}/{name}?{token}")
     page.wait_for_function(KERNEL_READY)
-    cells = json.loads((course.folder / name).read_text(encoding="utf-8"))["cells"]
-    page.wait_for_function(HAS_CELLS, arg=len(cells))
+    page.wait_for_function(HAS_CELLS, arg=len(cells_of(course, name)))
 
 
 def go_to_the_top(page: Any) -> None:
@@ -68,9 +67,14 @@ def go_to_the_top(page: Any) -> None:
         page.keyboard.press("k")
 
 
-def count_code_cells(page: Any) -> int:
-    """How many there are; count before Shift-Enter at the last cell, which adds an empty one."""
-    return page.locator(".jp-NotebookPanel .jp-CodeCell").count()
+def count_code_cells(course: Course, name: str) -> int:
+    """How many there are to run; Shift-Enter at the last cell adds an empty one, which is saved with the rest."""
+    return sum(cell["cell_type"] == "code" and "".join(cell["source"]).strip() != "" for cell in cells_of(course, name))
+
+
+def cells_of(course: Course, name: str) -> list[dict[str, Any]]:
+    """The cells of a learner's copy."""
+    return json.loads((course.folder / name).read_text(encoding="utf-8"))["cells"]
 
 
 def shift_enter(page: Any, until: str = "") -> None:

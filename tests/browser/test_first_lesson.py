@@ -32,8 +32,8 @@ def test_the_first_lesson_is_open_and_nothing_is_in_its_way(lesson, course: Cour
     assert nothing_is_in_the_way(lesson)
 
 
-def test_shift_enter_runs_the_untouched_lesson_without_an_error(lesson) -> None:
-    code_cells = count_code_cells(lesson)
+def test_shift_enter_runs_the_untouched_lesson_without_an_error(lesson, course: Course) -> None:
+    code_cells = count_code_cells(course, LESSON)
     assert code_cells > 0
     shift_enter(lesson)
     wait_until_have_run(lesson, code_cells)

@@ -41,7 +41,7 @@ def lesson(request, course: Course, browser):
     page.set_default_timeout(60_000)
     page.name = request.param
     open_lesson(page, course, request.param)
-    page.code_cells = count_code_cells(page)
+    page.code_cells = count_code_cells(course, request.param)
     SCREENSHOTS.mkdir(exist_ok=True)
     yield page
     server, token = re.match(r"(http://[^/]+)/.*token=(\w+)", course.url()).groups()

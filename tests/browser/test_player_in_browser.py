@@ -70,7 +70,7 @@ def lab(course: Course, browser):
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     open_lesson(page, course, NOTEBOOK)
-    code_cells = count_code_cells(page)
+    code_cells = count_code_cells(course, NOTEBOOK)
     shift_enter(page)
     wait_until_have_run(page, code_cells)
     page.locator(".sp-controls").nth(3).wait_for()
