@@ -54,13 +54,16 @@ class Broker(Process):
         self.in_sync = InSync(self)
         self.housekeeping = Housekeeping(self)
         self.cleaner = LogCleaner(self)
+        self.handled: Exchange | None = None
+        """The last request that came, and when."""
+        self.handled_at = 0
         self.forget()
 
     def forget(self) -> None:
         """What is only in memory."""
         self.image = Image(-1, {}, frozenset())
         self.leads: dict[int, Led] = {}
-        self.followers = SafeFollowers(self) if self.cluster.is_safe else FollowerSessions(self)
+        self.followers = SafeFollowers(self) if self.cluster.has_safe_followers else FollowerSessions(self)
         self.consumers = ConsumerFetches(self)
         self._handlers: dict[str, Callable[[Exchange], None]] = {
             "produce": self.on_produce, "fetch": self.consumers.fetch, "replica_fetch": self.followers.fetch,
@@ -158,6 +161,7 @@ class Broker(Process):
     # -- requests
 
     def handle(self, exchange: Exchange) -> None:
+        self.handled, self.handled_at = exchange, self.clock.now
         handler = self._handlers.get(exchange.kind)
         if handler is None:
             self.coordination.handle(exchange)

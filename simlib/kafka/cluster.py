@@ -63,6 +63,8 @@ class Cluster:
         """How old (ms) a record can become within the run; the scenario's duration, unless timestamps are chosen."""
         self.is_safe = False
         """Nothing can befall a broker or a controller in this run: nobody waits for signs of life from them."""
+        self.has_safe_followers = False
+        """Nor are followers sent what they are sure to take."""
 
     def add_partition(self, topic: str) -> int:
         """Number the next partition of a topic."""

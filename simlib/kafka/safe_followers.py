@@ -3,8 +3,7 @@
 An answer to a follower's fetch and its next fetch take two latencies. Nobody but the leader looks at a follower's log
 while the leader lives, so that the leader only notes when the next fetch is here; and it looks then only if the fetch
 brings a new offset, or finds something new. Fetches that follow from one append are looked at together, when the last
-of them is here: the high watermark waits for it anyway. The times of everything else are those of `FollowerSessions`.
-`explore` runs thousands of such worlds.
+of them is here: the high watermark waits for it anyway. The trace is that of `FollowerSessions`, to the byte.
 """
 
 from __future__ import annotations
@@ -21,11 +20,15 @@ if TYPE_CHECKING:
     from simlib.kafka.replica import Led
 
 
+HERE = -1 << 62
+"""It has long been here."""
+
+
 @dataclass
 class Trip:
     """A follower's next fetch: when it is here, the ends of the logs it will have, and whether anybody waits for it."""
 
-    here_at: int = 0
+    here_at: int = HERE
     ends: dict[int, int] = field(default_factory=dict)
     awaited: bool = False
 
@@ -55,11 +58,11 @@ class SafeFollowers(FollowerSessions):
             self._plan(here_at, arrivals)
 
     def high_watermark_moved(self, led: Led) -> None:
-        high_watermark, now = led.leader.high_watermark, self.broker.clock.now
+        high_watermark = led.leader.high_watermark
         for session in led.sessions.values():
-            _, trip = self._trips[session]
-            is_here = session.parked is not None and now >= trip.here_at and not trip.awaited
-            if is_here and session.sent_high_watermark.get(led.tp, -1) < high_watermark:
+            follower, trip = self._trips[session]
+            if (session.sent_high_watermark.get(led.tp, -1) < high_watermark and session.parked is not None
+                    and self._waits(follower, trip)):
                 session.news[led.tp] = None
                 self._answer(session, [])
 
@@ -71,13 +74,19 @@ class SafeFollowers(FollowerSessions):
             super()._answer(session, rows)
             return
         follower, trip = self._trips[session]
-        now = self.broker.clock.now
-        if not trip.awaited:
-            if now >= trip.here_at:
-                trip.ends = self._taken(session)
-                trip.here_at = now + 2 * self.broker.network.latency
-            if trip.ends or session.news:
-                self._await(session, follower, trip)
+        if self._waits(follower, trip):
+            trip.ends = self._taken(session)
+            trip.here_at = self.broker.clock.now + 2 * self.broker.network.latency
+        if not trip.awaited and (trip.ends or session.news):
+            self._await(session, follower, trip)
+
+    def _waits(self, follower: int, trip: Trip) -> bool:
+        """Is its next fetch here already? Of what comes at one instant, that of a lower rank comes first."""
+        broker = self.broker
+        if trip.awaited or broker.clock.now != trip.here_at:
+            return not trip.awaited and broker.clock.now > trip.here_at
+        return (broker.handled_at == broker.clock.now and broker.handled is not None
+                and broker.handled.source.rank > broker.cluster.brokers[follower].rank)
 
     def _taken(self, session: Session) -> dict[int, int]:
         """What an answer now would bring: the partitions with new records, and where they end."""
@@ -110,7 +119,7 @@ class SafeFollowers(FollowerSessions):
                 self._is_here(follower, session, trip)
 
     def _is_here(self, follower: int, session: Session, trip: Trip) -> None:
-        trip.awaited = False
+        trip.awaited, trip.here_at = False, HERE
         ends, trip.ends = trip.ends, {}
         parked: Any = session.parked
         session.parked = None  # as while any fetch is looked at

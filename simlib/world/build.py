@@ -21,7 +21,6 @@ from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
 if TYPE_CHECKING:
-    from simlib.world.steps import Steps
     from simlib.world.world import World
 
 
@@ -34,7 +33,9 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     cluster.client = scenario.client
     cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
     cluster.oldest_age = round(scenario.duration * 1_000)
-    cluster.is_safe = world.steps is not None and _nothing_hits(scenario, world.steps)
+    brokers_are_safe = _nothing_hits_brokers(world)
+    cluster.is_safe = brokers_are_safe and world.steps is not None
+    cluster.has_safe_followers = brokers_are_safe and (world.steps is not None or _is_plain(world))
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)
     _topics(world, cluster)
@@ -47,12 +48,22 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     return cluster, lanes
 
 
-def _nothing_hits(scenario: Scenario, steps: Steps) -> bool:
-    """Do all faults leave brokers and controllers alone? Only asked where thousands of short runs are wanted."""
+def _nothing_hits_brokers(world: World) -> bool:
+    """Do all faults leave brokers, controllers and links alone?"""
+    scenario = world.scenario
     servers = {*scenario.broker_names, *scenario.controller_names}
     harmless = all(isinstance(fault, (Crash, Pause, Shutdown)) and fault.who not in servers
                    for fault in scenario.faults)
-    return harmless and not steps.hit_brokers and not isinstance(scenario.latency, Distribution)
+    hit = world.steps is not None and world.steps.hit_brokers
+    return harmless and not hit and not isinstance(scenario.latency, Distribution)
+
+
+def _is_plain(world: World) -> bool:
+    """Nobody sees the followers' requests, nor can write in a transaction: its markers can come at the very instant of
+    a follower's fetch, and it is the fetches themselves that say which was first."""
+    scenario = world.scenario
+    transactional = any(producer.transactional_id is not None for producer in scenario.producers)
+    return not (scenario.services or transactional or world.network.wire is not None)
 
 
 def _topic_settings(scenario: Scenario, broker: BrokerSettings) -> dict[str, Any]:
