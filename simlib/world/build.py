@@ -33,9 +33,8 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     cluster.client = scenario.client
     cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
     cluster.oldest_age = round(scenario.duration * 1_000)
-    brokers_are_safe = _nothing_hits_brokers(world)
-    cluster.is_safe = brokers_are_safe and world.steps is not None
-    cluster.has_safe_followers = brokers_are_safe and (world.steps is not None or _is_plain(world))
+    cluster.is_safe = world.network.wire is None and _nothing_hits_brokers(world)
+    cluster.has_safe_followers = cluster.is_safe and (world.steps is not None or _is_plain(world))
     lanes = Lanes(cluster, world.recorder)
     _brokers(world, cluster)
     _topics(world, cluster)
