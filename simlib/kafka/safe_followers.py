@@ -61,8 +61,8 @@ class SafeFollowers(FollowerSessions):
         high_watermark = led.leader.high_watermark
         for session in led.sessions.values():
             follower, trip = self._trips[session]
-            if (session.sent_high_watermark.get(led.tp, -1) < high_watermark and session.parked is not None
-                    and self._waits(follower, trip)):
+            if (self._waits(follower, trip) and session.parked is not None
+                    and session.sent_high_watermark.get(led.tp, -1) < high_watermark):
                 session.news[led.tp] = None
                 self._answer(session, [])
 
@@ -82,10 +82,13 @@ class SafeFollowers(FollowerSessions):
 
     def _waits(self, follower: int, trip: Trip) -> bool:
         """Is its next fetch here already? Of what comes at one instant, that of a lower rank comes first."""
+        if trip.awaited:
+            return False
         broker = self.broker
-        if trip.awaited or broker.clock.now != trip.here_at:
-            return not trip.awaited and broker.clock.now > trip.here_at
-        return (broker.handled_at == broker.clock.now and broker.handled is not None
+        now = broker.clock.now
+        if now != trip.here_at:
+            return now > trip.here_at
+        return (broker.handled_at == now and broker.handled is not None
                 and broker.handled.source.rank > broker.cluster.brokers[follower].rank)
 
     def _taken(self, session: Session) -> dict[int, int]:
