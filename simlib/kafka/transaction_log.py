@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RECORD_BYTES = 100
 MARKER_RETRY = 100 * MS
-"""How long the coordinator waits before it sends a marker again."""
+"""How long the coordinator waits before it sends a marker again, or writes again that all have one."""
 
 
 class TransactionLog:
@@ -82,14 +82,19 @@ class TransactionLog:
         """The record is replicated; or it is not, or no longer ours to say, and the asker looks for the coordinator."""
         coordinator, answer = self.coordinator, append.answer
         if coordinator is None or error:
-            if coordinator is not None:
-                coordinator.not_written(append.record)
+            again = [] if coordinator is None else coordinator.not_written(append.record)
+            if again:
+                self.broker.after(MARKER_RETRY, self._again, coordinator, again)
             if answer is not None:
                 answer.reply.reply(type(answer.response)("NOT_COORDINATOR"))
             return
         self._note(append.record)
         effects = coordinator.replicated(self.broker.clock.now, append.record)
         self._perform([*([answer] if answer is not None else []), *effects])
+
+    def _again(self, coordinator: TransactionCoordinator, effects: list[Effect]) -> None:
+        if self.coordinator is coordinator:
+            self._perform(effects)
 
     def _note(self, record: Transaction) -> None:
         recorder, now = self.broker.recorder, self.broker.clock.now

@@ -178,6 +178,21 @@ def test_an_append_that_was_refused_changes_nothing():
     assert bench.add(0, 3).error is None and state(bench) is State.ONGOING
 
 
+def test_that_all_have_their_marker_is_written_in_the_end_though_replicas_are_missing():
+    bench = Bench()
+    bench.init()
+    bench.add(0, 3)
+    bench.end(0)
+    bench.replicates = False
+    bench.mark_all()
+    (refused,) = bench.waiting
+    for _ in range(2):
+        assert bench.coordinator.not_written(refused.record) == [refused]
+        assert bench.add(0, 5).error == CONCURRENT and not bench.coordinator.settled()
+    bench.replicate()
+    assert state(bench) is State.COMPLETE_COMMIT and bench.coordinator.settled()
+
+
 def test_nobody_is_answered_by_a_broker_that_is_no_coordinator():
     bench = Bench()
     bench.coordinator.unload()

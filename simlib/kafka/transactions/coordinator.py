@@ -169,10 +169,18 @@ class TransactionCoordinator:
         self.transactions[record.transactional_id] = record
         return self._mark(record) if record.state in PREPARED else []
 
-    def not_written(self, record: Transaction) -> None:
-        """An append was refused: everything is as before, and whoever asked will ask again."""
-        if self._writing.get(record.transactional_id) is record:
-            del self._writing[record.transactional_id]
+    def not_written(self, record: Transaction) -> list[Effect]:
+        """An append was refused: everything is as before, and whoever asked will ask again.
+
+        For what nobody will ask again, that all have their marker, the append comes back: try it a moment later.
+        """
+        one = self.transactions.get(record.transactional_id)
+        if self._writing.get(record.transactional_id) is not record:
+            return []
+        if one is not None and one.state in PREPARED:
+            return [Append(record)]
+        del self._writing[record.transactional_id]
+        return []
 
     def _mark(self, one: Transaction) -> list[Effect]:
         self._unmarked[one.transactional_id] = dict.fromkeys(one.partitions)
