@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import Crash, Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.thin_or_fat import START, no, reader, teller, town
+from simlib.course.exercises.refusals import no, refused
+from simlib.course.exercises.thin_or_fat import START, reader, teller, town
 from simlib.course.trace_words import own_exception
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
@@ -45,7 +46,7 @@ def judge_ask(pack: Any) -> Verdict:
         return no("03-ask", f"The shop is away for twenty seconds when you ask: {wrong}. {said} {_why(wrong)}")
     result = explore(_scenario(pack), _nobody_forgotten(), progress=False)
     if found := result.counterexample:
-        return no("03-ask", _why(_anomaly(found.trace)), found)
+        return refused("03-ask", _why(_anomaly(found.trace)), found)
     text = f"{result.tried} accidents, and a shop that is away: {BLOCKED} gets nothing, all others get their parcel."
     return Verdict(True, f"03-ask: yes. {text}")
 

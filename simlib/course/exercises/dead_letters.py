@@ -10,11 +10,11 @@ from simlib.course.exercises.bad_order import (
     around_the_bad_one,
     done,
     last_acts,
-    no,
     nothing_moves,
     shop,
     wanted,
 )
+from simlib.course.exercises.refusals import no
 from simlib.laws import Verdict as Judged
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simlib.course.exercise import Verdict
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
 from simlib.laws.verdict import broken, holds, stuck
@@ -45,8 +44,3 @@ def more(wrong: str) -> bool:
 
 def _said(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) and value else str(value or "nothing")
-
-
-def refused(id: str, idea: str, found: Any) -> Verdict:
-    """A no: the learner's idea, the schedule that breaks it, and its picture."""
-    return Verdict(False, f"{id}: no. {idea} {found.telling}".strip(), found.trace.plot.sequence())

@@ -12,11 +12,11 @@ from simlib.course.exercises.bad_order import (
     done,
     in_words,
     last_acts,
-    no,
     nothing_moves,
     shop,
     wanted,
 )
+from simlib.course.exercises.refusals import no
 from simlib.laws import Verdict as Judged
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import explore
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.outbox_shop import announced, anomaly, no, saved, saved_and_announced, shop, times
+from simlib.course.exercises.outbox_shop import announced, anomaly, refused, saved, saved_and_announced, shop, times
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.patterns.outbox import relay
 
@@ -17,7 +18,7 @@ def judge_place(place: Any) -> Verdict:
     if refusal := _calm_refused(result.calm):
         return refusal
     if found := result.counterexample:
-        return no("07-place", _idea(result.calm, anomaly(found.trace)), found)
+        return refused("07-place", _idea(result.calm, anomaly(found.trace)), found)
     text = f"{result.tried} accidents: whatever is saved is announced, and nothing else."
     return Verdict(True, f"07-place: yes. {text}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 
 TOLD = "order placed"
@@ -133,8 +134,3 @@ def acting(name: str, raises: bool = False) -> Any:
 def alone(main: Any) -> Scenario:
     """A shop that nobody visits."""
     return Scenario((Topic("orders"),), services=(Service("shop", main),), duration=30)
-
-
-def no(id: str, text: str) -> Verdict:
-    """A refusal."""
-    return Verdict(False, f"{id}: no. {text}")

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from simlib import Scenario, Service, Topic
-from simlib.course.exercise import Verdict
 from simlib.data import orders
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
@@ -62,11 +61,3 @@ def nothing_forgotten(anomaly: Any) -> Law:
         return holds("nothing_forgotten", "all is done")
 
     return judge
-
-
-def no(id: str, text: str, found: Any = None) -> Verdict:
-    """A refusal, with the story of a counter-example and its picture where there is one."""
-    if found is None:
-        return Verdict(False, f"{id}: no. {text}")
-    story = " ".join(found.telling.split("\n"))
-    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence())
