@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import Crash, Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.refusals import no, refused
 from simlib.course.exercises.thin_or_fat import START, reader, teller, town
 from simlib.course.trace_words import own_exception
@@ -109,7 +110,7 @@ ORDER = 'order = event["state"]'
 
 
 def _pack(*lines: str) -> str:
-    return "async def pack(app, event):\n" + "".join(f"    {line}\n" for line in (ORDER, *lines))
+    return "async def pack(app, event):\n" + body(ORDER, *lines)
 
 
 def _unless(on_error: str) -> str:

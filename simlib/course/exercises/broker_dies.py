@@ -17,6 +17,7 @@ from simlib import (
     run,
 )
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.data import orders
@@ -241,10 +242,9 @@ def _again_rows(again: Any) -> Any:
 
 
 def _checkout(settings: str, body: str) -> str:
-    lines = "".join(f"        {line}\n" for line in body.strip("\n").splitlines())
     return (
         f"async def checkout_once(app):\n    producer = app.producer({settings})\n"
-        f"    for order in orders(60):\n{lines}"
+        f"    for order in orders(60):\n{indented(body, 2)}\n"
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import Crash, Scenario, Service, Topic, explore, laws, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import first_line, last_steps, own_exception, skipped_at_first
 from simlib.data import orders
@@ -179,13 +180,12 @@ def _tens_refused(story: Any, worst: int) -> Verdict:
 
 
 def _in_tens(number: int | str, body: str, settings: str = "enable_auto_commit=False") -> str:
-    lines = "".join(f"        {line}\n" for line in body.strip("\n").splitlines())
     return (
         "async def billing_in_tens(app):\n"
         f'    consumer = app.consumer("orders", group_id="billing", {settings},\n'
         '                            auto_offset_reset="earliest")\n'
         "    done = 0\n"
-        f"    async for order in consumer:\n{lines}\n\n"
+        f"    async for order in consumer:\n{indented(body, 2)}\n\n\n"
         f"worst = {number}\n"
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.final_tables import differences, ends_with, more
 from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import picked
@@ -87,10 +88,9 @@ COUNT = "INSERT INTO bought VALUES (?, ?) ON CONFLICT DO UPDATE SET cds = cds + 
 
 
 def _taking(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     return ("from simlib.patterns.projection import MOVE\n\n"
             f'COUNT = "{COUNT}"\n\n\n'
-            f"async def take(db, order):\n{body}")
+            f"async def take(db, order):\n{body(*lines)}")
 
 
 ADD = 'await db.execute(COUNT, [order.value["customer"], order.value["cds"]])'

@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.order_screens import last, law, listed, pending, shop
 from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.trace_words import own_exception
@@ -98,9 +99,8 @@ def _refused(id: str, idea: str, found: Any) -> Verdict:
 
 
 def _page(*lines: str, imports: str = "covers, with_pending") -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     head = f"from simlib.patterns.reading_your_writes import {imports}\n\n\n" if imports else ""
-    return f"{head}async def screen(app, press, look):\n{body}"
+    return f"{head}async def screen(app, press, look):\n{body(*lines)}"
 
 
 SAVING, PRESS = 'await app.show("Saving o-17 ...")', "wanted = await press()"

@@ -5,6 +5,7 @@ from typing import Any
 
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.final_tables import differences, ends_with, more
 from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import opened, picked, shop
@@ -86,10 +87,9 @@ def _remembered(calm: Any) -> bool:
 
 
 def _counting(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     return ("from simlib.patterns.idempotency import first_time\n\n"
             f'ADD = "{ADD}"\n\n\n'
-            f"async def give_points(app, order):\n{body}")
+            f"async def give_points(app, order):\n{body(*lines)}")
 
 
 NAME = 'order_id = order.value["order_id"]'

@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.thin_or_fat import reader, teller, town
 from simlib.course.trace_words import own_exception
@@ -96,7 +97,7 @@ LOOK = 'await app.database.execute("SELECT version FROM copies WHERE id = ?", [i
 
 
 def _keep(*lines: str) -> str:
-    return "async def keep(app, event):\n" + "".join(f"    {line}\n" for line in (UNPACK, *lines))
+    return "async def keep(app, event):\n" + body(UNPACK, *lines)
 
 
 def _run(sql: str, values: str = "id, version, city") -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import explore
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.outbox_shop import announced, anomaly, refused, saved, saved_and_announced, shop, times
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
@@ -55,8 +56,8 @@ TOGETHER = "async with app.database.transaction():"
 
 
 def _place(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"from simlib.patterns.outbox import announce\n\n\nasync def place(app, producer, order):\n{body}"
+    head = "from simlib.patterns.outbox import announce\n\n\nasync def place(app, producer, order):\n"
+    return head + body(*lines)
 
 
 PLACE = Exercise(

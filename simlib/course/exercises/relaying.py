@@ -5,6 +5,7 @@ from typing import Any
 
 from simlib import Crash, explore, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
 from simlib.course.exercises.outbox_shop import (
     anomaly,
     refused,
@@ -87,7 +88,7 @@ def _marked_and_sent(calm: Any) -> tuple[float | None, Any]:
 
 def _relay(body: str, before: str = "") -> str:
     head = f"import json\n\n\nasync def carry(app):\n    producer = app.producer()\n{before}    while True:\n"
-    return head + "".join(f"        {line}\n" if line else "\n" for line in body.strip("\n").splitlines())
+    return f"{head}{indented(body, 2)}\n"
 
 
 SELECT = 'notes = await app.database.execute("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY id")\n'

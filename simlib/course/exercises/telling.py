@@ -4,6 +4,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 
@@ -86,7 +87,7 @@ MANY = "async def publish(listeners, event, *facts):\n"
 
 
 def _listening(*lines: str) -> str:
-    return "def on(listeners, event, handler):\n" + "".join(f"    {line}\n" for line in lines) + "\n\n"
+    return "def on(listeners, event, handler):\n" + body(*lines) + "\n\n"
 
 
 BUS = Exercise(
