@@ -6,8 +6,9 @@ from typing import Any
 
 from simlib import Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.final_tables import nothing_forgotten
 from simlib.course.exercises.refusals import no, refused
-from simlib.course.exercises.web_shop import THANKS, TOO_LONG, done, longest_wait, nothing_forgotten, rows, town
+from simlib.course.exercises.web_shop import THANKS, TOO_LONG, done, longest_wait, rows, town
 from simlib.patterns.bus import Bus
 
 WAYS = ("now", "later", "topic")

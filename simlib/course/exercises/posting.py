@@ -5,6 +5,7 @@ from typing import Any
 
 from simlib import Crash, Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.final_tables import nothing_forgotten
 from simlib.course.exercises.refusals import no, refused
 from simlib.course.exercises.web_shop import (
     COUNT,
@@ -12,7 +13,6 @@ from simlib.course.exercises.web_shop import (
     TOO_LONG,
     done,
     longest_wait,
-    nothing_forgotten,
     rows,
     town,
 )
