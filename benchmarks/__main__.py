@@ -24,7 +24,8 @@ def samples(peer: Path | None) -> list[Sample]:
     if peer:
         peers = [Sample("happysim", ("peer", "happysim", *ALIKE), python),
                  Sample("simlib, the peer's Python", ("peer", "simlib", *ALIKE), python), *peers]
-    return [*peers, *(Sample(name, ("engine", name)) for name in WORKLOADS),
+    return [*peers, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
+            *(Sample(name, ("engine", name)) for name in WORKLOADS),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1)]
 

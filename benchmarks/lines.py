@@ -97,7 +97,10 @@ def _feel(results: Results) -> list[Line]:
     def imports(what: str) -> float:
         return results.median("imports", what)
 
-    return [Line("import simlib in a running kernel", imports("bare"), "CPU ms", 200, at_most=True),
+    return [Line("the player opens a million records", results.median("player", "seconds"), "CPU s", 2, at_most=True),
+            Line("... what is sent for it", results.median("player", "sent") / 1_000, "kB", 200, at_most=True),
+            Line("one named draw", results.median("draws", "one"), "CPU us", 1, at_most=True),
+            Line("import simlib in a running kernel", imports("bare"), "CPU ms", 200, at_most=True),
             Line("... and the names a first cell imports", imports("names"), "CPU ms", 200, at_most=True),
             Line("... pandas, pyplot, ipywidgets, kafka among it", imports("heavy"), "modules", 0, at_most=True),
             Line("slider to redrawn picture, lesson 00", redraw("lesson 00"), "CPU ms", 100, at_most=True),

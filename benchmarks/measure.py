@@ -82,6 +82,39 @@ def imports() -> dict[str, float]:
     return {"bare": bare, "names": bare + names, "heavy": len(heavy)}
 
 
+def player() -> dict[str, float]:
+    """CPU seconds until a million records can be looked at, and bytes sent for it; a small trace is opened before."""
+    from benchmarks.large_trace import million
+    from benchmarks.workloads import section_3
+    from simlib import run
+
+    def look(trace: Any) -> int:
+        widget = trace.play()
+        widget._repr_mimebundle_()
+        recording = widget.recordings[0]
+        return len(widget.indexes[0]) + len(recording.slice(len(recording) // 2))
+
+    look(run(section_3(), progress=False))
+    trace = million()
+    gc.collect()
+    begin = time.process_time()
+    sent = look(trace)
+    return {"seconds": time.process_time() - begin, "sent": sent}
+
+
+def draws() -> dict[str, float]:
+    """CPU microseconds of one named draw, asked for one at a time."""
+    from simlib.scenario import Stream
+
+    many, stream = 1_000_000, Stream(1, "speed")
+
+    def draw_all() -> None:
+        for i in range(many):
+            stream.uniform(i)
+
+    return {"one": _milliseconds(draw_all) * 1000 / many}
+
+
 def redraw() -> dict[str, float]:
     """CPU milliseconds from a moved slider to a redrawn picture: medians for each slider of each lesson."""
     from benchmarks.lesson_sliders import moves
@@ -109,6 +142,7 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 
 KINDS: dict[str, Callable[..., dict[str, float]]] = {
+    "player": player, "draws": draws,
     "engine": engine, "peer": peer, "memory": memory, "imports": imports, "redraw": redraw,
     "explored": explored,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-MICROSECOND = 1_000
 MS = 1_000_000
 SECOND = 1_000_000_000
 

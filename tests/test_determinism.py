@@ -86,17 +86,31 @@ def test_in_another_process_with_another_hash_seed(digest, hash_seed):
     assert printed(PYTHONHASHSEED=hash_seed) == [digest]
 
 
-@pytest.mark.parametrize("python", os.environ.get("SIMLIB_OTHER_PYTHONS", "").split(os.pathsep))
-def test_on_another_python(digest, python, tmp_path):
+@pytest.fixture(scope="module", params=os.environ.get("SIMLIB_OTHER_PYTHONS", "").split(os.pathsep))
+def other_python(request, tmp_path_factory):
     """SIMLIB_OTHER_PYTHONS: paths of interpreters. Each gets an environment with the libraries a run needs."""
     uv = shutil.which("uv")
-    if not python or uv is None:
+    if not request.param or uv is None:
         pytest.skip("cannot run on this system: needs uv and SIMLIB_OTHER_PYTHONS, which names other interpreters")
     libraries = ["simpy", "numpy", "pandas", "pyarrow", "cloudpickle", "tqdm", "hypothesis", "pytest"]
-    subprocess.run([uv, "venv", "--quiet", "--python", python, tmp_path / "env"], check=True, timeout=600)
-    environment = tmp_path / "env" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", environment, *libraries], check=True, timeout=600)
-    assert printed(python=environment) == [digest]
+    folder = tmp_path_factory.mktemp("env")
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", request.param, folder], check=True, timeout=600)
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *libraries], check=True, timeout=600)
+    return python
+
+
+def test_on_another_python(digest, other_python):
+    assert printed(python=other_python) == [digest]
+
+
+@pytest.mark.slow
+def test_asyncio_works_inside_on_another_python(other_python):
+    """Every Python has an asyncio of its own; some of it exists only in newer ones."""
+    done = subprocess.run([other_python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                           "tests/services/test_asyncio_words.py", "tests/services/test_refused.py"],
+                          cwd=HERE, capture_output=True, text=True, timeout=600, env={**os.environ, "CI": "true"})
+    assert done.returncode == 0, done.stdout
 
 
 def test_another_seed_is_another_run(digest):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from simlib.scenario.async_functions import is_async, takes_one
 from simlib.scenario.check_fields import (
     distribution_problems,
     field_problems,
@@ -256,15 +256,7 @@ def _session_refusal(s: Scenario, where: str, overrides: Mapping[str, Any]) -> l
 def service_problems(service: Service) -> Iterator[str]:
     yield from field_problems(service)
     main, where = service.main, label(service)
-    if not (inspect.iscoroutinefunction(main) or inspect.iscoroutinefunction(getattr(main, "__call__", None))):  # noqa: B004
+    if not is_async(main):
         yield f"{where}: main must be an `async def` that takes app, not {main!r}"
-    elif not _takes_one(main):
+    elif not takes_one(main):
         yield f"{where}: main must take exactly one argument, as in `async def main(app):`"
-
-
-def _takes_one(main: Any) -> bool:
-    try:
-        inspect.signature(main).bind(object())
-    except TypeError:
-        return False
-    return True

@@ -73,7 +73,6 @@ class BrokerSettings:
     """The settings of every broker and of the controller."""
 
     replica_lag_time_max_ms: float
-    replica_fetch_wait_max_ms: float
     broker_heartbeat_interval_ms: float
     broker_session_timeout_ms: float
     min_insync_replicas: int

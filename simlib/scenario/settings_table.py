@@ -144,8 +144,6 @@ CONSUMER = {
 BROKER = {
     "replica_lag_time_max_ms": both(30_000,
         ms("Replica lag, longest", 1_000, 120_000, "A follower behind for this long leaves the in-sync replicas.")),
-    "replica_fetch_wait_max_ms": both(500,
-        ms("Replica fetch wait", 10, 5_000, "How long a follower's fetch waits for data.")),
     "broker_heartbeat_interval_ms": both(2_000,
         ms("Broker heartbeat", 100, 10_000, "How often a broker tells the controller that it lives.")),
     "broker_session_timeout_ms": both(9_000,

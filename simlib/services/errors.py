@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 
 class KafkaError(Exception):
     """Base of the clients' errors."""
@@ -138,3 +140,13 @@ BY_NAME: dict[str, type[KafkaError]] = {
 def error_for(name: str) -> KafkaError:
     """The exception for a protocol error."""
     return BY_NAME.get(name, KafkaError)(name)
+
+
+def settle(future: asyncio.Future[None], error: str | None) -> None:
+    """End what a service waits for with this protocol error, or well; unless it has stopped waiting."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error_for(error))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simlib.scenario.async_functions import is_async, takes_one
 from simlib.scenario.check_calls import serve_problem
 from simlib.services.producer import encode_value
 from simlib.units import NEVER
@@ -156,9 +156,7 @@ class Server:
 
 def check_handler(handler: Any) -> None:
     """Raises TypeError for what is no `async def` of one argument."""
-    if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))):  # noqa: B004
+    if not is_async(handler):
         raise TypeError(f"serve({handler!r}): the handler must be an `async def` that takes the request")
-    try:
-        inspect.signature(handler).bind(object())
-    except TypeError:
-        raise TypeError(f"serve({handler!r}): the handler must take exactly one argument, the request") from None
+    if not takes_one(handler):
+        raise TypeError(f"serve({handler!r}): the handler must take exactly one argument, the request")

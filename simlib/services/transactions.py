@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.producer.transactions import State, Then, Transactions
 from simlib.kafka.topic_partition import TopicPartition
-from simlib.services.errors import IllegalStateError, KafkaTimeoutError, error_for
+from simlib.services.errors import IllegalStateError, KafkaTimeoutError, error_for, settle
 from simlib.services.in_hand import ConsumerGroupMetadata
 from simlib.units import SECOND, millis
 
@@ -107,16 +107,7 @@ class Transactional:
     async def _settled(self, start: Callable[[Then], None]) -> None:
         """Start something at the client; wait for how it ends."""
         done = self._app.future()
-
-        def settle(error: str | None) -> None:
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error_for(error))
-
-        start(settle)
+        start(lambda error: settle(done, error))
         await done
 
     def _transactions(self, what: str) -> Transactions:

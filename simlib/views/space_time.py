@@ -89,11 +89,7 @@ def _frame(axes: Any, columns: dict[str, int], steps: list[Step], last: float) -
     between = max(len(columns) - 0.5, 0.5)
     axes.set_xlim(-0.5, len(columns) - 1 + label * between / (width - label))  # the last column's labels must fit
     axes.set_ylim(last + 1, -0.2)
-    axes.grid(False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    style.without_scales(axes)
 
 
 def _lifelines(axes: Any, columns: dict[str, int], steps: list[Step], rows: dict[tuple, float],

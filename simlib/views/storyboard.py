@@ -84,7 +84,7 @@ def _draw(page: Sheet, trace: Trace, panels: list[Panel]) -> None:
                       top=0.5)
     axes.set_xlim(0, style.WIDTH - 0.5)
     axes.set_ylim(sum(heights), 0)
-    _bare(axes)
+    style.without_scales(axes)
     for place, panel in enumerate(panels):
         top = sum(heights[:place])
         axes.axhline(top, color=style.GRID, linewidth=1)
@@ -97,14 +97,6 @@ def _draw(page: Sheet, trace: Trace, panels: list[Panel]) -> None:
 def _height(panel: Panel, logs: int, people: int) -> float:
     right = people + len(panel.state["effects"][:MOST_ROWS])
     return max(len(panel.lines) * LINE, logs * (CELL + 0.07), right * LINE) + SPACE
-
-
-def _bare(axes: Any) -> None:
-    axes.grid(False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
 
 
 def _caption(axes: Any, panel: Panel, top: float) -> None:

@@ -6,6 +6,8 @@ vermillion is a crash and reddish purple a repeat, here and nowhere else.
 
 from __future__ import annotations
 
+from typing import Any
+
 INK = "#222222"
 SOFT = "#6B6B6B"
 GRID = "#E4E4E4"
@@ -56,3 +58,12 @@ def ink_on(colour: str) -> str:
 def partition_colour(partition: int) -> str:
     """The colour of a partition, by its number."""
     return PARTITIONS[partition % len(PARTITIONS)]
+
+
+def without_scales(axes: Any) -> None:
+    """Where a place says nothing about a number."""
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)

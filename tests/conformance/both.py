@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from real_shop import SIDE_BY_SIDE, run_for_real
@@ -23,6 +23,17 @@ from simlib import LocalKafka, Scenario, Trace, run
 
 Asked = Scenario | tuple[Scenario, str]
 Story = Callable[[], Generator[Asked, Trace, None]]
+
+
+class Both(NamedTuple):
+    """What stands behind a test of two halves."""
+
+    story: Story
+    alone: bool
+
+
+TESTS: dict[Callable[..., None], Both] = {}
+"""Test -> what stands behind it."""
 
 
 def on_both(story: Story | None = None, *, alone: bool = False) -> Any:
@@ -38,7 +49,7 @@ def on_both(story: Story | None = None, *, alone: bool = False) -> Any:
             request.getfixturevalue("real_stories").tell(story, alone)
 
     test.__name__, test.__doc__, test.__module__ = story.__name__, story.__doc__, story.__module__
-    test.story, test.alone = story, alone  # type: ignore[attr-defined]
+    TESTS[test] = Both(story, alone)
     return test
 
 

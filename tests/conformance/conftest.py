@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from both import RealStories
+from both import TESTS, RealStories
 
 from simlib import LocalKafka
 
 
 @pytest.fixture(scope="session")
 def real_stories(request: pytest.FixtureRequest, kafka: LocalKafka) -> Iterator[RealStories]:
-    chosen = [item for item in request.session.items if hasattr(getattr(item, "obj", None), "story")
-              and item.callspec.params["backend"] == "real" and not item.obj.alone]
-    stories = RealStories(kafka, [item.obj.story for item in chosen])
+    chosen = [TESTS[item.obj] for item in request.session.items
+              if isinstance(item, pytest.Function) and item.obj in TESTS and item.callspec.params["backend"] == "real"]
+    stories = RealStories(kafka, [test.story for test in chosen if not test.alone])
     yield stories
     stories.close()

@@ -11,25 +11,33 @@ def after(order):
     return {(order.topic, order.partition): order.offset + 1}
 
 
-async def in_transactions(app):
-    """Exactly once, from topic to topic."""
+def invoice(order):
+    """Topic, value and key of what is sent."""
+    return "invoices", order.value, order.key
+
+
+async def begun(app):
+    """A producer that may begin transactions, and the consumer of the orders."""
     producer = app.producer(transactional_id=app.name)
     await producer.init_transactions()
-    consumer = app.consumer("orders", **READS)
+    return producer, app.consumer("orders", **READS)
+
+
+async def in_transactions(app):
+    """Exactly once, from topic to topic."""
+    producer, consumer = await begun(app)
     async for order in consumer:
         async with producer.transaction():
-            await producer.send("invoices", order.value, key=order.key)
+            await producer.send(*invoice(order))
             await producer.send_offsets_to_transaction(after(order), consumer.group_metadata())
 
 
 async def says_who_it_is(app):
     """The same, and nothing is committed by a consumer that is in no group any more."""
-    producer = app.producer(transactional_id=app.name)
-    await producer.init_transactions()
-    consumer = app.consumer("orders", **READS)
+    producer, consumer = await begun(app)
     async for order in consumer:
         async with producer.transaction():
-            await producer.send("invoices", order.value, key=order.key)
+            await producer.send(*invoice(order))
             member = consumer.group_metadata()
             if member.generation_id < 0:
                 raise RuntimeError("thrown out of the group")
@@ -37,29 +45,25 @@ async def says_who_it_is(app):
 
 
 async def names_the_group_only(app):
-    producer = app.producer(transactional_id=app.name)
-    await producer.init_transactions()
-    consumer = app.consumer("orders", **READS)
+    producer, consumer = await begun(app)
     async for order in consumer:
         async with producer.transaction():
-            await producer.send("invoices", order.value, key=order.key)
+            await producer.send(*invoice(order))
             await producer.send_offsets_to_transaction(after(order), "copy")
 
 
 async def commits_beside_the_transaction(app):
-    producer = app.producer(transactional_id=app.name)
-    await producer.init_transactions()
-    consumer = app.consumer("orders", **READS)
+    producer, consumer = await begun(app)
     async for order in consumer:
         async with producer.transaction():
-            await producer.send("invoices", order.value, key=order.key)
+            await producer.send(*invoice(order))
         await consumer.commit()
 
 
 async def without(app):
     producer, consumer = app.producer(), app.consumer("orders", **READS)
     async for order in consumer:
-        await producer.send_and_wait("invoices", order.value, key=order.key)
+        await producer.send_and_wait(*invoice(order))
         await consumer.commit()
 
 

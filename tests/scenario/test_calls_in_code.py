@@ -96,7 +96,7 @@ def test_helpers_in_another_module(monkeypatch, tmp_path):
 
 def test_what_is_not_known_before_the_run_is_not_guessed():
     async def main(app, callee="bank"):
-        BANK = "somebody else" if app.now else "nobody"  # noqa: N806
+        BANK = "somebody else" if app.now else "nobody"
         await app.call(callee, 1)
         await app.call(BANK, 1)
         await app.call(f"{callee}-2", 1)

@@ -1,6 +1,8 @@
 """The defaults table, and what the clients do with settings that contradict each other."""
 
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ from simlib.scenario import (
 )
 from simlib.scenario.settings import producer_notes
 from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
+
+SIMLIB = Path(__file__).parents[2] / "simlib"
 
 # What kafka-python writes as an object or number stands here as Kafka's name.
 OWN_NAMES = {"acks": {-1: "all"}}
@@ -67,7 +71,6 @@ def test_broker_defaults():
     """Kafka 4.x: ReplicationConfigs, KRaftConfigs, GroupCoordinatorConfig, ServerLogConfigs."""
     assert resolve_broker({}) == BrokerSettings(
         replica_lag_time_max_ms=30_000,
-        replica_fetch_wait_max_ms=500,
         broker_heartbeat_interval_ms=2_000,
         broker_session_timeout_ms=9_000,
         min_insync_replicas=1,
@@ -211,6 +214,12 @@ def test_more_than_five_in_flight_switches_idempotence_off_in_kafka_python():
 
 
 # Refusals
+
+
+def test_every_setting_is_read_by_somebody():
+    """Only settings that do something are in the table; the others are refused by name."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SIMLIB.rglob("*.py"))
+    assert [name for name in {**PRODUCER, **CONSUMER, **BROKER, **TOPIC} if not re.search(rf"\.{name}\b", code)] == []
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name():

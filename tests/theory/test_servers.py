@@ -73,10 +73,8 @@ def test_a_short_queue_turns_away_as_m_m_1_k(places):
     assert margin < 0.03 and share == pytest.approx(lost, abs=margin)
 
 
-@pytest.mark.statement("T07")
-@pytest.mark.parametrize(("fails", "inside"), [(0.0, 2.33333), (0.1, 3.5), (0.2, 7.0)])
-def test_retries_are_a_load_of_their_own(fails, inside):
-    """Arrivals at 0.7 of what one worker can do; each attempt fails with this chance and is made again at once."""
+def attempts_at(fails, requests):
+    """The calls of a bank that says no with this chance, by people who ask until it says yes."""
     async def bank(app):
         async def handler(request):
             await app.sleep(memoryless(app.random))
@@ -88,9 +86,15 @@ def test_retries_are_a_load_of_their_own(fails, inside):
         while not await app.call("bank", n, timeout=1e5):
             pass
 
-    found = served(crowd(0.7, 15_000, until_it_works), Service("bank", bank)).calls
-    attempts = len(found) / 15_000
-    assert attempts == pytest.approx(1 / (1 - fails), abs=0.02)
+    return served(crowd(0.7, requests, until_it_works), Service("bank", bank)).calls
+
+
+@pytest.mark.statement("T07")
+@pytest.mark.parametrize(("fails", "inside"), [(0.0, 2.33333), (0.1, 3.5), (0.2, 7.0)])
+def test_retries_are_a_load_of_their_own(fails, inside):
+    """Arrivals at 0.7 of what one worker can do; each attempt fails with this chance and is made again at once."""
+    found = attempts_at(fails, 15_000)
+    assert len(found) / 15_000 == pytest.approx(1 / (1 - fails), abs=0.02)
     stays = ((found.done - found.arrived) / UNIT).groupby(found.request).sum()
     mean, margin = confidence(stays.loc[[str(n) for n in range(15_000)]])  # in the order of arrival
     assert margin < 0.6 * inside / 0.7 and 0.7 * mean == pytest.approx(inside, abs=0.7 * margin)
@@ -99,18 +103,7 @@ def test_retries_are_a_load_of_their_own(fails, inside):
 @pytest.mark.statement("T07")
 def test_from_a_share_of_failures_on_the_queue_never_ends():
     """At 0.3 the attempts are as many as one worker can make; at 0.4 the queue grows for as long as people come."""
-    async def bank(app):
-        async def handler(request):
-            await app.sleep(memoryless(app.random))
-            return app.random.random() >= 0.4
-
-        await app.serve(handler, workers=1)
-
-    async def until_it_works(app, n):
-        while not await app.call("bank", n, timeout=1e5):
-            pass
-
-    found = served(crowd(0.7, 5_000, until_it_works), Service("bank", bank)).calls
+    found = attempts_at(0.4, 5_000)
     waits = (found.taken_up - found.arrived) / UNIT
     early, late = waits[1_000:1_500].mean(), waits[4_500:5_000].mean()
     assert late > 3 * early and late > 200

@@ -1,9 +1,11 @@
 """Lesson 00: a consumer is killed, and somebody waits."""
 
+from functools import partial
 from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import first_line, given_up_after, last_steps, own_exception, skipped_at_first, turns
 from simlib.data import orders
 
@@ -83,8 +85,7 @@ def _silent(trace: Any, story: str) -> Verdict | None:
     return _no(text, turns(trace), trace.plot.lag())
 
 
-def _no(text: str, table: Any = None, picture: Any = None) -> Verdict:
-    return Verdict(False, f"00-wait: no. {text}", table, picture)
+_no = partial(no, "00-wait")
 
 
 STARTER = '''

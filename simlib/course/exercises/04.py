@@ -4,8 +4,9 @@ from typing import Any
 
 from simlib import run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
 from simlib.course.exercises.shifts import GROW, RELIEF
-from simlib.course.exercises.tills import PICKY, evening, longest_wait, no, packed_by, sale
+from simlib.course.exercises.tills import PICKY, evening, longest_wait, packed_by, sale
 from simlib.data import orders
 
 # --- how many tills, how many packers ---------------------------------------------------------------------------------

@@ -4,11 +4,11 @@ from typing import Any
 
 from simlib import Crash, Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.thin_or_fat import START, no, reader, teller, town
+from simlib.course.exercises.code import body
+from simlib.course.exercises.final_tables import nothing_forgotten
+from simlib.course.exercises.refusals import no, refused
+from simlib.course.exercises.thin_or_fat import START, reader, teller, town
 from simlib.course.trace_words import own_exception
-from simlib.laws import Law
-from simlib.laws import Verdict as Judgement
-from simlib.laws.verdict import broken, holds, stuck
 
 ORDERS = ("o-00001", "o-00002", "o-00003")
 CUSTOMERS = ("Ada", "Ben", "Cleo")
@@ -43,9 +43,9 @@ def judge_ask(pack: Any) -> Verdict:
     if wrong := _anomaly(away):
         said = "No answer is not a no." if BLOCKED in wrong else "No answer is not a yes."
         return no("03-ask", f"The shop is away for twenty seconds when you ask: {wrong}. {said} {_why(wrong)}")
-    result = explore(_scenario(pack), _nobody_forgotten(), progress=False)
+    result = explore(_scenario(pack), nothing_forgotten(_anomaly), progress=False)
     if found := result.counterexample:
-        return no("03-ask", _why(_anomaly(found.trace)), found)
+        return refused("03-ask", _why(_anomaly(found.trace)), found)
     text = f"{result.tried} accidents, and a shop that is away: {BLOCKED} gets nothing, all others get their parcel."
     return Verdict(True, f"03-ask: yes. {text}")
 
@@ -91,24 +91,13 @@ def _why(wrong: str) -> str:
     return "You put the order aside, and nobody takes it up again."
 
 
-def _nobody_forgotten() -> Law:
-    def judge(trace: Any) -> Judgement:
-        if wrong := _anomaly(trace):
-            return broken("nobody_forgotten", wrong)
-        if trace.ended == "stuck":
-            return stuck("nobody_forgotten", trace)
-        return holds("nobody_forgotten", "who may get a parcel gets one")
-
-    return judge
-
-
 PACK = 'await app.effect("parcel", order["order_id"])'
 ASK = 'await app.call("shop", {"customer": order["customer"]}, timeout=2)'
 ORDER = 'order = event["state"]'
 
 
 def _pack(*lines: str) -> str:
-    return "async def pack(app, event):\n" + "".join(f"    {line}\n" for line in (ORDER, *lines))
+    return "async def pack(app, event):\n" + body(ORDER, *lines)
 
 
 def _unless(on_error: str) -> str:

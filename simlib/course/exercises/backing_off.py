@@ -4,7 +4,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.bad_order import no
+from simlib.course.exercises.refusals import no
 from simlib.data import orders
 
 TILLS = 50

@@ -5,6 +5,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic
 from simlib.course.exercise import Verdict
+from simlib.course.exercises.refusals import no
 from simlib.data import orders
 
 BAD = "o-00407"
@@ -39,11 +40,6 @@ def shop(billing: Any, rows: list[Any]) -> Scenario:
     """The lesson's shop with another billing loop."""
     return Scenario((Topic("orders"), Topic("orders-dlq")), inputs={"orders": tuple(rows)},
                     services=(Service("bank", bank), Service("billing", billing)), duration=CALM_SECONDS)
-
-
-def no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    """A refusal, with the rows and the picture that show it."""
-    return Verdict(False, f"{id}: no. {text}", table, picture)
 
 
 def done(trace: Any) -> list[tuple[str, str]]:

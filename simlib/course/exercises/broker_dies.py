@@ -17,6 +17,8 @@ from simlib import (
     run,
 )
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.data import orders
 from simlib.scenario.faults import Fault
@@ -24,10 +26,6 @@ from simlib.scenario.faults import Fault
 ALL = ("broker-0", "broker-1", "broker-2")
 PATIENCE = 15           # seconds that the shop can wait for a yes
 FAR = SlowLink("broker-0", ALL[1:], at=0, duration=600, latency=0.05)
-
-
-def _no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    return Verdict(False, f"{id}: no. {text}", table, picture)
 
 
 def _gone(trace: Any) -> Any:
@@ -101,11 +99,11 @@ def judge_safe(acks: Any, copies: Any, needed: Any) -> Verdict:
         trace = run(replace(scenario, "faults", accident.faults))
         if len(gone := _gone(trace)):
             text = f"{accident.words}. Gone: {len(gone)} of 400 orders. {accident.gone}"
-            return _no("05-safe", text, _lost_rows(trace), trace.plot.timeline())
+            return no("05-safe", text, _lost_rows(trace), trace.plot.timeline())
         if accident.must_go_on and _waited(trace) > PATIENCE:
             text = f"{accident.words}: an order waits {_waited(trace):.0f} seconds for its yes."
             text += f" {copies} copies, {needed} of them needed: nobody may be missing [K04]."
-            return _no("05-safe", text, _slowest_rows(trace), trace.plot.timeline())
+            return no("05-safe", text, _slowest_rows(trace), trace.plot.timeline())
     text = f"{len(ACCIDENTS)} accidents, and no order is gone. With one broker down no yes takes longer than"
     return Verdict(True, f"05-safe: yes. {text} {_waited(trace):.0f} seconds.")
 
@@ -142,14 +140,14 @@ def judge_break(fault: Any) -> Verdict:
     """One fault; it must cost an order that Kafka said yes to."""
     if not isinstance(fault, Fault):
         example = 'Crash("broker-0", at=20, restart_after=10)'
-        return _no("05-break", f"Give one fault, such as {example}. You gave {fault!r}.")
+        return no("05-break", f"Give one fault, such as {example}. You gave {fault!r}.")
     trace = run(replace(checkout("all", 3, 2), "faults", [fault]))
     said_yes = int(trace.records.acked.notna().sum())
     if gone := len(trace.lost[trace.lost.outcome == "acked"]):
         text = f"Kafka said yes to {said_yes} orders, and {gone} of them are gone. No setting of yours was wrong."
         return Verdict(True, f"05-break: yes. {text}", _lost_rows(trace))
     text = f"Kafka said yes to {said_yes} orders, and they are all there. {_why_not(fault)}"
-    return _no("05-break", text, _what_happened(trace), trace.plot.timeline())
+    return no("05-break", text, _what_happened(trace), trace.plot.timeline())
 
 
 def _why_not(fault: Fault) -> str:
@@ -206,7 +204,7 @@ def judge_again(program: Any) -> Verdict:
     for words, faults in SILENCES:
         trace = run(replace(scenario, "faults", faults))
         if error := own_exception(trace):
-            return _no("05-again", f"{words}, and your program stops. {error}.")
+            return no("05-again", f"{words}, and your program stops. {error}.")
         if refusal := _counted(words, trace):
             return refusal
     text = f"{len(SILENCES)} kinds of silence: all 60 orders are in the log, each of them once."
@@ -219,17 +217,17 @@ def _counted(words: str, trace: Any) -> Verdict | None:
     missing = [row["value"]["order_id"] for row in orders(60) if row["value"]["order_id"] not in set(ids)]
     if missing:
         text = f"{words}: order {missing[0]} is not in the log ({len(missing)} of 60 are missing)."
-        return _no("05-again", f"{text} You went on without a yes.", _retries(trace))
+        return no("05-again", f"{text} You went on without a yes.", _retries(trace))
     if (records.copies > 1).any():
         double = records[records.copies > 1].iloc[0]
         text = f"{words}: order {double.value['order_id']} was sent once and stands in the log twice."
         text += " The producer sent it again, and nothing told the broker that it had seen it [K09]."
-        return _no("05-again", text, _retries(trace), trace.plot.sequence(records=3))
+        return no("05-again", text, _retries(trace), trace.plot.sequence(records=3))
     again = records[ids.duplicated(keep=False)]
     if len(again):
         text = f"{words}: order {ids[again.index[0]]} stands in the log twice."
         text += " No answer did not mean no [K11]; and what you sent again is a new record [K19]."
-        return _no("05-again", text, _again_rows(again))
+        return no("05-again", text, _again_rows(again))
     return None
 
 
@@ -244,10 +242,9 @@ def _again_rows(again: Any) -> Any:
 
 
 def _checkout(settings: str, body: str) -> str:
-    lines = "".join(f"        {line}\n" for line in body.strip("\n").splitlines())
     return (
         f"async def checkout_once(app):\n    producer = app.producer({settings})\n"
-        f"    for order in orders(60):\n{lines}"
+        f"    for order in orders(60):\n{indented(body, 2)}\n"
     )
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from simlib import Crash, Scenario, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
 from simlib.course.exercises.two_shops import (
     ORDERS,
     answers,
     asks,
     customers,
-    no,
     pages,
     reads,
     rows_of,

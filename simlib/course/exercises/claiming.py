@@ -6,7 +6,8 @@ from typing import Any
 
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.outbox_shop import announced, no, saved, shop
+from simlib.course.exercises.outbox_shop import announced, refused, saved, shop
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.laws import Verdict as Judgement
 from simlib.laws.verdict import broken, holds
@@ -57,7 +58,7 @@ def judge_claim(may_take: Any) -> Verdict:
         return refusal
     result = explore(scenario, heard_in_order, progress=False)
     if found := result.counterexample:
-        return no("07-claim", _idea(_wrong(found.trace)), found)
+        return refused("07-claim", _idea(_wrong(found.trace)), found)
     text = f"{result.tried} accidents, two relays: nothing is lost, and nothing overtakes."
     return Verdict(True, f"07-claim: yes. {text}")
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from simlib import Crash, Scenario, Service, Topic, explore, laws, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import first_line, last_steps, own_exception, skipped_at_first
 from simlib.data import orders
 from simlib.exploring.judging import Rule
@@ -62,7 +64,7 @@ def judge_order(first: Any, second: Any, third: Any) -> Verdict:
     """Break every step of three orders in every way; the shortest story that breaks a rule is the answer."""
     steps = (first, second, third)
     if sorted(map(str, steps)) != sorted(STEPS):
-        return _no("05-order", f"Three steps, each of them once: {', '.join(STEPS)}. You gave {steps}.")
+        return no("05-order", f"Three steps, each of them once: {', '.join(STEPS)}. You gave {steps}.")
     scenario = shop(in_this_order(steps), 3)
     result = explore(scenario, [laws.at_least_once("charge"), laws.at_most_once("mail")], progress=False)
     if result.counterexample:
@@ -77,14 +79,10 @@ def _order_refused(story: Any, steps: tuple[str, ...]) -> Verdict:
     yours, trace = f"You {', '.join(steps)}. {first_line(story)}", story.trace
     if missing := _missing(trace, "charge"):
         text = f"{yours} Order {missing[0]} is ticked off, and nobody charges it."
-        return _no("05-order", text, last_steps(trace), _last_moments(trace))
+        return no("05-order", text, last_steps(trace), _last_moments(trace))
     again = _twice(trace, "mail")
     text = f"{yours} The customer of order {again.key.iloc[0]} gets two mails."
-    return _no("05-order", text, _rows(again), trace.plot.sequence(records=1))
-
-
-def _no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    return Verdict(False, f"{id}: no. {text}", table, picture)
+    return no("05-order", text, _rows(again), trace.plot.sequence(records=1))
 
 
 def _steps(*steps: str) -> str:
@@ -121,14 +119,14 @@ def judge_tens(loop: Any, worst: Any) -> Verdict:
     if refusal := _not_tens(run(scenario)):
         return refusal
     if not isinstance(worst, int) or worst < 0:
-        return _no("05-tens", f"How many orders at worst? A whole number from 0 up, please: worst={worst!r}.")
+        return no("05-tens", f"How many orders at worst? A whole number from 0 up, please: worst={worst!r}.")
     limit = min(worst, 10)
     result = explore(scenario, [laws.at_least_once("charge"), _repeat_at_most(limit)], only="crash", progress=False)
     if result.counterexample:
         return _tens_refused(result.counterexample, worst)
     tried = f"Killed at {result.tried} moments, all there are:"
     if worst > limit:
-        return _no("05-tens", f"You say {worst}. {tried} never more than {limit} repeat. Count once more.")
+        return no("05-tens", f"You say {worst}. {tried} never more than {limit} repeat. Count once more.")
     return Verdict(True, f"05-tens: yes. {tried} nothing is lost, and at worst {worst} repeat.")
 
 
@@ -140,17 +138,17 @@ def _repeat_at_most(number: int) -> Rule:
 def _not_tens(calm: Any) -> Verdict | None:
     """What is wrong before anybody is killed."""
     if error := own_exception(calm):
-        return _no("05-tens", f"Your loop stops before anybody kills it. {error}.")
+        return no("05-tens", f"Your loop stops before anybody kills it. {error}.")
     if skipped := skipped_at_first(calm):
-        return _no("05-tens", skipped)
+        return no("05-tens", skipped)
     if missing := _missing(calm, "charge"):
-        return _no("05-tens", f"Nobody is killed, and {len(missing)} of {ORDERS_IN_TENS} orders are never charged.")
+        return no("05-tens", f"Nobody is killed, and {len(missing)} of {ORDERS_IN_TENS} orders are never charged.")
     if calm.commits.auto.any():
         text = "Kafka commits for you, every five seconds. Count orders, not time [K75]."
-        return _no("05-tens", text, _commits(calm))
+        return no("05-tens", text, _commits(calm))
     if len(calm.commits) != ORDERS_IN_TENS // 10:
         text = f"{ORDERS_IN_TENS} orders are one full ten. You commit {len(calm.commits)} times."
-        return _no("05-tens", text, _commits(calm))
+        return no("05-tens", text, _commits(calm))
     return _wrong_offset(calm)
 
 
@@ -159,11 +157,11 @@ def _wrong_offset(calm: Any) -> Verdict | None:
     if offset == 10:
         return None
     if offset != 9 or len(calm.effects[calm.effects.time < ticked]) != 10:
-        return _no("05-tens", "You commit once, but not after the tenth charge. Count again.", _commits(calm))
+        return no("05-tens", "You commit once, but not after the tenth charge. Count again.", _commits(calm))
     killed = run(replace(calm.scenario, "faults", [Crash("billing-0", after="commit", nth=1, restart_after=1)]))
     text = "Ten are charged, and your commit says 9: Kafka wants the next one to read [K72]."
     text += f" Killed right after it, order {_twice(killed, 'charge').key.iloc[0]} was ticked, and is charged twice."
-    return _no("05-tens", text, _rows(_twice(killed, "charge")), killed.plot.duplicates())
+    return no("05-tens", text, _rows(_twice(killed, "charge")), killed.plot.duplicates())
 
 
 def _commits(trace: Any) -> Any:
@@ -175,20 +173,19 @@ def _tens_refused(story: Any, worst: int) -> Verdict:
     if missing := _missing(trace, "charge"):
         text = f"You commit before the tenth charge. {begins} Order {missing[0]} is ticked off, and nobody charges it."
         text += " You lose one instead of repeating ten."
-        return _no("05-tens", text, last_steps(trace), _last_moments(trace))
+        return no("05-tens", text, last_steps(trace), _last_moments(trace))
     again = _twice(trace, "charge")
     told = f"You say {worst}. {begins} {len(again)} orders are charged twice."
-    return _no("05-tens", told, _rows(again), trace.plot.duplicates())
+    return no("05-tens", told, _rows(again), trace.plot.duplicates())
 
 
 def _in_tens(number: int | str, body: str, settings: str = "enable_auto_commit=False") -> str:
-    lines = "".join(f"        {line}\n" for line in body.strip("\n").splitlines())
     return (
         "async def billing_in_tens(app):\n"
         f'    consumer = app.consumer("orders", group_id="billing", {settings},\n'
         '                            auto_offset_reset="earliest")\n'
         "    done = 0\n"
-        f"    async for order in consumer:\n{lines}\n\n"
+        f"    async for order in consumer:\n{indented(body, 2)}\n\n\n"
         f"worst = {number}\n"
     )
 

@@ -1,10 +1,13 @@
 """Lesson 10 A: a view and how far it has come."""
 
+from functools import partial
 from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, more, refused
+from simlib.course.exercises.code import body
+from simlib.course.exercises.final_tables import differences, ends_with, more
+from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import picked
 from simlib.course.trace_words import own_exception
 from simlib.patterns.projection import POSITIONS
@@ -24,7 +27,7 @@ def judge_view(take: Any) -> Verdict:
     if result.counterexample is None:
         return Verdict(True, f"10-view: yes. {result.tried} schedules: the view is what its orders add up to, and "
                              "knows how far it has come.")
-    return refused("10-view", _idea(calm, result.counterexample), result.counterexample)
+    return refused_in_lines("10-view", _idea(calm, result.counterexample), result.counterexample)
 
 
 def _window(take: Any) -> Scenario:
@@ -78,18 +81,16 @@ def _positions(trace: Any) -> dict[int, int]:
     return dict(trace.databases["window"].execute("SELECT partition, next_offset FROM positions"))
 
 
-def _no(text: str) -> Verdict:
-    return Verdict(False, f"10-view: no. {text}")
+_no = partial(no, "10-view")
 
 
 COUNT = "INSERT INTO bought VALUES (?, ?) ON CONFLICT DO UPDATE SET cds = cds + excluded.cds"
 
 
 def _taking(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     return ("from simlib.patterns.projection import MOVE\n\n"
             f'COUNT = "{COUNT}"\n\n\n'
-            f"async def take(db, order):\n{body}")
+            f"async def take(db, order):\n{body(*lines)}")
 
 
 ADD = 'await db.execute(COUNT, [order.value["customer"], order.value["cds"]])'

@@ -10,11 +10,12 @@ from simlib.course.exercises.bad_order import (
     around_the_bad_one,
     done,
     last_acts,
-    no,
     nothing_moves,
     shop,
     wanted,
 )
+from simlib.course.exercises.code import indented
+from simlib.course.exercises.refusals import no
 from simlib.laws import Verdict as Judged
 
 
@@ -107,8 +108,7 @@ LOOP = '''async def billing_with_tray(app):
 
 
 def _tray(body: str) -> str:
-    lines = "\n".join(f"            {line}" for line in body.strip().splitlines())
-    return LOOP.format(body=lines, producer="    producer = app.producer()\n" if "producer" in body else "",
+    return LOOP.format(body=indented(body, 3), producer="    producer = app.producer()\n" if "producer" in body else "",
                        name=" as error" if "error" in body else "")
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from simlib import run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.thin_or_fat import no, reader, teller, town
+from simlib.course.exercises.refusals import no
+from simlib.course.exercises.thin_or_fat import reader, teller, town
 
 ORDER = {"order_id": "o-00017", "version": 1, "customer": "00143", "city": "Cologne", "cds": 2, "amount": 29.33,
          "date": "1997-01-01", "card": "4111 1111 1111 1111", "page": "<html>" + "What the customer saw. " * 400}

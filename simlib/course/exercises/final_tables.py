@@ -1,9 +1,8 @@
-"""What lesson 06's judges ask of a run: does the table end with what the orders add up to?"""
+"""What judges ask of the end of a run: does the table say what the orders add up to, is anybody forgotten?"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simlib.course.exercise import Verdict
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
 from simlib.laws.verdict import broken, holds, stuck
@@ -21,6 +20,19 @@ def ends_with(service: str, sql: str, expected: Expected) -> Law:
             return stuck(law, trace)
         wrong = differences(trace, service, sql, expected)
         return broken(law, f"{'; '.join(wrong)}.") if wrong else holds(law, "every row is as it should be")
+
+    return judge
+
+
+def nothing_forgotten(anomaly: Callable[[Any], str]) -> Law:
+    """The law that `anomaly(trace)`, half a sentence about what went wrong, is empty."""
+
+    def judge(trace: Any, calm: Any = None) -> Judgement:
+        if wrong := anomaly(trace):
+            return broken("nothing_forgotten", wrong)
+        if trace.ended == "stuck":
+            return stuck("nothing_forgotten", trace)
+        return holds("nothing_forgotten", "all is done")
 
     return judge
 
@@ -45,8 +57,3 @@ def more(wrong: str) -> bool:
 
 def _said(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) and value else str(value or "nothing")
-
-
-def refused(id: str, idea: str, found: Any) -> Verdict:
-    """A no: the learner's idea, the schedule that breaks it, and its picture."""
-    return Verdict(False, f"{id}: no. {idea} {found.telling}".strip(), found.trace.plot.sequence())

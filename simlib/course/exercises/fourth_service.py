@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import Scenario, explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.two_shops import ORDERS, customers, no, reads, service, shop, work
+from simlib.course.exercises.refusals import no
+from simlib.course.exercises.two_shops import ORDERS, customers, reads, service, shop, work
 from simlib.course.trace_words import first_line, last_steps, own_exception
 from simlib.data import orders
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from simlib import explore, laws, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import refused
+from simlib.course.exercises.code import body
 from simlib.course.exercises.order_screens import last, law, listed, pending, shop
+from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.trace_words import own_exception
 
 STAYS, PATIENT = laws.stays_on_screen("o-17"), laws.nobody_waits_longer_than(5)
@@ -90,18 +91,16 @@ def _stops(id: str, calm: Any) -> Verdict | None:
 
 
 def _no(id: str, text: str, trace: Any = None) -> Verdict:
-    return Verdict(False, f"{id}: no. {text}", picture=trace and trace.plot.screens(about="o-17"))
+    return no(id, text, picture=trace and trace.plot.screens(about="o-17"))
 
 
 def _refused(id: str, idea: str, found: Any) -> Verdict:
-    verdict = refused(id, idea, found)
-    return Verdict(False, verdict.text, picture=found.trace.plot.screens(about="o-17"))
+    return refused_in_lines(id, idea, found, found.trace.plot.screens(about="o-17"))
 
 
 def _page(*lines: str, imports: str = "covers, with_pending") -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     head = f"from simlib.patterns.reading_your_writes import {imports}\n\n\n" if imports else ""
-    return f"{head}async def screen(app, press, look):\n{body}"
+    return f"{head}async def screen(app, press, look):\n{body(*lines)}"
 
 
 SAVING, PRESS = 'await app.show("Saving o-17 ...")', "wanted = await press()"

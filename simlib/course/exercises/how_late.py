@@ -1,10 +1,11 @@
 """Lesson 10 C: eventually, in seconds."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from simlib import ConsumerGroup, Producer, Scenario, Topic, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
 
 WANTED = 0.99
 LONGER = 1.15
@@ -41,8 +42,7 @@ def judge_seconds(seconds: Any) -> Verdict:
     return _no(f"After {seconds:g} s, {found:.0%} find their order. {1 - found:.0%} write to you.")
 
 
-def _no(text: str) -> Verdict:
-    return Verdict(False, f"10-seconds: no. {text}")
+_no = partial(no, "10-seconds")
 
 
 SECONDS = Exercise(

@@ -1,11 +1,13 @@
 """Lesson 06 C: the work is done at the bank, and the bank honours a key. Which one?"""
 
 import re
+from functools import partial
 from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, more, refused
+from simlib.course.exercises.final_tables import differences, ends_with, more
+from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import picked
 from simlib.course.trace_words import own_exception
 from simlib.patterns.idempotency import ANSWERS, answer_once
@@ -60,7 +62,7 @@ def judge_key(key: Any) -> Verdict:
     result = explore(shop(key), ends_with("bank", PAID, _payments), progress=False)
     if result.counterexample is not None:
         text = "Your key is new at every attempt, and so each attempt is a new payment to the bank."
-        return refused("06-key", text, result.counterexample)
+        return refused_in_lines("06-key", text, result.counterexample)
     if refusal := _not_even_calmly(run(shop(key, SENT_TWICE))):
         return refusal
     return Verdict(True, f"06-key: yes. {result.tried} schedules: every order is paid, and none is paid twice.")
@@ -89,8 +91,7 @@ def _not_even_calmly(calm: Any) -> Verdict | None:
     return None
 
 
-def _no(text: str) -> Verdict:
-    return Verdict(False, f"06-key: no. {text}")
+_no = partial(no, "06-key")
 
 
 def _key(expression: str) -> str:

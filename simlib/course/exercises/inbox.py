@@ -1,10 +1,13 @@
 """Lesson 06 B: an inbox of one's own, and what it is not."""
 
+from functools import partial
 from typing import Any
 
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, more, refused
+from simlib.course.exercises.code import body
+from simlib.course.exercises.final_tables import differences, ends_with, more
+from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import opened, picked, shop
 from simlib.course.trace_words import own_exception
 from simlib.patterns.idempotency import INBOX
@@ -26,7 +29,7 @@ def judge_points(handle: Any) -> Verdict:
     if result.counterexample is None:
         text = f"{result.tried} schedules, two instances: every order counts, and none counts twice."
         return Verdict(True, f"06-points: yes. {text}")
-    return refused("06-points", _idea(calm, result.counterexample), result.counterexample)
+    return refused_in_lines("06-points", _idea(calm, result.counterexample), result.counterexample)
 
 
 def _points(inputs: Any) -> dict[str, int]:
@@ -59,8 +62,7 @@ def _not_even_calmly(calm: Any) -> Verdict | None:
     return _no(f"{text}: customer {wrong[0]}.")
 
 
-def _no(text: str) -> Verdict:
-    return Verdict(False, f"06-points: no. {text}")
+_no = partial(no, "06-points")
 
 
 def _idea(calm: Any, found: Any) -> str:
@@ -85,10 +87,9 @@ def _remembered(calm: Any) -> bool:
 
 
 def _counting(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
     return ("from simlib.patterns.idempotency import first_time\n\n"
             f'ADD = "{ADD}"\n\n\n'
-            f"async def give_points(app, order):\n{body}")
+            f"async def give_points(app, order):\n{body(*lines)}")
 
 
 NAME = 'order_id = order.value["order_id"]'

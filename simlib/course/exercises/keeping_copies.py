@@ -4,8 +4,9 @@ from typing import Any
 
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import refused
-from simlib.course.exercises.thin_or_fat import no, reader, teller, town
+from simlib.course.exercises.code import body
+from simlib.course.exercises.refusals import no, refused_in_lines
+from simlib.course.exercises.thin_or_fat import reader, teller, town
 from simlib.course.trace_words import own_exception
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
@@ -36,7 +37,7 @@ def judge_copy(keep: Any) -> Verdict:
     result = explore(short, _ends_right(), progress=False)
     if result.counterexample:
         text = "You look, then you write. A twin can write in between, and you overwrite what is newer."
-        return refused("03-copy", text, result.counterexample)
+        return refused_in_lines("03-copy", text, result.counterexample)
     text = f"{result.tried} schedules, two instances: Ada lives in Trier, and who is to be forgotten stays forgotten."
     return Verdict(True, f"03-copy: yes. {text}")
 
@@ -96,7 +97,7 @@ LOOK = 'await app.database.execute("SELECT version FROM copies WHERE id = ?", [i
 
 
 def _keep(*lines: str) -> str:
-    return "async def keep(app, event):\n" + "".join(f"    {line}\n" for line in (UNPACK, *lines))
+    return "async def keep(app, event):\n" + body(UNPACK, *lines)
 
 
 def _run(sql: str, values: str = "id, version, city") -> str:

@@ -1,10 +1,12 @@
 """Lesson 06 B: no memory at all. The event says what is so, and the newest word stands."""
 
+from functools import partial
 from typing import Any
 
 from simlib import Scenario, Service, Topic, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.final_tables import differences, ends_with, refused
+from simlib.course.exercises.final_tables import differences, ends_with
+from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import loop
 from simlib.course.trace_words import own_exception
 
@@ -48,7 +50,7 @@ def judge_newest(sql: Any) -> Verdict:
     if result.counterexample is None:
         text = f"{result.tried} schedules, two instances: Ada lives in Cologne, and nothing had to be remembered."
         return Verdict(True, f"06-newest: yes. {text}")
-    return refused("06-newest", "It holds while nobody dies.", result.counterexample)
+    return refused_in_lines("06-newest", "It holds while nobody dies.", result.counterexample)
 
 
 def _not_even_calmly(calm: Any) -> Verdict | None:
@@ -65,8 +67,7 @@ def _not_even_calmly(calm: Any) -> Verdict | None:
     }.get(city, f"Ada's parcels go to {city}."))
 
 
-def _no(text: str) -> Verdict:
-    return Verdict(False, f"06-newest: no. {text}")
+_no = partial(no, "06-newest")
 
 
 INSERT = "INSERT INTO addresses VALUES (?, ?, ?)"

@@ -6,7 +6,9 @@ from typing import Any
 
 from simlib import Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.web_shop import THANKS, TOO_LONG, done, longest_wait, no, nothing_forgotten, rows, town
+from simlib.course.exercises.final_tables import nothing_forgotten
+from simlib.course.exercises.refusals import no, refused
+from simlib.course.exercises.web_shop import THANKS, TOO_LONG, done, longest_wait, rows, town
 from simlib.patterns.bus import Bus
 
 WAYS = ("now", "later", "topic")
@@ -59,7 +61,7 @@ def judge_where(ways: Any) -> Verdict:
         return refusal
     result = explore(scenario, nothing_forgotten(_anomaly), only="crash", progress=False)
     if found := result.counterexample:
-        return no("02-where", _idea(_anomaly(found.trace), ways), found)
+        return refused("02-where", _idea(_anomaly(found.trace), ways), found)
     rest = {"later": "", "topic": " A topic for suggestions loses none of them; it is one more thing to run for what "
                                   "nobody would miss."}[ways["suggest"]]
     text = f"{result.tried} deaths: nobody waits, nobody is billed for nothing, nobody is forgotten."

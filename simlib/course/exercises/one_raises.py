@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.telling import PUBLISH, TOLD, acting, alone, no
+from simlib.course.exercises.refusals import no
+from simlib.course.exercises.telling import PUBLISH, TOLD, acting, alone
 from simlib.course.trace_words import own_exception
 
 

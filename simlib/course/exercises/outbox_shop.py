@@ -7,6 +7,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic
 from simlib.course.exercise import Verdict
+from simlib.course.exercises import refusals
 from simlib.data import orders
 from simlib.laws import Law
 from simlib.laws import Verdict as Judgement
@@ -83,12 +84,9 @@ def saved_and_announced(most: int | None = None) -> Law:
     return judge
 
 
-def no(id: str, text: str, found: Any = None) -> Verdict:
-    """A refusal, with the story of a counter-example and its picture where there is one."""
-    if found is None:
-        return Verdict(False, f"{id}: no. {text}")
-    story = " ".join(found.telling.split("\n"))
-    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence(_what_matters(found.trace)))
+def refused(id: str, idea: str, found: Any) -> Verdict:
+    """A refusal by a counter-example, with the picture of what matters of it."""
+    return refusals.refused(id, idea, found, found.trace.plot.sequence(_what_matters(found.trace)))
 
 
 def _what_matters(trace: Any) -> tuple[float, float]:

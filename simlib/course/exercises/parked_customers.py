@@ -12,11 +12,12 @@ from simlib.course.exercises.bad_order import (
     done,
     in_words,
     last_acts,
-    no,
     nothing_moves,
     shop,
     wanted,
 )
+from simlib.course.exercises.code import indented
+from simlib.course.exercises.refusals import no
 from simlib.laws import Verdict as Judged
 
 
@@ -105,8 +106,7 @@ START = '''async def billing_parked(app):
 
 
 def _park(body: str, before: str = "") -> str:
-    lines = "\n".join(f"        {line}" for line in body.strip().splitlines())
-    return START.format(body=lines, before=f"{before}\n    " if before else "")
+    return START.format(body=indented(body, 2), before=f"{before}\n    " if before else "")
 
 
 TRY = '''try:
@@ -119,8 +119,7 @@ BEHIND = 'await park(db, order, "an earlier one waits")'
 
 
 def _asked(question: str, then: str, put: str = PUT, last: str = "await consumer.commit()") -> str:
-    inner = "\n".join(f"    {line}" for line in TRY.format(put=put).strip().splitlines())
-    return f"if {question}:\n    {then}\nelse:\n{inner}\n{last}"
+    return f"if {question}:\n    {then}\nelse:\n{indented(TRY.format(put=put), 1)}\n{last}"
 
 
 REFERENCE = _park(_asked("await is_parked(db, order.key)", BEHIND))

@@ -4,7 +4,9 @@ from typing import Any
 
 from simlib import explore
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.outbox_shop import announced, anomaly, no, saved, saved_and_announced, shop, times
+from simlib.course.exercises.code import body
+from simlib.course.exercises.outbox_shop import announced, anomaly, refused, saved, saved_and_announced, shop, times
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.patterns.outbox import relay
 
@@ -17,7 +19,7 @@ def judge_place(place: Any) -> Verdict:
     if refusal := _calm_refused(result.calm):
         return refusal
     if found := result.counterexample:
-        return no("07-place", _idea(result.calm, anomaly(found.trace)), found)
+        return refused("07-place", _idea(result.calm, anomaly(found.trace)), found)
     text = f"{result.tried} accidents: whatever is saved is announced, and nothing else."
     return Verdict(True, f"07-place: yes. {text}")
 
@@ -54,8 +56,8 @@ TOGETHER = "async with app.database.transaction():"
 
 
 def _place(*lines: str) -> str:
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"from simlib.patterns.outbox import announce\n\n\nasync def place(app, producer, order):\n{body}"
+    head = "from simlib.patterns.outbox import announce\n\n\nasync def place(app, producer, order):\n"
+    return head + body(*lines)
 
 
 PLACE = Exercise(

@@ -5,14 +5,14 @@ from typing import Any
 
 from simlib import Crash, Service, explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.final_tables import nothing_forgotten
+from simlib.course.exercises.refusals import no, refused
 from simlib.course.exercises.web_shop import (
     COUNT,
     THANKS,
     TOO_LONG,
     done,
     longest_wait,
-    no,
-    nothing_forgotten,
     rows,
     town,
 )
@@ -29,7 +29,7 @@ def judge_mail(place: Any, post: Any) -> Verdict:
         return refusal
     result = explore(scenario, nothing_forgotten(_anomaly), progress=False)
     if found := result.counterexample:
-        return no("02-mail", _idea(found.trace), found)
+        return refused("02-mail", _idea(found.trace), found)
     away = run(_scenario(place, post, faults=KAFKA_AWAY, brokers=1))
     if wrong := _anomaly(away):
         return no("02-mail", f"It survives all {result.tried} accidents of its own. Now Kafka is away for twenty "

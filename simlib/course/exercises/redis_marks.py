@@ -1,10 +1,12 @@
 """Lesson 06 A: an order that Redis remembers and nobody charges."""
 
+from functools import partial
 from typing import Any
 
 from simlib import run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.final_tables import differences
+from simlib.course.exercises.refusals import no
 from simlib.course.exercises.small_shop import opened, picked, shop
 from simlib.patterns.broken_idempotency import redis_forgives
 from simlib.scenario.schedules import ScheduleError, parse_schedule
@@ -59,8 +61,7 @@ def _why_nothing_happened(hits: Any) -> str:
     return f"{hits[0]}: all three accounts are right. Here it gets an error or a second try, and tidies up."
 
 
-def _no(text: str, picture: Any = None) -> Verdict:
-    return Verdict(False, f"06-break: no. {text}", picture=picture)
+_no = partial(no, "06-break")
 
 
 def _id(schedule: str) -> str:

@@ -5,15 +5,17 @@ from typing import Any
 
 from simlib import Crash, explore, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import indented
 from simlib.course.exercises.outbox_shop import (
     anomaly,
-    no,
+    refused,
     save_and_announce,
     saved,
     saved_and_announced,
     shop,
     times,
 )
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import kill_in_words, own_exception
 from simlib.laws.verdict import count
 from simlib.patterns.outbox import relay
@@ -37,7 +39,7 @@ def judge_relay(carry: Any) -> Verdict:
         result = explore(replace(scenario, "faults", trouble), saved_and_announced(most), only=only, keep_faults=True,
                          progress=False)
         if found := result.counterexample:
-            return no("07-relay", _idea(calm, anomaly(found.trace)), found)
+            return refused("07-relay", _idea(calm, anomaly(found.trace)), found)
         tried = max(tried, result.tried)
     text = f"{tried} accidents: nothing is lost, and at worst one order is announced again."
     return Verdict(True, f"07-relay: yes. {text}")
@@ -86,7 +88,7 @@ def _marked_and_sent(calm: Any) -> tuple[float | None, Any]:
 
 def _relay(body: str, before: str = "") -> str:
     head = f"import json\n\n\nasync def carry(app):\n    producer = app.producer()\n{before}    while True:\n"
-    return head + "".join(f"        {line}\n" if line else "\n" for line in body.strip("\n").splitlines())
+    return f"{head}{indented(body, 2)}\n"
 
 
 SELECT = 'notes = await app.database.execute("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY id")\n'

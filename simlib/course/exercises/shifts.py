@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import AddPartitions, Crash, Scenario, ScenarioError, Service, replace, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.tills import PICKY, evening, no, overtaken, sale
+from simlib.course.exercises.refusals import no
+from simlib.course.exercises.tills import PICKY, evening, overtaken, sale
 from simlib.data import orders
 
 STANDSTILL, KILLS = 15, (15, 25)

@@ -4,6 +4,8 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.code import body
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 
 TOLD = "order placed"
@@ -85,7 +87,7 @@ MANY = "async def publish(listeners, event, *facts):\n"
 
 
 def _listening(*lines: str) -> str:
-    return "def on(listeners, event, handler):\n" + "".join(f"    {line}\n" for line in lines) + "\n\n"
+    return "def on(listeners, event, handler):\n" + body(*lines) + "\n\n"
 
 
 BUS = Exercise(
@@ -133,8 +135,3 @@ def acting(name: str, raises: bool = False) -> Any:
 def alone(main: Any) -> Scenario:
     """A shop that nobody visits."""
     return Scenario((Topic("orders"),), services=(Service("shop", main),), duration=30)
-
-
-def no(id: str, text: str) -> Verdict:
-    """A refusal."""
-    return Verdict(False, f"{id}: no. {text}")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from simlib import Scenario, Service, Topic
-from simlib.course.exercise import Verdict
 
 TOPIC = "orders"
 START = 10.0
@@ -40,11 +39,3 @@ def reader(name: str, handle: Any, instances: int = 1, database: str = "") -> Se
 def town(*services: Service, **more: Any) -> Scenario:
     """These services and one topic."""
     return Scenario((Topic(TOPIC),), services=services, **more)
-
-
-def no(id: str, text: str, found: Any = None) -> Verdict:
-    """A refusal, with the story of a counter-example and its picture where there is one."""
-    if found is None:
-        return Verdict(False, f"{id}: no. {text}")
-    story = " ".join(found.telling.split("\n"))
-    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence())

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 from simlib import ConsumerGroup, Scenario, Topic
-from simlib.course.exercise import Verdict
 from simlib.data import orders
 
 RATE = 6                # orders a second
@@ -52,8 +51,3 @@ def packed_by(trace: Any) -> Any:
     table = counts.rename("orders packed").rename_axis(None).to_frame()
     table.insert(0, "tills", tills.reindex(members).astype(object).fillna("none"))
     return table
-
-
-def no(exercise: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    """A refusal."""
-    return Verdict(False, f"{exercise}: no. {text}", table, picture)

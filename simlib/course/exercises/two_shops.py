@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simlib import Service, Topic
-from simlib.course.exercise import Verdict
 
 Main = Callable[[Any], Any]
 
@@ -107,8 +106,3 @@ def pages(trace: Any, who: str) -> Any:
 def rows_of(calls: Any) -> Any:
     """A few calls as a table."""
     return calls[["sent", "wait", "outcome"]].head().round(3).set_index("sent")
-
-
-def no(id: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    """A refusal."""
-    return Verdict(False, f"{id}: no. {text}", table, picture)

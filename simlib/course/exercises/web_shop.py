@@ -4,11 +4,7 @@ import asyncio
 from typing import Any
 
 from simlib import Scenario, Service, Topic
-from simlib.course.exercise import Verdict
 from simlib.data import orders
-from simlib.laws import Law
-from simlib.laws import Verdict as Judgement
-from simlib.laws.verdict import broken, holds, stuck
 
 COUNT = 3
 THANKS = "thank you"
@@ -49,24 +45,3 @@ def rows(trace: Any, table: str, service: str = "shop") -> set[str]:
 def longest_wait(trace: Any) -> float:
     """Seconds from the click to the answer, of whoever waited longest."""
     return float((trace.calls.answered - trace.calls.sent).max())
-
-
-def nothing_forgotten(anomaly: Any) -> Law:
-    """The law that `anomaly(trace)`, half a sentence about what went wrong, is empty."""
-
-    def judge(trace: Any) -> Judgement:
-        if wrong := anomaly(trace):
-            return broken("nothing_forgotten", wrong)
-        if trace.ended == "stuck":
-            return stuck("nothing_forgotten", trace)
-        return holds("nothing_forgotten", "all is done")
-
-    return judge
-
-
-def no(id: str, text: str, found: Any = None) -> Verdict:
-    """A refusal, with the story of a counter-example and its picture where there is one."""
-    if found is None:
-        return Verdict(False, f"{id}: no. {text}")
-    story = " ".join(found.telling.split("\n"))
-    return Verdict(False, f"{id}: no. {text} {story}", None, found.trace.plot.sequence())

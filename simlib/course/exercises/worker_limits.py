@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import Scenario, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.two_shops import answers, asks, customers, no, pages, rows_of, service, shop, work
+from simlib.course.exercises.refusals import no
+from simlib.course.exercises.two_shops import answers, asks, customers, pages, rows_of, service, shop, work
 from simlib.data import orders
 
 BUYERS = 5              # a second

@@ -5,7 +5,7 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.bad_order import no
+from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 
 ATTEMPTS = 5

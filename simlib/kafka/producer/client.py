@@ -9,7 +9,6 @@ from simlib.kafka.client import Metadata
 from simlib.kafka.cluster import Cluster
 from simlib.kafka.lane import Batch, Lane
 from simlib.kafka.producer.sender import Sender
-from simlib.kafka.producer.transactional_sender import TransactionalSender
 from simlib.kafka.producer.transactions import Transactions
 from simlib.trace.recorder import LOST_WITH_PRODUCER, Recorder
 from simlib.units import millis
@@ -52,8 +51,7 @@ class ProducerClient:
     def sender(self, tp: int) -> Sender:
         if tp not in self.senders:
             lane = self.lanes.get(self.name, tp, self.value_bytes, self.number)
-            self.senders[tp] = Sender(self, lane) if self.transactions is None else TransactionalSender(
-                self, lane, self.transactions)
+            self.senders[tp] = Sender(self, lane) if self.transactions is None else self.transactions.sender(lane)
         return self.senders[tp]
 
     def retry_backoff(self, attempts: int) -> int:

@@ -11,12 +11,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.groups.messages import TxnOffsetCommit
+from simlib.kafka.lane import Lane
+from simlib.kafka.producer.transactional_sender import TransactionalSender
 from simlib.kafka.transactions.messages import AddPartitions, EndTxn, InitProducerId
 from simlib.units import MS
 
 if TYPE_CHECKING:
     from simlib.kafka.producer.client import ProducerClient
-    from simlib.kafka.producer.transactional_sender import TransactionalSender
 
 OFFSETS = 0
 """The partition in which groups keep their offsets."""
@@ -53,6 +54,7 @@ class Transactions:
         self.epoch = -1
         self.partitions: dict[int, None] = {}
         """Those that the coordinator knows to be in the open transaction."""
+        self.senders: list[TransactionalSender] = []
         self._asked: dict[int, None] = {}
         self._started = False
         self._gap = False
@@ -60,9 +62,10 @@ class Transactions:
         self.on_due_record: Callable[[], None] | None = None
         """What a record begins that is due while no transaction is open; a service begins its own."""
 
-    @property
-    def senders(self) -> list[TransactionalSender]:
-        return list(self.client.senders.values())  # type: ignore[arg-type]
+    def sender(self, lane: Lane) -> TransactionalSender:
+        """A new sender, whose records are in these transactions."""
+        self.senders.append(TransactionalSender(self.client, lane, self))
+        return self.senders[-1]
 
     # -- beginning
 

@@ -7,11 +7,15 @@ const LIVENESS = { started: UP, restarted: UP, resumed: UP, crashed: DEAD, power
 
 // How many rows of a slice are not later than a time (s).
 export function rowsUpTo(slice, time) {
-  const times = slice.columns.time;
-  let low = 0, high = times.length;
+  return countUpTo(slice.columns.time, time);
+}
+
+// How many of these numbers, which never fall, are not above another one.
+export function countUpTo(numbers, most) {
+  let low = 0, high = numbers.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (times[middle] <= time) low = middle + 1; else high = middle;
+    if (numbers[middle] <= most) low = middle + 1; else high = middle;
   }
   return low;
 }

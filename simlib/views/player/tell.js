@@ -1,6 +1,6 @@
 // Rows as steps and as sentences. A step is what one process does at one instant: a batch is one step.
 
-import { textOf } from "./state.js";
+import { countUpTo, textOf } from "./state.js";
 
 const SAME = ["time", "kind", "actor", "group", "tp"];
 
@@ -69,12 +69,7 @@ export function lastSentences(index, slice, rows, most) {
 
 // How many steps are done after so many rows.
 export function stepsDone(ends, rows) {
-  let low = 0, high = ends.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ends[middle] <= rows) low = middle + 1; else high = middle;
-  }
-  return low;
+  return countUpTo(ends, rows);
 }
 
 export function line(index, slice, rows) {

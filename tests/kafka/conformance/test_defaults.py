@@ -44,7 +44,6 @@ BROKER = {
     "min_insync_replicas": 1,
     "unclean_leader_election_enable": False,
     "replica_lag_time_max_ms": 30_000,
-    "replica_fetch_wait_max_ms": 500,
     "broker_heartbeat_interval_ms": 2_000,
     "broker_session_timeout_ms": 9_000,
     "auto_leader_rebalance_enable": True,

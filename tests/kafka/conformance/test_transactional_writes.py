@@ -10,6 +10,23 @@ from simlib.scenario.settings import resolve_producer
 both_clients = pytest.mark.parametrize("client", ["kafka-python", "java"])
 
 
+async def opened(app, name, value, **settings):
+    """A producer that has sent one record in a transaction and leaves it open."""
+    producer = app.producer(transactional_id=name, **settings)
+    await producer.begin_transaction()
+    await producer.send_and_wait("out", value)
+    return producer
+
+
+async def tell(app, name, act):
+    """What came of it, told to the outside world."""
+    try:
+        await act()
+        await app.effect(name, "done")
+    except Exception as error:
+        await app.effect(name, type(error).__name__)
+
+
 async def two_then_one(app):
     """Commits 0 and 1, aborts 2, commits 3."""
     producer = app.producer(transactional_id="w")
@@ -63,10 +80,9 @@ def test_all_of_a_transaction_is_handed_over_after_its_commit_and_in_the_order_o
 @both_clients
 def test_behind_an_open_transaction_nothing_is_read_not_even_what_is_in_none(client):
     async def main(app):
-        plain, slow = app.producer(), app.producer(transactional_id="slow")
+        plain = app.producer()
         await plain.send_and_wait("out", "before")
-        await slow.begin_transaction()
-        await slow.send_and_wait("out", "slow")
+        slow = await opened(app, "slow", "slow")
         await plain.send_and_wait("out", "after")
         await app.sleep(20)
         await slow.abort_transaction()
@@ -81,9 +97,7 @@ def test_behind_an_open_transaction_nothing_is_read_not_even_what_is_in_none(cli
 @both_clients
 def test_the_end_of_the_log_is_the_last_stable_offset_for_who_reads_what_is_committed(client):
     async def main(app):
-        producer = app.producer(transactional_id="slow")
-        await producer.begin_transaction()
-        await producer.send_and_wait("out", "open")
+        producer = await opened(app, "slow", "open")
         for level in ("read_committed", "read_uncommitted"):
             consumer = app.consumer("out", group_id=level, isolation_level=level, auto_offset_reset="earliest")
             found = await consumer.end_offsets([("out", 0)])
@@ -95,18 +109,12 @@ def test_the_end_of_the_log_is_the_last_stable_offset_for_who_reads_what_is_comm
 
 
 async def older(app):
-    producer = app.producer(transactional_id="w")
-    await producer.begin_transaction()
-    await producer.send_and_wait("out", "older")
+    producer = await opened(app, "w", "older")
     await app.sleep(10)
     for what, act in (("send", lambda: producer.send_and_wait("out", "late")),
                       ("commit", producer.commit_transaction), ("abort", producer.abort_transaction),
                       ("begin", producer.begin_transaction)):
-        try:
-            await act()
-            await app.effect(f"{what} told", "done")
-        except Exception as error:
-            await app.effect(f"{what} told", type(error).__name__)
+        await tell(app, f"{what} told", act)
 
 
 async def newer(app):
@@ -133,14 +141,9 @@ def test_a_newer_producer_aborts_the_older_one_s_transaction_and_fences_it(clien
 @both_clients
 def test_a_commit_of_the_older_one_is_fenced_too(client):
     async def main(app):
-        producer = app.producer(transactional_id="w")
-        await producer.begin_transaction()
-        await producer.send_and_wait("out", "older")
+        producer = await opened(app, "w", "older")
         await app.sleep(10)
-        try:
-            await producer.commit_transaction()
-        except Exception as error:
-            await app.effect("told", type(error).__name__)
+        await tell(app, "told", producer.commit_transaction)
 
     trace = written_by(main, more=[("taker", newer)], client=client)
     assert said(trace, "told") == ["ProducerFencedError"] and handed(trace, "wary") == ["newer"]
@@ -164,16 +167,10 @@ def test_a_producer_that_died_in_its_transaction_aborts_it_when_it_is_back(clien
 @both_clients
 def test_a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced(client):
     async def main(app):
-        producer = app.producer(transactional_id="w", transaction_timeout_ms=15_000)
-        plain = app.producer()
-        await producer.begin_transaction()
-        await producer.send_and_wait("out", "slow")
+        plain, producer = app.producer(), await opened(app, "w", "slow", transaction_timeout_ms=15_000)
         await plain.send_and_wait("out", "plain")
         await app.sleep(40)
-        try:
-            await producer.commit_transaction()
-        except Exception as error:
-            await app.effect("told", type(error).__name__)
+        await tell(app, "told", producer.commit_transaction)
 
     trace = written_by(main, client=client)
     ((time, how),) = ended(trace)
@@ -185,9 +182,7 @@ def test_a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fen
 @pytest.mark.statement("K34")
 def test_a_producer_that_nobody_misses_keeps_a_run_alive_until_its_transaction_has_ended():
     async def main(app):
-        producer = app.producer(transactional_id="w")
-        await producer.begin_transaction()
-        await producer.send_and_wait("out", "forgotten")
+        await opened(app, "w", "forgotten")
 
     trace = written_by(main)
     assert trace.ended == "quiet" and 60 < trace.ended_at < 80
