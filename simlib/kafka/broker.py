@@ -96,9 +96,16 @@ class Broker(Process):
         for replica in self.replicas.values():
             kept = next((entry.base for entry in replica.log.entries if entry.time >= flushed_before), None)
             if kept is not None:
-                replica.log.truncate(kept)
-                replica.high_watermark = min(replica.high_watermark, kept)
-                self.recorder.truncation((self.clock.now, self.code, replica.tp, kept))
+                self.discard(replica, kept)
+
+    def discard(self, replica: Replica, to: int) -> None:
+        """Everything from offset `to` on leaves this replica."""
+        log = replica.log
+        if log.transactions is not None:
+            self.recorder.taken_back(replica.tp, [entry for entry in log.entries if entry.end > to], log.is_aborted)
+        log.truncate(to)
+        replica.high_watermark = min(replica.high_watermark, log.end)
+        self.recorder.truncation((self.clock.now, self.code, replica.tp, log.end))
 
     # -- what the controller decided
 

@@ -58,6 +58,8 @@ class Cluster:
         self.transaction_log: int | None = None
         """The partition of the transaction log; None until the first transactional producer asks for it."""
         self.transaction_replicas: tuple[int, ...] = ()
+        self.decided: dict[str, Any] = {}
+        """By transactional id: the last decision that is in the trace."""
         self.log_starts: dict[int, int] = {}
         self.oldest_age = 0
         """How old (ms) a record can become within the run; the scenario's duration, unless timestamps are chosen."""

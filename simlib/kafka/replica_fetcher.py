@@ -121,7 +121,4 @@ class Fetcher:
     def _truncate(self, tp: int, epoch: int, end: int) -> None:
         """Discard what the new leader never had (K56): fall back to where our logs still agree."""
         replica = self.broker.replicas[tp]
-        to = min(end, replica.log.end_of_epoch(epoch)[1])
-        replica.log.truncate(to)
-        replica.high_watermark = min(replica.high_watermark, replica.log.end)
-        self.broker.recorder.truncation((self.broker.clock.now, self.broker.code, tp, replica.log.end))
+        self.broker.discard(replica, min(end, replica.log.end_of_epoch(epoch)[1]))

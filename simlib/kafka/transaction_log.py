@@ -43,7 +43,10 @@ class TransactionLog:
         self.coordinator = TransactionCoordinator(self.broker.settings)
         self.broker.recorder.event("coordinator", self.broker, detail="of transactions")
         records = [entry.batch.payload for entry in led.leader.log.entries]
-        self._perform(self.coordinator.load(self.broker.clock.now, records))
+        effects = self.coordinator.load(self.broker.clock.now, records)
+        for one in self.coordinator.transactions.values():
+            self._note(one)
+        self._perform(effects)
 
     def settled(self) -> bool:
         """No transaction kept here is open or about to end."""
@@ -97,9 +100,11 @@ class TransactionLog:
             self._perform(effects)
 
     def _note(self, record: Transaction) -> None:
-        recorder, now = self.broker.recorder, self.broker.clock.now
+        """A decision that holds, once: its coordinator may die before it hears that its replicas have it."""
+        recorder, now, noted = self.broker.recorder, self.broker.clock.now, self.broker.cluster.decided
         recorder.mark(now)
-        if record.state in PREPARED:
+        if record.state in PREPARED and noted.get(record.transactional_id) is not record:
+            noted[record.transactional_id] = record
             how = "committed" if record.committed else "aborted"
             actor = self.broker.cluster.process(record.client_name)
             recorder.event("transaction_ended", actor, a=record.pid, b=record.epoch,

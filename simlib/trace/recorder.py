@@ -96,14 +96,19 @@ class Recorder:
 
     def removed(self, now: int, tp: int, entries: Iterable[Any], reason: str, is_aborted: Callable[[Any], bool]
                 ) -> None:
-        """Records that left the log on purpose; those of aborted transactions are remembered as such."""
-        code = REMOVED_BY.index(reason)
+        """Records that left the log on purpose."""
+        code, gone = REMOVED_BY.index(reason), [entry for entry in entries if entry.batch.lane is not None]
+        for entry in gone:
+            batch = entry.batch
+            self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
+        self.taken_back(tp, gone, is_aborted)
+
+    def taken_back(self, tp: int, entries: Iterable[Any], is_aborted: Callable[[Any], bool]) -> None:
+        """Of what leaves a log, whatever the reason: remember what had been taken back with its transaction."""
         for entry in entries:
             batch = entry.batch
-            if batch.lane is not None:
-                self._removal((now, tp, batch.lane.code, batch.start, batch.count, entry.base, code))
-                if is_aborted(entry):
-                    self.removed_aborted.append((tp, batch.lane.code, batch.start, batch.count, entry.base))
+            if batch.lane is not None and is_aborted(entry):
+                self.removed_aborted.append((tp, batch.lane.code, batch.start, batch.count, entry.base))
 
     def effect(self, row: tuple[Any, ...]) -> None:
         self.effects.append(row)

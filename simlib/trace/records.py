@@ -104,7 +104,10 @@ class Messages:
     def outcome(self) -> np.ndarray:
         """What its producer learned (index into OUTCOMES; PENDING while it waits); aborted if that is how it ended."""
         outcome = self._told.copy()
-        outcome[self.of("aborted")] = ABORTED
+        if self.data.rows("aborted"):
+            outcome[self.of("aborted")] = ABORTED
+            stands = self.of("log_end")[~self.is_aborted_copy]
+            outcome[stands] = self._told[stands]
         return outcome
 
     @cached_property

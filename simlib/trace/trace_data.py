@@ -56,7 +56,7 @@ LATER = ("removals", "log_starts", "calls", "markers", "stable", "log_markers", 
 """Tables that traces of before do not have: an empty one is as good as none.
 
 The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
-aborted records, in the logs at the end (and of those that retention or compaction took)."""
+aborted records, in the logs at the end (and of those that left a log before)."""
 
 REMOVED_BY = ("retention_ms", "retention_bytes", "compaction", "delete_retention_ms")
 """Which setting took a record out of the log on purpose, by its code in `removals.reason`."""

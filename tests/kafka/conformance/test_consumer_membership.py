@@ -4,6 +4,7 @@ import pytest
 from consumer_scenarios import BY_HAND, FROM_START, effects, hands, load, of, orders, overlaps, owned, quiet_spell
 
 from simlib import ConsumerGroup, Crash, LoseReply, LoseRequest, NetworkCut, Pause, Shutdown, run
+from simlib.scenario import AddPartitions
 
 
 def billing(consumers=3, **settings):
@@ -114,6 +115,16 @@ def test_a_static_member_that_stays_away_longer_is_missed_when_its_session_ends(
     assert evicted.process == "billing-1" and 62 < evicted.time < 65.1
     assert of(trace, "rebalancing").time.iloc[0] == evicted.time
     assert len(of(trace, "generation")) == 2  # one without it, one with it
+
+
+@pytest.mark.statement("K98")
+@pytest.mark.parametrize(("added_at", "nobody_reads_it"), [(11, True), (13, False)])
+def test_a_leader_with_a_static_name_misses_a_partition_that_was_added_while_it_was_away(added_at, nobody_reads_it):
+    """It does not assign again, and takes the partitions it finds for those it has assigned (KIP-814)."""
+    faults = [Crash("billing-0", at=10, restart_after=2), AddPartitions("orders", at=added_at, to=4)]
+    trace = run(load(billing(1, static_membership=True), faults=faults, stop=400, duration=800))
+    assert (3 not in set(trace.deliveries.partition)) == nobody_reads_it
+    assert (trace.summary().groups["billing"].backlog > 0) == nobody_reads_it
 
 
 @pytest.mark.statement("K98")
