@@ -44,6 +44,13 @@ COMMITS_LOST = Scenario(
 partition, one at offset 0, one where its reset put it."""
 
 
+LAST_IN_SYNC = Scenario(
+    [Topic("orders", replication_factor=2)], brokers=2, duration=5, broker_config={"min_insync_replicas": 2},
+    producers=[Producer("shop", "orders", rate=0.5, records=1)],
+    faults=[Shutdown("broker-1", 0.001, 0.1), PowerLoss(["broker-0"], 0.002, 0.1)])
+"""Both replicas have the record when it is acknowledged; one leaves in good order, and the other loses power (K59)."""
+
+
 def judged(trace, law):
     verdict = law(trace)
     event(f"{verdict.law} {verdict.word}")
@@ -104,6 +111,7 @@ def check_liveness(scenario):
 @random_scenarios
 @given(scenarios())
 @example(COMMITS_LOST)
+@example(LAST_IN_SYNC)
 def test_every_law_holds(scenario):
     check_laws(scenario)
 

@@ -16,8 +16,8 @@ LAW = "no_acked_write_lost"
 def no_acked_write_lost(trace: Trace, calm: Trace | None = None) -> Verdict:
     """A write that was acknowledged with acks=all is in the log at the end, or was removed from it on purpose.
 
-    Judged while Kafka's conditions hold: acks=all, no unclean election, and fewer brokers that lost power than
-    `min_insync_replicas`. Where one failed the verdict says which.
+    Judged while Kafka's conditions hold: acks=all, no unclean election, fewer brokers that lost power than
+    `min_insync_replicas`, and a replica in sync that kept power. Where one failed the verdict says which.
     """
     promises, acked = Promises(trace), acknowledged(trace)
     gone = np.flatnonzero(acked & trace.messages.is_lost)

@@ -47,7 +47,7 @@ class Promises:
             return f"{producer} wrote with acks={acks}" if acks is not None else f"the acks of {producer} are not known"
         since, tp = int(messages.appended[message]), int(messages.tp[message])
         topic = str(trace.data.code_table("topics")[messages.topic[message]])
-        return self._unclean(since, tp) or self._power(since, topic)
+        return self._unclean(since, tp) or self._power(since, topic) or self._power_of_all_in_sync(since, tp)
 
     def _unclean(self, since: int, tp: int) -> str:
         data = self.trace.data
@@ -56,11 +56,33 @@ class Promises:
         return "an unclean election chose a leader without the record" if any("unclean" in d for d in details) else ""
 
     def _power(self, since: int, topic: str) -> str:
-        data, need = self.trace.data, self.min_insync_replicas(topic)
-        rows = (data.column("events", "kind") == "power_lost") & (data.column("events", "time") >= since)
-        who = [data.code_table("actors")[code] for code in np.unique(data.column("events", "actor")[rows])]
-        brokers = [name for name in who if str(name).startswith("broker-")]
+        need, brokers = self.min_insync_replicas(topic), sorted({name for _, name in self._without_power(since)})
         return f"{', '.join(brokers)} lost power and min_insync_replicas is {need}" if len(brokers) >= need else ""
+
+    def _power_of_all_in_sync(self, since: int, tp: int) -> str:
+        """Enough replicas had it when it was acknowledged; then some were missed, and the rest lost power [K59]."""
+        dark: set[str] = set()
+        for time, broker in self._without_power(since):
+            dark.add(broker)
+            in_sync = self._in_sync(tp, time)
+            if in_sync and dark.issuperset(in_sync):
+                return f"{', '.join(in_sync)} lost power, and no other replica was in sync any more"
+        return ""
+
+    def _without_power(self, since: int) -> list[tuple[int, str]]:
+        """When which brokers lost power, in the order of time."""
+        data = self.trace.data
+        rows = (data.column("events", "kind") == "power_lost") & (data.column("events", "time") >= since)
+        names = [str(data.code_table("actors")[code]) for code in data.column("events", "actor")[rows]]
+        rows_of_brokers = zip(data.column("events", "time")[rows].tolist(), names, strict=True)
+        return [(time, name) for time, name in rows_of_brokers if name.startswith("broker-")]
+
+    def _in_sync(self, tp: int, time: int) -> list[str]:
+        """The replicas in sync at an instant; nothing if that has not changed yet."""
+        data = self.trace.data
+        rows = (data.column("events", "kind") == "isr") & (data.column("events", "tp") == tp)
+        told = data.column("events", "detail")[rows & (data.column("events", "time") <= time)]
+        return str(told[-1]).split() if len(told) else []
 
 
 def acknowledged(trace: Trace) -> np.ndarray:

@@ -256,6 +256,17 @@ def test_enough_brokers_without_power_are_named_and_too_few_are_no_excuse():
     assert laws.no_acked_write_lost(build.trace(scenario=scenario(min_insync_replicas=2))).broken
 
 
+@pytest.mark.statement("K59")
+@pytest.mark.parametrize(("in_sync", "is_excuse"), [("broker-0", True), ("broker-0 broker-2", False)])
+def test_the_only_replica_in_sync_may_lose_power_though_more_were_needed_to_acknowledge(in_sync, is_excuse):
+    build = acked_and_gone()
+    build.event("isr", 4.0, partition=0, a=len(in_sync.split()), detail=in_sync)
+    build.event("power_lost", 5.0, "broker-0")
+    verdict = laws.no_acked_write_lost(build.trace(scenario=scenario(min_insync_replicas=2)))
+    assert verdict.judged is not is_excuse and verdict.broken is not is_excuse
+    assert ("no other replica was in sync any more" in verdict.message) == is_excuse
+
+
 def test_acknowledged_and_still_there_holds_and_timed_out_is_no_acknowledgement():
     build = Builder(orders=1)
     build.write(at=0.0, offset=0)
