@@ -37,8 +37,10 @@ export class Timeline {
                                           "aria-hidden": "true" }, ...shapes);
     const names = this.deck.tracks.map(track => track.index.title);
     const which = names.length > 1 ? `: area ${names[0]}, line ${names[1]}` : "";
+    const tell = this.deck.tracks.every(track => track.index.tells.high);
     return make("div", "sp-curvebox", {}, svg, make("span", "sp-scale", {},
-      `records behind, at most ${most.toLocaleString("en")}${which}`));
+      tell ? `records behind, at most ${most.toLocaleString("en")}${which}`
+        : "how many records are behind is not in this trace"));
   }
 
   area(lag, most, part) {
