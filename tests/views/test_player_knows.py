@@ -5,7 +5,7 @@ from handmade import Builder
 from test_player_state import agree
 from test_what_pictures_say import charged_twice
 
-from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Topic, run
+from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, SlowLink, Topic, run
 from simlib.trace import Trace
 from simlib.views.player.known import REAL
 from simlib.views.player.recording import Recording
@@ -29,12 +29,34 @@ def test_a_broker_that_died_lacks_what_was_written_since_until_it_has_caught_up(
     for tp, partition in enumerate(recording.index()["partitions"]):
         if partition["internal"]:
             continue
-        early, late = (dict(state["logs"][tp]["ends"])[code] for state in (at_death, later))
+        early, late = (end_of(state, tp, code) for state in (at_death, later))
         assert early == late, "the dead write nothing down"
         assert 30 < later["logs"][tp]["end"] - late < 60, "a record and partition every half second, for twenty seconds"
         assert code not in later["isr"][tp] and code in back["isr"][tp]
-        assert dict(back["logs"][tp]["ends"])[code] >= later["logs"][tp]["end"], "it caught up before it was let in"
+        assert end_of(back, tp, code) >= later["logs"][tp]["end"], "it caught up before it was let in"
     agree(recording, [int(number * 0.4e9) for number in range(101)], tmp_path)
+
+
+def end_of(state, tp: int, broker: int) -> int:
+    return {code: end for code, end, _ in state["logs"][tp]["ends"]}[broker]
+
+
+def test_a_leader_that_died_keeps_what_its_successor_does_not_have_until_it_throws_it_away(tmp_path):
+    told_early = Scenario(
+        topics=[Topic("orders", replication_factor=3)], duration=60, seed=1,
+        producers=[Producer("shop", topic="orders", rate=50, acks=1)],
+        faults=[SlowLink("broker-0", "broker-1", at=0, duration=30, latency=0.05),
+                SlowLink("broker-0", "broker-2", at=0, duration=30, latency=0.05),
+                Crash("broker-0", at=20, restart_after=20)])
+    trace = run(told_early)
+    lost = len(trace.lost)
+    assert lost > 0
+    recording = Recording(trace)
+    code = [actor["name"] for actor in recording.index()["actors"]].index("broker-0")
+    (tp,) = [tp for tp, one in enumerate(recording.index()["partitions"]) if not one["internal"]]
+    dead, back = ({one[0]: one[1:] for one in recording.state(at)["logs"][tp]["ends"]}[code] for at in (39, 59))
+    assert dead[1] == lost and back[1] == 0 and back[0] > dead[0]
+    agree(recording, [int(number * 0.6e9) for number in range(101)], tmp_path)
 
 
 def test_of_followers_in_step_nothing_is_written_down():

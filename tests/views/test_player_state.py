@@ -62,6 +62,7 @@ def check_counters(trace, state, at, actors):
         assert [record[0] for record in log["newest"]] == [offset for offset in standing if offset not in removed[tp]]
         known = high[(trace.data.column("watermarks", "tp") == tp) & (times / 1e9 <= at)]
         assert log["high"] == (known[-1] if len(known) else 0)
+        assert all(0 <= end <= log["end"] and gone >= 0 for _, end, gone in log["ends"])
 
 
 def gone_of(trace, tp, at):

@@ -71,13 +71,8 @@ export class Log {
     const late = log.ends.filter(([code]) => this.replicas.has(code) && code !== leader
       && (!isr.includes(code) || state.up[code]));
     setHidden(this.late, !late.length);
-    setText(this.late, late.map(([code, end]) => this.lateInWords(code, end, log.end)).join(" \u00b7 "));
-  }
-
-  lateInWords(code, end, last) {
-    const lacks = last - end, { name } = this.index.actors[code];
-    if (lacks < 0) return `${name} has ${count(-lacks, "record")} that ${lacks === -1 ? "is" : "are"} gone here`;
-    return lacks ? `${name} lacks the last ${lacks.toLocaleString("en")}` : `${name} has all`;
+    setText(this.late, late.map(([code, end, gone]) =>
+      lateInWords(this.index.actors[code].name, log.end - end, gone)).join(" \u00b7 "));
   }
 
   add() {
@@ -179,6 +174,13 @@ export function behindInWords(index, state, group, tp) {
   const lag = behind(index, state, group, tp).toLocaleString("en");
   if (index.tells.high) return `${lag} behind`;
   return lag === "0" ? "none known to be behind" : `at least ${lag} behind`;
+}
+
+// A replica that lacks so many records of a log, and has some that a new leader did not have.
+export function lateInWords(name, lacks, gone) {
+  const own = gone ? `has ${gone.toLocaleString("en")} that ${gone === 1 ? "is" : "are"} gone here` : "";
+  const less = lacks ? `lacks the last ${lacks.toLocaleString("en")}` : "";
+  return `${name} ${[less, own].filter(Boolean).join(" and ") || "has all"}`;
 }
 
 // What ends a transaction takes an offset, and is never handed over.

@@ -109,6 +109,8 @@ const CHANGES = {
     const log = state.logs[tp];
     log.end = offset;
     log.lost += a;
+    log.ends = log.ends.map(([broker, end, gone]) => end > offset ? [broker, offset, gone + end - offset]
+      : [broker, end, gone]);
     while (log.newest.length && log.newest.at(-1)[0] >= offset) log.newest.pop();
   },
   marker(state, { tp, offset, a }, index) {
@@ -119,7 +121,8 @@ const CHANGES = {
   },
   replica(state, { actor, tp, offset }) {
     const others = state.logs[tp].ends.filter(([broker]) => broker !== actor);
-    state.logs[tp].ends = [...others, [actor, offset]].sort(([a], [b]) => a - b);
+    const shared = Math.min(offset, state.logs[tp].end);
+    state.logs[tp].ends = [...others, [actor, shared, offset - shared]].sort(([a], [b]) => a - b);
   },
   removed(state, { tp, offset }) {
     state.logs[tp].newest = state.logs[tp].newest.filter(record => record[0] !== offset);

@@ -162,13 +162,13 @@ def _place(parts: dict[str, Part], group: int, tp: int) -> tuple[int, int]:
 
 def _log(parts: dict[str, Part], tp: int) -> State:
     """Where a log begins and ends, what consumers may read, how many records it lost, its newest, one list each (what
-    is no record has message -1), and [broker, end] of each replica that was out of step.
+    is no record has message -1), and where each replica ends that was out of step.
     """
     written, cut, marks, starts = (_of(parts[name], tp) for name in ("appended", "cut", "watermark", "log_start"))
     markers, gone = (_of(parts[name], tp) for name in ("marker", "removed"))
     end, start = _end(written, markers, cut), _last(starts)
     low = max(end - NEWEST, start)
-    near, ends = _near(written, low, end), _of(parts["replica"], tp)
+    near = _near(written, low, end)
     rows = {int(offset): row for row, offset in enumerate(near.field("offset"))}  # the last one stands there
     places = {offset: int(near.time[row]) for offset, row in rows.items()}
     standing = [[offset, -1, -1, committed, 0] for offset, committed, time in _places(_near(markers, low, end))
@@ -182,8 +182,18 @@ def _log(parts: dict[str, Part], tp: int) -> State:
     return {"start": start, "end": end, "high": _last(marks), "lost": int(cut.field("a").sum()),
             "stable": _last(stable) if len(stable) else -1,
             "newest": [newest[offset] for offset in sorted(newest)],
-            "ends": sorted([actor, offset] for actor, offset in dict(zip(
-                ends.field("actor").tolist(), ends.field("offset").tolist(), strict=True)).items())}
+            "ends": _ends(_of(parts["replica"], tp), written, markers, cut)}
+
+
+def _ends(noted: Part, written: Part, markers: Part, cut: Part) -> list[list[int]]:
+    """[broker, up to where it has this log, how many records it has that are gone here] of each replica out of step."""
+    last = dict(zip(noted.field("actor").tolist(), _places(noted), strict=True))
+    found = []
+    for actor, (offset, _, time) in sorted(last.items()):
+        then = _end(*(part.upto(time) for part in (written, markers, cut)))
+        shared = min([offset, then, *cut.field("offset")[cut.time > time].tolist()])
+        found.append([actor, shared, offset - shared])
+    return found
 
 
 def _near(part: Part, low: int, end: int) -> Part:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { behind, behindInWords, isMarker, markerInWords } from "../../../simlib/views/player/log.js";
+import { behind, behindInWords, isMarker, lateInWords, markerInWords } from "../../../simlib/views/player/log.js";
 
 const state = { logs: [{ start: 2, end: 30, high: 28, stable: 20 }], counted: [[5]] };
 const index = (high, read_committed) => ({ tells: { high }, read_committed: [read_committed] });
@@ -20,6 +20,13 @@ test("what retention took does not wait for anybody", () => {
 test("where a trace does not tell of high watermarks, it is known of so many at least", () => {
   assert.equal(behindInWords(index(false, false), state, 0, 0), "at least 25 behind");
   assert.equal(behindInWords(index(false, false), { ...state, counted: [[30]] }, 0, 0), "none known to be behind");
+});
+
+test("a replica out of step lacks records, or has some that are gone, or has caught up", () => {
+  assert.equal(lateInWords("broker-1", 1050, 0), "broker-1 lacks the last 1,050");
+  assert.equal(lateInWords("broker-0", 105, 5), "broker-0 lacks the last 105 and has 5 that are gone here");
+  assert.equal(lateInWords("broker-0", 0, 1), "broker-0 has 1 that is gone here");
+  assert.equal(lateInWords("broker-2", 0, 0), "broker-2 has all");
 });
 
 test("a marker is no record, and says what it ends", () => {
