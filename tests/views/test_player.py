@@ -97,9 +97,9 @@ def test_an_index_says_its_version_and_javascript_reads_no_other(tmp_path):
     folder = lay_out(recording, tmp_path / "good")
     assert json.loads(node(SCRIPTS / "told.mjs", folder))
     raw = gzip.decompress((folder / "index.bin").read_bytes())
-    (folder / "index.bin").write_bytes(gzip.compress(raw.replace(b'"version":1', b'"version":9')))
+    (folder / "index.bin").write_bytes(gzip.compress(raw.replace(f'"version":{VERSION}'.encode(), b'"version":9')))
     said = json.loads(node(SCRIPTS / "told.mjs", folder))
-    assert said == {"refused": "this is a recording of version 9; this player reads version 1. Make it again with the "
+    assert said == {"refused": "this is a recording of version 9; this player reads version 2. Make it again with the "
                                "simlib that is installed now, or open it with the one that made it."}
 
 
