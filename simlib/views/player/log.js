@@ -173,7 +173,7 @@ export function behind(index, state, group, tp) {
 export function behindInWords(index, state, group, tp) {
   const lag = behind(index, state, group, tp).toLocaleString("en");
   if (index.tells.high) return `${lag} behind`;
-  return lag === "0" ? "none known to be behind" : `at least ${lag} behind`;
+  return lag === "0" ? "none known behind" : `at least ${lag} behind`;
 }
 
 // A replica that lacks so many records of a log, and has some that a new leader did not have.

@@ -152,7 +152,8 @@ export class Stage {
   }
 
   lagBar(tp, lag, behindHow) {
-    const said = lag || !this.index.tells.high ? behindHow : "nothing behind";
+    const nothing = this.index.tells.high ? "nothing behind" : "none known";
+    const said = lag ? behindHow : nothing;
     return make("div", "sp-lag", {}, make("span", "", {}, this.index.partitions[tp].name),
       make("span", "sp-track", {}, make("span", "sp-fill", { style: `width: ${Math.min(100 * lag / this.scale, 100)}%` })),
       make("span", "sp-number", {}, said));

@@ -19,7 +19,7 @@ test("what retention took does not wait for anybody", () => {
 
 test("where a trace does not tell of high watermarks, it is known of so many at least", () => {
   assert.equal(behindInWords(index(false, false), state, 0, 0), "at least 25 behind");
-  assert.equal(behindInWords(index(false, false), { ...state, counted: [[30]] }, 0, 0), "none known to be behind");
+  assert.equal(behindInWords(index(false, false), { ...state, counted: [[30]] }, 0, 0), "none known behind");
 });
 
 test("a replica out of step lacks records, or has some that are gone, or has caught up", () => {
