@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.film import can_be_measured
 from benchmarks.lines import lines
 from benchmarks.machine import describe_machine
 from benchmarks.peers.environment import NoPeer, peer_python
@@ -27,7 +28,8 @@ def samples(peer: Path | None) -> list[Sample]:
     return [*peers, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
             *(Sample(name, ("engine", name)) for name in WORKLOADS),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
-            *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1)]
+            *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
+            *([Sample("film", ("film",))] if can_be_measured() else [])]
 
 
 def main() -> int:
@@ -38,6 +40,8 @@ def main() -> int:
         peer, note = peer_python(), ""
     except NoPeer as why:
         peer, note = None, f"\nNot compared with happysim: {why}. Plain SimPy stands in."
+    if not can_be_measured():
+        note += "\nThe film was not measured: there is no Chromium on this computer, or no Playwright."
     results = measure(samples(peer), rounds, lambda text: print(text, file=sys.stderr))
     found = lines(results, peer is not None)
     print("\n".join(report.as_table(found)) + note)

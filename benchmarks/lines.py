@@ -32,7 +32,7 @@ SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
 def lines(results: Results, with_happysim: bool) -> list[Line]:
     """All lines of the table."""
     return [*_speed(results), *_peers(results, with_happysim), *_growth(results), *_size(results), *_explored(results),
-            *_feel(results)]
+            *_feel(results), *_film(results)]
 
 
 def _speed(results: Results) -> list[Line]:
@@ -106,3 +106,12 @@ def _feel(results: Results) -> list[Line]:
             Line("slider to redrawn picture, lesson 00", redraw("lesson 00"), "CPU ms", 100, at_most=True),
             Line("... the costliest of all lessons' sliders", redraw("worst"), "CPU ms", 100, at_most=True),
             Line("... the slowest single move", redraw("slowest"), "CPU ms")]
+
+
+def _film(results: Results) -> list[Line]:
+    """Only where there is a browser."""
+    if "film" not in results.rounds:
+        return []
+    return [Line("a picture of a film of 10,000 events", results.median("film", "milliseconds"), "CPU ms", 1_000 / 30,
+                 at_most=True),
+            Line("... pictures a second, by the clock", results.median("film", "a second"), "pictures/s", 30)]

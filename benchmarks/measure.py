@@ -135,6 +135,13 @@ def explored(what: str) -> dict[str, float]:
     return explored(what)
 
 
+def film() -> dict[str, float]:
+    """A film in a real browser."""
+    from benchmarks.film import film
+
+    return film()
+
+
 def _milliseconds(work: Callable[[], Any]) -> float:
     begin = time.process_time()
     work()
@@ -145,6 +152,7 @@ KINDS: dict[str, Callable[..., dict[str, float]]] = {
     "player": player, "draws": draws,
     "engine": engine, "peer": peer, "memory": memory, "imports": imports, "redraw": redraw,
     "explored": explored,
+    "film": film,
 }
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ start("00")
 #
 # The note is an *event*: something has happened. Whoever pins it is a *producer*, whoever reads it and acts is a
 # *consumer*, and the board is the *message broker*; ours is Kafka. A consumer's tick, "done up to here", is called a
-# *commit*. Ten lines make a shop; the last one kills a consumer:
+# *commit*. Ten lines make a shop; the tenth kills a consumer. Click the film, press Space:
 
 # %% ten-lines
 async def billing(app):
@@ -67,14 +67,21 @@ async def billing(app):
 shop = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=2)},
                 services=[Service("billing", billing, instances=2)],
                 faults=[Crash("billing-0", after="charge", nth=40, restart_after=30)])
+run(replace(shop, "duration", 24)).play(start=15)  # the first 24 seconds
+
+# %% ten-lines-proof tags=["claim"]
+film = run(replace(shop, "duration", 24))
+died = film.control[film.control.kind == "crashed"]
+assert list(died.process) == ["billing-0"] and 17 < died.time.item() < 22 and film.ended_at == 24
+assert set(film.deliveries.member) == {"billing-0"}
 
 # %% before-the-run [markdown]
 # Two hundred real orders, two a second. `billing-0` and `billing-1` are one group. Kafka gives these orders to one
-# member at a time: `billing-0` works, `billing-1` is the spare [K84].
+# member at a time: `billing-1` is the spare [K84].
 #
-# `billing-0` is killed right after its 40th charge, and started again 30 seconds later.
+# `billing-0` died right after its 40th charge. It will be back 30 seconds later.
 #
-# **Before you run it, write down what you think.**
+# **Before you run on, write down what you think.**
 
 # %% guess-wait
 predict("wait", "`billing-1` is healthy and idle. For how many seconds does nobody charge?")
@@ -83,7 +90,7 @@ predict("wait", "`billing-1` is healthy and idle. For how many seconds does nobo
 trace = run(shop)
 reveal("wait", round(trace.effects.time.diff().max()))     # the longest gap between charges
 print("Orders that waited, at most:", trace.lag.lag.max())
-trace.play(start=15)    # click into it: Space plays, arrows step; click an order for its life
+trace.plot.timeline()
 
 # %% first-run-proof tags=["claim"]
 assert len(trace.records) == 200 and round(trace.effects.time.diff().max()) == 45
@@ -98,7 +105,8 @@ assert abs(trace.lag.lag.max() - 2 * 45) <= 10
 
 # %% who-knew
 knew = trace.events[trace.events.kind.isin(["crashed", "restarted", "evicted", "assigned"])]
-knew[["time", "process", "kind", "detail"]].tail(4).round(1)
+print(knew[["time", "process", "kind", "detail"]].tail(4).round(1).to_string(index=False))
+trace.play(start=60)    # N: the next moment worth stopping at; arrows step; click an order for its life
 
 # %% who-knew-proof tags=["claim"]
 assert list(knew.kind)[-4:] == ["crashed", "restarted", "evicted", "assigned"]

@@ -86,6 +86,8 @@ class Broker(Process):
         self.housekeeping.begin(now)
 
     def on_kill(self, now: int) -> None:
+        for led in self.leads.values():
+            self.note_end(led, self.number, led.leader.log.end)
         self.leads.clear()
 
     def shut_down(self, stopped: Callable[[], None]) -> None:
@@ -151,6 +153,7 @@ class Broker(Process):
 
     def _stop_leading(self, led: Led) -> None:
         """Requests that wait here are told to look for the new leader."""
+        self.note_end(led, self.number, led.leader.log.end)
         del self.leads[led.tp]
         if led.tp == OFFSETS:
             self.coordination.give_up()
@@ -249,6 +252,11 @@ class Broker(Process):
             self.recorder.append((entry.time, batch.lane.code, batch.start, batch.count, entry.base, entry.epoch,
                                   self.code))
             self.recorder.mark(entry.time)
+
+    def note_end(self, led: Led, replica: int, end: int) -> None:
+        """Where a replica stands that is, or may be, out of step: as far as its leader knows."""
+        if not led.is_internal:
+            self.recorder.replica_end((self.clock.now, led.tp, self.cluster.brokers[replica].code, end))
 
     def _advance(self, led: Led) -> None:
         if led.leader.advance(self.clock.now):

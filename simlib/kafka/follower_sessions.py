@@ -88,6 +88,7 @@ class FollowerSessions:
         if leader.fetched(self.broker.clock.now, follower, offset):
             self.broker.high_watermark_moved(led)
         if follower not in leader.isr:
+            self.broker.note_end(led, follower, offset)
             self.broker.in_sync.let_join(led, follower)
         if offset < leader.log.end or session.sent_high_watermark.get(tp, -1) < leader.high_watermark:
             session.news[tp] = None
@@ -161,3 +162,4 @@ class FollowerSessions:
         for led in self.broker.leads.values():
             if follower in led.sessions:
                 led.leader.stopped_fetching(follower, self.broker.clock.now)
+                self.broker.note_end(led, follower, led.leader.followers[follower].end)

@@ -27,6 +27,8 @@ class InSync:
         for led in self.broker.leads.values():
             isr = led.leader.shrunk(self.broker.clock.now)
             if isr is not None:
+                for fallen in sorted(set(led.leader.isr) - set(isr)):
+                    self.broker.note_end(led, fallen, led.leader.followers[fallen].end)
                 self._propose(led, isr)
         self.watch()
 

@@ -45,6 +45,11 @@ class FinalDatabase:
         """The names of its tables."""
         return [row[0] for row in self.execute(TABLES)]
 
+    def rows_of(self, table: str) -> int:
+        """How many rows a table has."""
+        name = table.replace('"', '""')
+        return int(self.execute(f'SELECT COUNT(*) FROM "{name}"')[0][0])
+
     def frame(self, sql: str, parameters: Any = ()) -> Any:
         """The rows of a query as a pandas table."""
         import pandas as pd
@@ -78,7 +83,7 @@ class FinalDatabase:
         return FinalDatabase, (self.name, self._image, self._ended_at)
 
     def __repr__(self) -> str:
-        counts = [(table, self.execute(f'SELECT COUNT(*) FROM "{table}"')[0][0]) for table in self.tables()]
+        counts = [(table, self.rows_of(table)) for table in self.tables()]
         held = ", ".join(f"{table} ({count:,} row{'s' * (count != 1)})" for table, count in counts) or "no tables"
         return f"<database of {self.name}: {held}>"
 

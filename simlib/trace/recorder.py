@@ -28,6 +28,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "log_starts": ("time", "tp", "log_start"),
     "log_end": ("tp", "lane", "start", "count", "base_offset"),
     "watermarks": ("time", "tp", "high_watermark"),
+    "replica_ends": ("time", "tp", "broker", "end"),
     "deliveries": ("time", "member", "incarnation", "group", "tp", "lane", "start", "count", "base_offset",
                    "generation", "first"),
     "delivery_times": ("handed", "done"),
@@ -62,7 +63,7 @@ class Recorder:
         self.append, self.ack, self.commit = (_writer(rows, name) for name in ("appends", "acks", "commits"))
         self.watermark, self.truncation, self.skipped, self.log_start, self.stable = (
             _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "stable"))
-        self.marker = _writer(rows, "markers")
+        self.marker, self.replica_end = _writer(rows, "markers"), _writer(rows, "replica_ends")
         self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]

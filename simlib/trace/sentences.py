@@ -44,10 +44,11 @@ SENTENCES: dict[str, str] = {
     "coordinator": "{who} became coordinator of the consumer groups.", "note": "{what}",
     "marker": "{who} wrote at {where} offset {offset} that a transaction was {what}.",
     "removed": "{where} offset {offset} was removed: {what}.", "watermark": "", "log_start": "",
+    "replica": "", "stable": "", "seen": "{record} stands at {where} offset {offset}{again}.",
 }
 """Kind -> sentence. What has none is drawn and not told. {again} is empty the first time."""
 
-AGAIN = {"appended": " a second time", "delivered": " again"}
+AGAIN = {"appended": " a second time", "seen": " a second time", "delivered": " again"}
 DONE_AGAIN = "{what} again (first at {first})"
 """What was done, where an effect is done again."""
 

@@ -32,6 +32,7 @@ TABLES: dict[str, dict[str, str]] = {
                  "reason": "i8"},
     "log_starts": {"time": "i8", "tp": "i8", "log_start": "i8"},
     "watermarks": {"time": "i8", "tp": "i8", "high_watermark": "i8"},
+    "replica_ends": {"time": "i8", "tp": "i8", "broker": "i8", "end": "i8"},
     "markers": {"time": "i8", "tp": "i8", "offset": "i8", "first_offset": "i8", "pid": "i8", "epoch": "i8",
                 "committed": "i8", "broker": "i8"},
     "stable": {"time": "i8", "tp": "i8", "last_stable_offset": "i8"},
@@ -52,8 +53,11 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
 
-LATER = ("removals", "log_starts", "calls", "markers", "stable", "log_markers", "aborted")
+LATER = ("removals", "log_starts", "calls", "replica_ends", "markers", "stable", "log_markers", "aborted")
 """Tables that traces of before do not have: an empty one is as good as none.
+
+`replica_ends` says where the log of a replica ended when it fell out of step, and at each fetch of one that is out of
+sync: what its leader knows. Of a replica in step nothing is written down: it has all below the high watermark.
 
 The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
 aborted records, in the logs at the end (and of those that left a log before)."""

@@ -28,6 +28,8 @@ CELLS = 14
 CAPTION, NAMES, LOGS, BEHIND, READERS = 0.0, 2.75, 3.5, 6.25, 7.1
 """Where the columns of a panel begin (inches)."""
 LETTERS, LINE, CELL, SPACE = 36, 0.19, 0.19, 0.16
+WIDE_LETTERS = 120
+"""In a line over the whole width."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ def storyboard(trace: Trace, panels: int = 6) -> Picture:
     return storyboard_of(Tape(checked(trace)), panels)
 
 
-def storyboard_of(tape: Tape, panels: int = 6) -> Picture:
-    """The same from a tape that is there already."""
+def storyboard_of(tape: Tape, panels: int = 6, captioned: bool = False) -> Picture:
+    """The same from a tape that is there already; with its description in the picture, where no line below shows it."""
     trace, shown = tape.trace, _panels(tape, panels)
+    words = _description(trace, shown)
     with sheet("storyboard") as page:
-        _draw(page, trace, shown)
-        return Picture(page.png(), _description(trace, shown))
+        _draw(page, trace, shown, wrap(words, WIDE_LETTERS) if captioned else [])
+        return Picture(page.png(), words)
 
 
 def _panels(tape: Tape, number: int) -> list[Panel]:
@@ -75,16 +78,19 @@ def _panels(tape: Tape, number: int) -> list[Panel]:
     return [Panel(time, chosen[time], state_at(tape, round(time * 1e9))) for time in sorted(chosen)]
 
 
-def _draw(page: Sheet, trace: Trace, panels: list[Panel]) -> None:
+def _draw(page: Sheet, trace: Trace, panels: list[Panel], words: list[str]) -> None:
     cast = Cast(trace)
     tps = [tp for tp, one in enumerate(cast.partition_table()) if not one["internal"]][:MOST_ROWS]
     people = [actor for actor, role in enumerate(cast.roles()) if role in ("broker", "member", "service")]
     heights = [_height(panel, len(tps), len(_shown(people, panel.state, cast))) for panel in panels]
-    axes = page.blank("What happened, in a few moments", height=0.55 + sum(heights), x="", left=0.25, bottom=0.05,
+    end, below = sum(heights), (len(words) * LINE + SPACE if words else 0)
+    axes = page.blank("What happened, in a few moments", height=0.55 + end + below, x="", left=0.25, bottom=0.05,
                       top=0.5)
     axes.set_xlim(0, style.WIDTH - 0.5)
-    axes.set_ylim(sum(heights), 0)
+    axes.set_ylim(end + below, 0)
     style.without_scales(axes)
+    for number, line in enumerate(words):
+        axes.text(CAPTION, end + 0.18 + number * LINE, line, size=style.SMALL_SIZE, va="center", color=style.SOFT)
     for place, panel in enumerate(panels):
         top = sum(heights[:place])
         axes.axhline(top, color=style.GRID, linewidth=1)

@@ -9,12 +9,8 @@ from pathlib import Path
 import pytest
 from learner import Course, press_ctrl_c, start_course
 
+from labtools.chromium import FLAGS, find_chromium
 from labtools.layout import TOOLS
-
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-              "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +18,8 @@ def chromium() -> str:
     """The path of a Chromium or Chrome."""
     if os.name == "nt":
         pytest.skip("cannot run on this system: Windows has no Ctrl-C that one process can send another")
-    for name in _CHROMIUMS:
-        if found := shutil.which(name):
-            return found
+    if found := find_chromium():
+        return found
     pytest.skip("no Chromium on this computer (Debian, Ubuntu: apt install chromium)")
 
 
@@ -57,7 +52,7 @@ def browser(chromium: str) -> Iterator:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 

@@ -34,7 +34,7 @@ NAMES = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipy
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
-@pytest.fixture(scope="module", params=NAMES, ids=lambda name: name[:2])
+@pytest.fixture(scope="module", params=NAMES, ids=lambda name: f"lesson-{name[:2]}")
 def lesson(request, course: Course, browser):
     """A page with one lesson; its kernel ends with it."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})

@@ -8,7 +8,8 @@ import pytest
 from learner import Course
 from notebook_page import count_code_cells, errors, open_lesson, shift_enter, use_theme, wait_until_have_run
 
-from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic, run
+from benchmarks.film import busy
+from simlib import run
 
 pytestmark = pytest.mark.browser
 
@@ -89,6 +90,7 @@ def players(lab):
 def test_the_players_are_there_and_nothing_complains(lab, players):
     assert errors(lab) == [] and lab.complaints == []
     assert lab.locator(".sp").count() == 4
+    assert not lab.locator(".jp-OutputArea-output img:visible").count(), "where a film is, its picture is hidden"
     assert players[0].locator(".sp-log").count() == 3
     assert "led by broker-0" in players[0].locator(".sp-log").first.inner_text()
 
@@ -114,8 +116,12 @@ def test_scrubbing_shows_the_state_of_that_time_and_back_again(lab, players):
     assert "led by broker-1, which is down" in player.locator(".sp-log").nth(1).inner_text()
     assert "not yet written" in player.locator(".sp-says").first.inner_text()
     assert player.locator(".sp-pending").count() == 20
+    seek(lab, player, 40.0)
+    log = player.locator(".sp-log").first.inner_text()
+    assert "died" in broker.inner_text() and re.search(r"broker-1 lacks the last \d+", log)
     seek(lab, player, 25.0)
     assert "died" in member.inner_text() and "died" not in broker.inner_text()
+    assert not player.locator(".sp-late:visible").count()
     member.scroll_into_view_if_needed()
     lab.screenshot(path=SCREENSHOTS / "player-light-1280.png")
     seek(lab, player, 5.0)
@@ -262,53 +268,75 @@ def test_when_the_kernel_is_gone_what_was_sent_still_plays(lab, players, course)
     assert players[2].get_attribute("data-time") == before, "this slice was never sent; the page says so"
 
 
+def test_a_notebook_that_is_opened_again_shows_the_pictures_in_place_of_the_films(lab, course, browser):
+    lab.keyboard.press("Escape")
+    lab.keyboard.press("Control+s")
+    lab.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+    open_lesson(page, course, NOTEBOOK)
+    page.locator(".jp-OutputArea-output img").first.wait_for()
+    page.screenshot(path=SCREENSHOTS / "player-opened-again.png")
+    assert page.locator(".sp").count() == 0
+    page.close()
+
+
 # -- as a file
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> str:
     """The address of an exported page of more than 10,000 events."""
-    busy = Scenario(topics=[Topic("orders", partitions=6, replication_factor=3)], duration=30, seed=1,
-                    producers=[Producer("shop", topic="orders", rate=100, keys=30)],
-                    groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=0.01)],
-                    faults=[Crash("billing-1", at=10, restart_after=5)])
-    trace = run(busy)
+    trace = run(busy())
     assert len(trace.events) > 10_000
     path = tmp_path_factory.mktemp("exported") / "story.html"
     trace.export(path)
     return path.as_uri()
 
 
-def cost_of_a_picture(page) -> float:
-    """Seconds of processor time that the page takes for each picture; the wall clock would count other work, too."""
-    chrome = page.context.new_cdp_session(page)
-    chrome.send("Performance.enable", {"timeDomain": "threadTicks"})
+WATCH = """() => {
+    const count = changes => changes.reduce((sum, one) => sum + 1 + one.addedNodes.length + one.removedNodes.length, 0);
+    window.changed = 0;
+    new MutationObserver(changes => { window.changed += count(changes); }).observe(document.querySelector('.sp'),
+        { subtree: true, childList: true, attributes: true, characterData: true });
+}"""
 
-    def now() -> tuple[int, float]:
-        metrics = {one["name"]: one["value"] for one in chrome.send("Performance.getMetrics")["metrics"]}
-        return int(page.locator(".sp").get_attribute("data-frames")), metrics["TaskDuration"]
 
-    (frames, spent), _ = now(), page.wait_for_timeout(2_000)
-    more_frames, more_spent = now()
-    assert more_frames > frames + 10
-    return (more_spent - spent) / (more_frames - frames)
+def changes_of_a_picture(page) -> float:
+    """How much of the page changes for each picture: work, which is the same on every machine (for the time that it
+    takes see the benchmarks).
+    """
+    page.evaluate(WATCH)
+    before = int(page.locator(".sp").get_attribute("data-frames"))
+    page.wait_for_function("before => Number(document.querySelector('.sp').dataset.frames) > before + 20", arg=before)
+    frames, changed = page.evaluate("() => [Number(document.querySelector('.sp').dataset.frames), window.changed]")
+    return changed / (frames - before)
 
 
 @pytest.mark.parametrize("width", [1280, 800])
-def test_an_exported_file_plays_offline_at_30_pictures_a_second(browser, file, width):
+def test_an_exported_file_plays_offline_and_changes_little_for_each_picture(browser, file, width):
     page = browser.new_page(viewport={"width": width, "height": 900}, offline=True)
-    complaints = []
+    complaints, asked = [], []
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(file)
     player = page.locator(".sp")
     player.focus()
     page.locator(".sp-speed").select_option("5")
     page.keyboard.press("Space")
     page.wait_for_function("() => Number(document.querySelector('.sp').dataset.time) > 1")
-    assert cost_of_a_picture(page) <= 1 / 30
+    elements = player.evaluate("player => player.querySelectorAll('*').length")
+    assert elements < 1_500, "no element for each of 10,000 events"
+    assert 1 < changes_of_a_picture(page) < 1_500
     page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('.sp-play').getAttribute('aria-label').startsWith('play')")
+    page.wait_for_timeout(300)
+    page.evaluate(WATCH)
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => window.changed") == 0, "nothing is drawn while it stands still"
     page.screenshot(path=SCREENSHOTS / f"player-file-{width}.png")
     assert complaints == []
+    assert asked == [file], "the file, and nothing else"
     page.close()
 
 

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import zipfile
+from base64 import b64decode, b64encode
 
 import pytest
 from handmade import Builder
@@ -14,15 +16,15 @@ from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic, replace, run
 from simlib.trace import Trace
 from simlib.trace.columns import KINDS
 from simlib.trace.sentences import SENTENCES
-from simlib.trace.trace_data import TraceData
+from simlib.trace.trace_data import FORMAT_VERSION, LATER, TraceData
 from simlib.views.player import NotPlayable, export, play
 from simlib.views.player.cast import Cast
 from simlib.views.player.difference import first_difference
 from simlib.views.player.packing import VERSION, pack
 from simlib.views.player.recording import Recording
-from simlib.views.player.script import FILES, HERE, module
+from simlib.views.player.script import FILES, HERE, look, module
 from simlib.views.player.tape import Tape
-from simlib.views.player.widget import SENT_ALONG, Player
+from simlib.views.player.widget import SENT_ALONG, WHEN_RUN, Player
 from simlib.views.storyboard import storyboard
 
 HOSTILE = "<img src=x onerror=\"window.hacked=1\"></script><script>window.hacked=1</script>"
@@ -65,7 +67,23 @@ def test_a_start_outside_the_run_is_refused(start):
         charged_twice().play(start=start)
 
 
-def test_only_html_files_are_written_and_a_trace_of_another_version_is_refused(tmp_path):
+def test_a_trace_saved_by_another_version_is_refused_and_one_of_before_without_later_tables_plays(tmp_path):
+    trace = run(SHOP)
+    trace.save(tmp_path / "shop.trace")
+    other = json.dumps(FORMAT_VERSION + 1)
+    with zipfile.ZipFile(tmp_path / "shop.trace") as saved, zipfile.ZipFile(tmp_path / "newer.trace", "w") as newer:
+        for name in saved.namelist():
+            newer.writestr(name, saved.read(name).replace(f'"format": {FORMAT_VERSION}'.encode(),
+                                                          f'"format": {other}'.encode()))
+    with pytest.raises(ValueError, match=f"is a trace of format {other}; this simlib reads format {FORMAT_VERSION}"):
+        Trace.load(tmp_path / "newer.trace").play()
+    data = trace.data
+    old = TraceData({table: dict(columns) for table, columns in data.tables.items() if table not in LATER}, data.names,
+                    data.scenario, data.meta)
+    assert Recording(Trace(old)).state(10.0)["logs"] == Recording(trace).state(10.0)["logs"]
+
+
+def test_only_html_files_are_written_and_only_so_many_panels_drawn(tmp_path):
     with pytest.raises(ValueError, match=r"give a name that ends in \.html"):
         charged_twice().export(tmp_path / "story.mp4")
     assert not list(tmp_path.iterdir())
@@ -97,9 +115,9 @@ def test_an_index_says_its_version_and_javascript_reads_no_other(tmp_path):
     folder = lay_out(recording, tmp_path / "good")
     assert json.loads(node(SCRIPTS / "told.mjs", folder))
     raw = gzip.decompress((folder / "index.bin").read_bytes())
-    (folder / "index.bin").write_bytes(gzip.compress(raw.replace(b'"version":1', b'"version":9')))
+    (folder / "index.bin").write_bytes(gzip.compress(raw.replace(f'"version":{VERSION}'.encode(), b'"version":9')))
     said = json.loads(node(SCRIPTS / "told.mjs", folder))
-    assert said == {"refused": "this is a recording of version 9; this player reads version 1. Make it again with the "
+    assert said == {"refused": "this is a recording of version 9; this player reads version 2. Make it again with the "
                                "simlib that is installed now, or open it with the one that made it."}
 
 
@@ -260,6 +278,23 @@ def test_where_no_javascript_runs_the_player_is_a_picture_with_a_caption():
     assert data["image/png"].startswith("iVBOR") and "application/vnd.jupyter.widget-view+json" in data
     assert data["text/plain"] == storyboard(charged_twice()).description
     assert repr(widget) == repr(charged_twice().play())
+
+
+def test_a_notebook_keeps_the_film_and_after_it_the_picture_each_in_an_output_of_its_own(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata=None: shown.append(data))
+    charged_twice().play()._ipython_display_()
+    film, still = shown
+    assert film["text/plain"] == WHEN_RUN and "application/vnd.jupyter.widget-view+json" in film
+    assert still.keys() == {"image/png", "text/plain"}
+    assert size(still["image/png"])[1] > size(b64encode(storyboard(charged_twice()).png))[1], "its caption is in it"
+    assert ".sp-controls) + .jp-OutputArea-child:has(.jp-RenderedImage) { display: none; }" in look()
+
+
+def size(png: str | bytes) -> tuple[int, ...]:
+    """Width and height of a PNG in base64."""
+    header = b64decode(png)[16:24]
+    return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
 
 
 def test_the_storyboard_shows_the_telling_moments_and_the_end():

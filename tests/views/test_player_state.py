@@ -62,11 +62,11 @@ def check_counters(trace, state, at, actors):
         assert [record[0] for record in log["newest"]] == [offset for offset in standing if offset not in removed[tp]]
         known = high[(trace.data.column("watermarks", "tp") == tp) & (times / 1e9 <= at)]
         assert log["high"] == (known[-1] if len(known) else 0)
+        assert all(0 <= end <= log["end"] and gone >= 0 for _, end, gone in log["ends"])
 
 
 def gone_of(trace, tp, at):
-    """Offsets that retention or compaction has taken out of a log, and those of markers."""
-    yield from trace.data.column("markers", "offset")[trace.data.column("markers", "tp") == tp].tolist()
+    """Offsets that retention or compaction has taken out of a log."""
     table = {name: trace.data.column("removals", name).tolist() for name in ("tp", "time", "base_offset", "count")}
     for its, time, base, count in zip(*table.values(), strict=True):
         if its == tp and time / 1e9 <= at:
@@ -203,6 +203,7 @@ def test_javascript_follows_lost_tails_deaths_removals_and_markers(tmp_path, mon
     recording = Recording(build.trace(at=4.0))
     assert recording.state(3.1)["logs"][0]["end"] == 20 and recording.state(4.0)["logs"][0]["end"] == 21
     assert [record[0] for record in recording.state(2.0)["logs"][0]["newest"]] == [*range(5, 12), *range(14, 20)]
+    assert recording.state(4.0)["logs"][0]["newest"][-1] == [20, -1, -1, 1, 0], "a marker, of a committed transaction"
     agree(recording, [int(number * 0.04e9) for number in range(101)], tmp_path)
 
 

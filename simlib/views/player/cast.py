@@ -17,6 +17,8 @@ ROLES = ("producer", "broker", "member", "service")
 INTERNAL = "__"
 """How names of Kafka's own topics begin; they are not drawn."""
 WORK = ("executed", "transaction", "called", "request", "answered", "redis", "exception", "error")
+STORED = ("executed", "transaction", "redis")
+REDIS = "Redis"
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,29 @@ class Cast:
         first = np.unique(actor, return_index=True)[1]
         return dict(zip(actor[first].tolist(), group[first].tolist(), strict=True))
 
+    def databases(self) -> list[dict[str, Any]]:
+        """Of each service's database: name, the processes that used it, and [table, rows] at the end; then Redis."""
+        column, tables = self.trace.data.column, self._final_tables()
+        users: dict[str, set[int]] = {}
+        for kind, actor in zip(column("events", "kind"), column("events", "actor").tolist(), strict=True):
+            if kind in STORED and actor >= 0:
+                users.setdefault(REDIS if kind == "redis" else self._database(actor), set()).add(actor)
+        return [{"name": name, "processes": sorted(users[name]), "tables": tables.get(name, [])}
+                for name in sorted(users, key=lambda name: (name == REDIS, name))]
+
+    def _database(self, actor: int) -> str:
+        return f"database of {self.actors[actor].rpartition('-')[0]}"
+
+    def _final_tables(self) -> dict[str, list[list[Any]]]:
+        return {f"database of {name}": [[table, database.rows_of(table)] for table in database.tables()]
+                for name, database in self.trace.databases.items()}
+
     def partition_table(self) -> list[dict[str, Any]]:
         """Name, replicas (actor codes, the first leads at the beginning) and birth (s) of each partition."""
         replicas, born = self._replicas(), self._born()
+        holes = {tp for table in ("markers", "removals") for tp in self.trace.data.column(table, "tp").tolist()}
         return [{"name": partition_name(self.trace, tp), "replicas": replicas[tp], "born": born[tp],
-                 "internal": partition_name(self.trace, tp).startswith(INTERNAL),
+                 "holes": tp in holes, "internal": partition_name(self.trace, tp).startswith(INTERNAL),
                  "colour": style.partition_colour(partition)}
                 for tp, (_, partition) in enumerate(self.trace.data.code_table("tps"))]
 

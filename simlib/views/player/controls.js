@@ -38,7 +38,7 @@ export class Controls {
 
   show() {
     const { playing, time, end, speed, byEvent } = this.deck;
-    setText(this.clock, `${clock(Math.round(time * 1e4) / 1e4)} s of ${clock(end)} s`);
+    setText(this.clock, `${clock(Math.round(time * 1e4) / 1e4)} s of ${clock(Number(end.toPrecision(4)))} s`);
     if (Number(this.speed.value) !== speed) this.speed.value = speed;
     this.pace.value = byEvent ? "events" : "clock";
     if (this.play.dataset.is === String(playing)) return;

@@ -15,11 +15,19 @@ export function journey(index, slice, rows) {
   const ways = {
     appended: () => [`actor ${slice.records[columns.message[row]]?.[0]}`, partition],
     acked: () => [partition, actor], delivered: () => [partition, actor], committed: () => [actor, partition],
-    effect: () => [actor, "world"], request: () => [`actor ${caller(index, textOf(slice, row))}`, actor],
+    effect: () => [actor, "world"], executed: () => [actor, store(index, columns.actor[row], kind)],
+    transaction: () => [actor, store(index, columns.actor[row], kind)],
+    redis: () => [actor, store(index, columns.actor[row], kind)], request: () => [`actor ${caller(index, textOf(slice, row))}`, actor],
   };
   if (!(kind in ways)) return null;
   const [from, to] = ways[kind]();
   return { from, to, kind, again };
+}
+
+// The database that a process uses, or Redis.
+function store({ databases, redis }, actor, kind) {
+  const its = databases.find(one => (one.name === redis) === (kind === "redis") && one.processes.includes(actor));
+  return `database ${its?.name}`;
 }
 
 // "shop-0: {...}" was asked by shop-0.

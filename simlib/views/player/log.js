@@ -18,9 +18,10 @@ export class Log {
                                             says: make("span", "sp-stands") }));
     this.marks = this.groups.map(({ read, kept, says }) =>
       make("div", "sp-group-here", {}, make("div", "sp-marks", {}, read, kept), says));
+    this.late = make("div", "sp-late", { hidden: true });
     this.element = make("div", "sp-log", {},
       make("div", "sp-loghead", {}, make("b", "", {}, partition.name), ...this.replicas.values(), this.leader, this.facts),
-      this.row, ...this.marks);
+      this.row, this.late, ...this.marks);
     new ResizeObserver(([entry]) => this.resize(entry.contentRect.width)).observe(this.row);
   }
 
@@ -36,6 +37,7 @@ export class Log {
     const log = state.logs[this.tp];
     setHidden(this.element, time < this.index.partitions[this.tp].born);
     this.drawHead(state, log);
+    this.drawLate(state, log);
     this.shown = log.newest.slice(-this.room);
     while (this.cells.length < this.shown.length) this.add();
     this.cells.forEach((cell, place) => this.drawCell(cell, this.shown[place], log));
@@ -53,18 +55,30 @@ export class Log {
       if (chip.title !== said) chip.title = said;
     }
     const down = leader >= 0 && state.up[leader];
-    setText(this.leader, leader < 0 ? "no leader" : `led by ${actors[leader].name}${down ? ", which is down" : ""}`);
+    const nobody = this.index.tells.leaders ? "no leader" : "";
+    setText(this.leader, leader < 0 ? nobody : `led by ${actors[leader].name}${down ? ", which is down" : ""}`);
     setLook(this.leader, `sp-where ${leader < 0 || down ? "sp-alarm" : ""}`);
-    const kept = log.end - log.start;
-    setText(this.facts, [count(kept, "record"), kept > this.room ? `the last ${this.room} shown` : "",
+    const kept = log.end - log.start, { holes } = this.index.partitions[this.tp];
+    setText(this.facts, [holes && kept ? `up to offset ${log.end - 1}` : count(kept, "record"),
+                         kept > this.room ? `the last ${this.room} shown` : "",
                          log.start ? `begins at ${log.start}` : "",
                          log.lost ? `${log.lost} lost` : ""].filter(Boolean).join(" \u00b7 "));
+  }
+
+  // Replicas that are out of sync, or down: up to where they have the log, as far as the leader knows.
+  drawLate(state, log) {
+    const leader = state.leader[this.tp], isr = state.isr[this.tp];
+    const late = log.ends.filter(([code]) => this.replicas.has(code) && code !== leader
+      && (!isr.includes(code) || state.up[code]));
+    setHidden(this.late, !late.length);
+    setText(this.late, late.map(([code, end, gone]) =>
+      lateInWords(this.index.actors[code].name, log.end - end, gone)).join(" \u00b7 "));
   }
 
   add() {
     const cell = make("button", "sp-cell", { type: "button", tabindex: this.cells.length ? -1 : 0 });
     const place = this.cells.length;
-    cell.addEventListener("click", () => this.choose(this.shown[place]?.[1]));
+    cell.addEventListener("click", () => this.choose(this.shown[place], this.tp));
     cell.addEventListener("focus", () => this.rove(place));
     this.cells.push(cell);
     this.row.append(cell);
@@ -73,23 +87,32 @@ export class Log {
   drawCell(cell, record, log) {
     setHidden(cell, !record);
     if (!record) return;
-    const [offset, message, key, copy, handed] = record;
-    const look = `sp-cell ${offset >= log.high ? "sp-unsafe" : ""} ${copy > 1 ? "sp-copy" : ""} `
-      + `${handed > 1 ? "sp-repeat" : ""} ${handed ? "" : "sp-unread"} ${message === this.lit ? "sp-lit" : ""}`;
-    const is = `${look}${offset} ${key}`;
+    const [offset, , key, copy] = record, look = this.look(record, log);
+    const is = `${look}${offset} ${key} ${copy}`;
     if (cell.dataset.is === is) return;
     cell.dataset.is = is;
     const { keys } = this.index.colours;
     setLook(cell, look);
     cell.style.setProperty("--key", key < 0 ? "var(--sp-soft)" : keys[key % keys.length]);
-    setText(cell, String(offset % 1000));
-    cell.title = this.inWords(record, log);
+    setText(cell, isMarker(record) ? (copy ? "\u2713" : "\u2715") : String(offset % 1000));
+    cell.title = isMarker(record) ? markerInWords(record) : this.inWords(record, log);
     cell.setAttribute("aria-label", cell.title);
+  }
+
+  look(record, log) {
+    const [offset, message, , copy, handed] = record, unsafe = this.isUnsafe(offset, log) ? "sp-unsafe" : "";
+    if (isMarker(record)) return `sp-cell sp-marker ${unsafe}`;
+    return `sp-cell ${unsafe} ${copy > 1 ? "sp-copy" : ""} ${handed > 1 ? "sp-repeat" : ""} `
+      + `${handed ? "" : "sp-unread"} ${message === this.lit ? "sp-lit" : ""}`;
+  }
+
+  isUnsafe(offset, log) {
+    return this.index.tells.high && offset >= log.high;
   }
 
   inWords([offset, , , copy, handed], log) {
     return [`offset ${offset}`, copy > 1 ? `the same message stands here ${copy} times` : "",
-            offset >= log.high ? "not yet on all replicas in sync" : "",
+            this.isUnsafe(offset, log) ? "not yet on all replicas in sync" : "",
             handed > 1 ? `handed over ${handed} times to one group` : handed ? "handed over" : "not yet read",
             "Enter shows its life"].filter(Boolean).join(", ");
   }
@@ -106,7 +129,7 @@ export class Log {
     const many = this.index.groups.length > 1 ? `${this.index.groups[group]}: ` : "";
     const said = position < 0 ? "" : `${many}reads on at ${position}`;
     setText(says, [said, committed >= 0 ? `committed ${committed}` : "nothing committed",
-      `${behind(state, group, this.tp).toLocaleString("en")} behind`].filter(Boolean).join(" \u00b7 "));
+      behindInWords(this.index, state, group, this.tp)].filter(Boolean).join(" \u00b7 "));
   }
 
   // A mark stands before the record it names; at the left edge if that one is not shown any more.
@@ -139,7 +162,31 @@ export class Log {
   }
 }
 
-// Records behind [K99].
-export function behind(state, group, tp) {
-  return Math.max(state.logs[tp].high - Math.max(state.counted[group][tp], state.logs[tp].start), 0);
+// Records behind [K99]; whoever reads only what is committed counts from the last stable offset. Where a trace does
+// not tell of high watermarks: of those that are known to be there.
+export function behind(index, state, group, tp) {
+  const { high, stable, start, end } = state.logs[tp];
+  const upTo = !index.tells.high ? end : index.read_committed[group] && stable >= 0 ? stable : high;
+  return Math.max(upTo - Math.max(state.counted[group][tp], start), 0);
+}
+
+export function behindInWords(index, state, group, tp) {
+  const lag = behind(index, state, group, tp).toLocaleString("en");
+  if (index.tells.high) return `${lag} behind`;
+  return lag === "0" ? "none known behind" : `at least ${lag} behind`;
+}
+
+// A replica that lacks so many records of a log, and has some that a new leader did not have.
+export function lateInWords(name, lacks, gone) {
+  const own = gone ? `has ${gone.toLocaleString("en")} that ${gone === 1 ? "is" : "are"} gone here` : "";
+  const less = lacks ? `lacks the last ${lacks.toLocaleString("en")}` : "";
+  return `${name} ${[less, own].filter(Boolean).join(" and ") || "has all"}`;
+}
+
+// What ends a transaction takes an offset, and is never handed over.
+export const isMarker = record => record[1] < 0;
+
+export function markerInWords([offset, , , committed]) {
+  return `offset ${offset}, a marker: here a transaction was ${committed ? "committed" : "aborted"}. `
+    + "It takes an offset, and consumers are never handed it";
 }

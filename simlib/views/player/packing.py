@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 """Goes up with every change of the form; `unpack.js` reads this one and no other."""
 
 COLUMNS = {"time": "<f8", "kind": "<u1", "actor": "<i4", "group": "<i4", "tp": "<i4", "offset": "<i4",

@@ -1,6 +1,7 @@
 // One trace on the page: its title, its stage, its text, and the life of a chosen record.
 
 import { Flights, journey } from "./flights.js";
+import { isMarker, markerInWords } from "./log.js";
 import { make, setHidden, setText } from "./page.js";
 import { Stage } from "./stage.js";
 import { clock, lifeOf, recordName } from "./tell.js";
@@ -19,7 +20,7 @@ export class Pane {
   constructor(track, scale, alone, failed) {
     Object.assign(this, { track, failed, chosen: null, most: alone ? LINES : LINES_OF_TWO });
     const { index } = track;
-    this.stage = new Stage(index, message => this.choose(message), scale);
+    this.stage = new Stage(index, (record, tp) => this.choose(record, tp), scale);
     this.flights = new Flights(this.stage);
     this.stage.element.append(this.flights.element);
     this.lines = make("ol", "sp-lines", { "aria-label": "what happened last" });
@@ -27,7 +28,8 @@ export class Pane {
     this.life = make("section", "sp-lifelines", { hidden: true, tabindex: -1, "aria-label": "the life of a record" });
     this.verdict = make("p", "sp-verdict", { hidden: true }, index.broken ? `Broken: ${index.broken}` : index.ended);
     this.element = make("section", "sp-pane", { "aria-label": index.title || "the run" },
-      index.title ? make("h3", "", {}, index.title) : null, this.stage.element, this.sample, this.life,
+      index.title ? make("h3", "", {}, index.title) : null, this.stage.element,
+      index.unknown ? make("p", "sp-small sp-unknown", {}, index.unknown) : null, this.sample, this.life,
       this.lines, this.verdict);
   }
 
@@ -72,22 +74,35 @@ export class Pane {
     } else if (from !== rows) this.flights.arrows(this.journeys(this.track.stepsBetween(from, rows, 3)));
   }
 
-  async choose(message) {
-    if (message === undefined) return;
+  async choose(record, tp) {
+    if (record === undefined) return;
+    const [, message] = record;
     this.chosen = message;
     this.life.hidden = false;
+    if (isMarker(record)) { this.drawMarker(record, tp); return; }
     this.life.replaceChildren(make("p", "", {}, "Looking it up ..."));
     try {
       this.drawLife(message, lifeOf(this.track.index, await this.track.source.about(message), message));
     } catch (error) { this.failed(error); }
   }
 
+  drawMarker(record, tp) {
+    this.life.replaceChildren(this.lifeHead(`No record: ${this.track.index.partitions[tp].name}, offset ${record[0]}`),
+                              make("p", "", {}, `${markerInWords(record)}.`));
+    this.stage.light(null, new Set(), new Set([tp]));
+    this.life.focus({ preventScroll: true });
+  }
+
+  lifeHead(title) {
+    return make("h4", "", {}, title,
+      make("button", "sp-button sp-close", { type: "button", onclick: () => this.close() }, "close (Esc)"));
+  }
+
   drawLife(message, { about, lines }) {
     const { index } = this.track;
     const [producer, number, key, value] = about;
     this.life.replaceChildren(
-      make("h4", "", {}, `The life of ${index.actors[producer].name}:${number}`,
-        make("button", "sp-button sp-close", { type: "button", onclick: () => this.close() }, "close (Esc)")),
+      this.lifeHead(`The life of ${index.actors[producer].name}:${number}`),
       make("p", "sp-about", {}, key === null ? "no key" : `key ${key}`, value === null ? "" : ` \u00b7 value ${value}`),
       make("ol", "sp-lines", {}, ...withPauses(lines).map(({ pause, time, text, again }) => pause
         ? make("li", "sp-later", {}, pause)

@@ -138,9 +138,11 @@ function legend() {
     ...cell("", "a record: its colour is its key, its number the last digits of its offset. "),
     ...cell("sp-unread", "not read yet. "), ...cell("sp-unsafe", "above the high watermark: not on all replicas in sync. "),
     ...cell("sp-repeat", "handed over again. "), ...cell("sp-copy", "the same message, written again. "),
+    ...cell("sp-marker", "no record: the marker that ends a transaction. "),
     sign("sp-mark sp-read sp-sample"), " the group reads on here. ", sign("sp-mark sp-kept sp-sample"),
     " committed up to here. ", sign("sp-replica sp-leads sp-sample"), " the broker that leads the partition. ",
-    sign("sp-replica sp-behind sp-sample"), " not in sync. Dots and arrows are drawn far slower than messages travel. "));
+    sign("sp-replica sp-behind sp-sample"), " not in sync: what it lacks, as far as its leader knows, stands below the records. One in sync has at least all "
+    + "below the high watermark; how much more is not in a trace. Dots and arrows are drawn far slower than messages travel."));
 }
 
 // `pieces`: for each trace its packed index and where its slices come from.

@@ -15,11 +15,12 @@ from simlib.trace import Trace
 from simlib.trace.sentences import AGAIN, ENDED, SENTENCES, WHEN
 from simlib.trace.storage import to_json
 from simlib.views import style
-from simlib.views.player.cast import Cast
+from simlib.views.player.cast import REDIS, Cast
 from simlib.views.player.checking import checked
+from simlib.views.player.known import REAL, tells
 from simlib.views.player.moments import moments
 from simlib.views.player.packing import COLUMNS, pack
-from simlib.views.player.state import NEWEST, WORK, State, state_at
+from simlib.views.player.state import NEWEST, UNDONE, WORK, State, state_at
 from simlib.views.player.tape import KINDS, Part, Tape, merged
 
 ROWS_OF_A_SLICE = 4_000
@@ -61,6 +62,10 @@ class Recording:
                 "sentences": SENTENCES, "again": AGAIN, "when": WHEN, "expected": self.expected,
                 "actors": cast.actor_table(), "partitions": cast.partition_table(),
                 "groups": [str(name) for name in data.code_table("groups")],
+                "read_committed": [str(name) in data.meta.get("read_committed", ())
+                                   for name in data.code_table("groups")],
+                "databases": cast.databases(), "tells": tells(self.trace),
+                "unknown": "" if tells(self.trace)["writes"] else REAL, "undone": UNDONE, "redis": REDIS,
                 "effects": [str(name) for name in data.code_table("effects")],
                 "bounds": (self.bounds / 1e9).tolist(), "moments": moments(self.tape), "lag": self._lag(),
                 "most_behind": int(self.trace.groups.lag["lag"].max(initial=0)),

@@ -1,7 +1,7 @@
 // One trace at one time, drawn: who writes on the left, the logs in the middle, who reads on the right.
 
 import { count, icon, make, setHidden, setLook, setText } from "./page.js";
-import { Log, behind } from "./log.js";
+import { Log, behind, behindInWords } from "./log.js";
 
 const LIFE = ["", "died", "stands still", "stopped"];
 const LOOKS = ["", "sp-dead", "sp-paused", "sp-ended"];
@@ -20,7 +20,8 @@ export class Stage {
       make("div", "sp-column sp-writers", {}, make("h4", "", {}, "writes"), ...this.actors("producer")),
       make("div", "sp-column sp-cluster", {}, make("div", "sp-brokers", {}, ...this.actors("broker")),
            ...this.logs.map(log => log.element), this.rest = make("p", "sp-small", { hidden: true })),
-      make("div", "sp-column sp-readers", {}, ...this.groups(), ...this.actors("service"), ...this.world()));
+      make("div", "sp-column sp-readers", {}, ...this.groups(), ...this.actors("service"), ...this.databases(),
+           ...this.world()));
     for (const log of this.logs) this.places.set(`partition ${log.tp}`, log.element);
   }
 
@@ -67,6 +68,15 @@ export class Stage {
     return cards;
   }
 
+  databases() {
+    this.stores = this.index.databases.map(database => ({ database, says: make("div", "sp-says") }));
+    return this.stores.map(({ database, says }) => {
+      const card = make("div", "sp-card sp-database", {}, make("div", "sp-name", {}, database.name), says);
+      this.places.set(`database ${database.name}`, card);
+      return card;
+    });
+  }
+
   world() {
     if (!this.index.effects.length) return [];
     this.done = this.index.effects.map(() => make("div", "sp-effect"));
@@ -80,6 +90,7 @@ export class Stage {
     this.heads.forEach((head, group) => this.drawGroup(head, state, group));
     for (const log of this.logs) log.draw(state, time);
     this.drawRest(state);
+    for (const store of this.stores) this.drawDatabase(store, state, time);
     this.done?.forEach((element, name) => this.drawEffect(element, state, name));
   }
 
@@ -109,7 +120,8 @@ export class Stage {
 
   sent(state, code) {
     const created = state.created[code], { waits, unsure } = pending(state, code);
-    return [`${created.toLocaleString("en")} sent`, waits ? `${waits.toLocaleString("en")} not yet written` : "",
+    const waiting = this.index.tells.writes ? "not yet written" : "not yet known to be written";
+    return [`${created.toLocaleString("en")} sent`, waits ? `${waits.toLocaleString("en")} ${waiting}` : "",
             unsure > 0 ? `${unsure.toLocaleString("en")} not yet acknowledged` : "",
             state.gave_up[code] ? `gave up on ${state.gave_up[code].toLocaleString("en")}` : "",
             ...this.works(state, code)];
@@ -121,37 +133,38 @@ export class Stage {
   }
 
   works(state, code) {
-    const [statements, transactions, calls, answers, served] = state.work[code];
-    const open = calls - answers;
-    return [statements ? count(statements, "statement") : "", transactions ? count(transactions, "transaction") : "",
-            calls ? `${count(calls, "call")}${open > 0 ? `, ${open} unanswered` : ""}` : "",
+    const [, , calls, answers, served] = state.work[code], open = calls - answers;
+    return [calls ? `${count(calls, "call")}${open > 0 ? `, ${open} unanswered` : ""}` : "",
             served ? `${count(served, "request")} served` : "",
             state.screen[code] ? `screen: ${state.screen[code].replaceAll("\n", " / ")}` : ""];
   }
 
   drawLags(element, state, code) {
     const owned = this.index.groups.flatMap((_, group) => state.owner[group]
-      .flatMap((owner, tp) => owner === code ? [[tp, behind(state, group, tp)]] : []));
-    const texts = owned.map(([tp, lag]) => `${this.index.partitions[tp].name} ${lag}`);
+      .flatMap((owner, tp) => owner === code
+        ? [[tp, behind(this.index, state, group, tp), behindInWords(this.index, state, group, tp)]] : []));
+    const texts = owned.map(([tp, , said]) => `${this.index.partitions[tp].name} ${said}`);
     if (element.dataset.is === texts.join()) return;
     element.dataset.is = texts.join();
-    const bars = owned.slice(0, MOST_LAG_BARS).map(([tp, lag]) => this.lagBar(tp, lag, this.scale));
+    const bars = owned.slice(0, MOST_LAG_BARS).map(one => this.lagBar(...one));
     if (owned.length > MOST_LAG_BARS) bars.push(make("div", "sp-small", {}, `and ${owned.length - MOST_LAG_BARS} more`));
     element.replaceChildren(...bars);
   }
 
-  lagBar(tp, lag, scale) {
-    const said = lag ? `${lag.toLocaleString("en")} behind` : "nothing behind";
+  lagBar(tp, lag, behindHow) {
+    const nothing = this.index.tells.high ? "nothing behind" : "none known";
+    const said = lag ? behindHow : nothing;
     return make("div", "sp-lag", {}, make("span", "", {}, this.index.partitions[tp].name),
-      make("span", "sp-track", {}, make("span", "sp-fill", { style: `width: ${Math.min(100 * lag / scale, 100)}%` })),
+      make("span", "sp-track", {}, make("span", "sp-fill", { style: `width: ${Math.min(100 * lag / this.scale, 100)}%` })),
       make("span", "sp-number", {}, said));
   }
 
   drawGroup(head, state, group) {
-    const of = state.generation[group] >= 0 ? `generation ${state.generation[group]}` : "not formed yet";
+    const unformed = this.index.tells.generations ? "not formed yet" : "";
+    const of = state.generation[group] >= 0 ? `generation ${state.generation[group]}` : unformed;
     const now = state.rebalancing[group] ? "rebalancing: nobody reads" : of;
-    const again = state.repeated[group] ? ` \u00b7 ${count(state.repeated[group], "repeat")}` : "";
-    setText(head, `reads: ${this.index.groups[group]} \u00b7 ${now}${again}`);
+    const again = state.repeated[group] ? count(state.repeated[group], "repeat") : "";
+    setText(head, [`reads: ${this.index.groups[group]}`, now, again].filter(Boolean).join(" \u00b7 "));
     setLook(head, state.rebalancing[group] ? "sp-rebalancing" : "");
   }
 
@@ -160,6 +173,18 @@ export class Stage {
     if (!this.left_out.length) return;
     const records = this.left_out.reduce((sum, tp) => sum + state.logs[tp].end, 0);
     setText(this.rest, `${count(this.left_out.length, "more partition")}, not drawn, ${count(records, "record")} in all`);
+  }
+
+  // What its processes did there; what its tables hold is known at the end.
+  drawDatabase({ database, says }, state, time) {
+    const [statements, ended, , , , commands, undone] = database.processes.map(code => state.work[code])
+      .reduce((sums, work) => sums.map((sum, place) => sum + work[place]), [0, 0, 0, 0, 0, 0, 0]);
+    const isRedis = database.name === this.index.redis;
+    const did = isRedis ? [count(commands, "command")] : [count(statements, "statement"),
+      ended - undone ? `${count(ended - undone, "transaction")} committed` : "",
+      undone ? `${undone.toLocaleString("en")} rolled back` : ""];
+    const holds = time < this.index.end ? [] : database.tables.map(([table, rows]) => `${table}: ${count(rows, "row")} in the end`);
+    setText(says, [...did, ...holds].filter(Boolean).join(" \u00b7 "));
   }
 
   drawEffect(element, state, name) {

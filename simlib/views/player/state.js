@@ -36,7 +36,12 @@ function apply(index, slice, state, row) {
   for (const name of ["actor", "group", "tp", "offset", "message", "key", "a"]) event[name] = slice.columns[name][row];
   event.producer = slice.records[event.message]?.[0];
   CHANGES[kind]?.(state, event, index);
-  if (kind in index.work && event.actor >= 0) state.work[event.actor][index.work[kind]] += 1;
+  if (kind in index.work && event.actor >= 0) counts(state.work[event.actor], event, index);
+}
+
+function counts(work, { kind, text }, index) {
+  work[index.work[kind]] += 1;
+  if (kind === "transaction" && text.startsWith(index.undone)) work.splice(-1, 1, work.at(-1) + 1);
 }
 
 export function textOf(slice, row) {
@@ -93,16 +98,31 @@ const CHANGES = {
     log.newest.push([offset, message, key, a, 0]);
     while (log.newest[0][0] < log.end - index.newest) log.newest.shift();
   },
+  seen(state, { tp, offset, message, key, a, producer }, index) {
+    const log = state.logs[tp];
+    if (a === 1) state.written[producer] += 1;
+    log.end = offset + 1;
+    log.newest = log.newest.filter(record => record[0] !== offset && record[0] >= log.end - index.newest);
+    log.newest.push([offset, message, key, a, 0]);
+  },
   cut(state, { tp, offset, a }) {
     const log = state.logs[tp];
     log.end = offset;
     log.lost += a;
+    log.ends = log.ends.map(([broker, end, gone]) => end > offset ? [broker, offset, gone + end - offset]
+      : [broker, end, gone]);
     while (log.newest.length && log.newest.at(-1)[0] >= offset) log.newest.pop();
   },
-  marker(state, { tp, offset }, index) {
+  marker(state, { tp, offset, a }, index) {
     const log = state.logs[tp];
     log.end = offset + 1;
+    log.newest.push([offset, -1, -1, a, 0]);
     log.newest = log.newest.filter(record => record[0] >= log.end - index.newest);
+  },
+  replica(state, { actor, tp, offset }) {
+    const others = state.logs[tp].ends.filter(([broker]) => broker !== actor);
+    const shared = Math.min(offset, state.logs[tp].end);
+    state.logs[tp].ends = [...others, [actor, shared, offset - shared]].sort(([a], [b]) => a - b);
   },
   removed(state, { tp, offset }) {
     state.logs[tp].newest = state.logs[tp].newest.filter(record => record[0] !== offset);
@@ -112,6 +132,7 @@ const CHANGES = {
     state.logs[tp].newest = state.logs[tp].newest.filter(record => record[0] >= offset);
   },
   watermark(state, { tp, offset }) { state.logs[tp].high = offset; },
+  stable(state, { tp, offset }) { state.logs[tp].stable = offset; },
   acked(state, { actor }) { state.acked[actor] += 1; },
   gave_up(state, { actor, a }) {
     state.gave_up[actor] += 1;

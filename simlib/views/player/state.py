@@ -20,8 +20,12 @@ UP, DEAD, PAUSED, ENDED = range(4)
 LIVENESS = {"started": UP, "restarted": UP, "resumed": UP, "crashed": DEAD, "power_lost": DEAD, "exception": DEAD,
             "shutdown": ENDED, "paused": PAUSED}
 DEADLY = tuple(kind for kind, state in LIVENESS.items() if state in (DEAD, ENDED))
-WORK = {"executed": 0, "redis": 0, "transaction": 1, "called": 2, "answered": 3, "request": 4}
+WORK = {"executed": 0, "transaction": 1, "called": 2, "answered": 3, "request": 4, "redis": 5}
 """Control events that are only counted, with the place of their counter."""
+ROLLED_BACK = len(WORK)
+"""The place where transactions are counted a second time that were rolled back."""
+UNDONE = "rolled back"
+"""How the text of these begins."""
 State = dict[str, Any]
 
 
@@ -35,7 +39,7 @@ def state_at(tape: Tape, time: int) -> State:
     actors, groups, tps = (len(names.get(kind, ())) for kind in ("actors", "groups", "tps"))
     return {**_cluster(tape, parts["control"]), **_sent(tape, parts, actors), **_read(parts, groups, tps),
             "logs": [_log(parts, tp) for tp in range(tps)], "hand": _in_hand(parts, actors),
-            "work": _work(parts["control"], actors), "screen": _screens(tape, parts["control"], actors),
+            "work": _work(tape, parts["control"], actors), "screen": _screens(tape, parts["control"], actors),
             "effects": _twos(parts["effect"], len(names.get("effects", ())))}
 
 
@@ -157,24 +161,47 @@ def _place(parts: dict[str, Part], group: int, tp: int) -> tuple[int, int]:
 
 
 def _log(parts: dict[str, Part], tp: int) -> State:
-    """Where a log begins and ends, what consumers may read, how many records it lost, and its newest, one list each."""
+    """Where a log begins and ends, what consumers may read, how many records it lost, its newest, one list each (what
+    is no record has message -1), and where each replica ends that was out of step.
+    """
     written, cut, marks, starts = (_of(parts[name], tp) for name in ("appended", "cut", "watermark", "log_start"))
     markers, gone = (_of(parts[name], tp) for name in ("marker", "removed"))
     end, start = _end(written, markers, cut), _last(starts)
     low = max(end - NEWEST, start)
-    near = written.rows((written.field("offset") >= low) & (written.field("offset") < end))
+    near = _near(written, low, end)
     rows = {int(offset): row for row, offset in enumerate(near.field("offset"))}  # the last one stands there
-    for offset, time in _places(markers) + _places(gone):  # a marker may stand where a record was cut off
-        if offset in rows and near.time[rows[offset]] <= time:
-            del rows[offset]
+    places = {offset: int(near.time[row]) for offset, row in rows.items()}
+    standing = [[offset, -1, -1, committed, 0] for offset, committed, time in _places(_near(markers, low, end))
+                if places.get(offset, time) <= time]  # a marker may stand where a record was cut off, or the reverse
+    others = {marker[0]: marker for marker in standing}
+    taken = {offset for offset, _, time in _places(gone) if places.get(offset, time + 1) <= time}
     handed = _of(parts["delivered"], tp)
     handed = handed.rows(handed.field("offset") >= low)
+    newest = {offset: _record(near, row, handed) for offset, row in rows.items() if offset not in taken} | others
+    stable = _of(parts["stable"], tp)
     return {"start": start, "end": end, "high": _last(marks), "lost": int(cut.field("a").sum()),
-            "newest": [_record(near, rows[offset], handed) for offset in sorted(rows)]}
+            "stable": _last(stable) if len(stable) else -1,
+            "newest": [newest[offset] for offset in sorted(newest)],
+            "ends": _ends(_of(parts["replica"], tp), written, markers, cut)}
 
 
-def _places(part: Part) -> list[tuple[int, int]]:
-    return list(zip(part.field("offset").tolist(), part.time.tolist(), strict=True))
+def _ends(noted: Part, written: Part, markers: Part, cut: Part) -> list[list[int]]:
+    """[broker, up to where it has this log, how many records it has that are gone here] of each replica out of step."""
+    last = dict(zip(noted.field("actor").tolist(), _places(noted), strict=True))
+    found = []
+    for actor, (offset, _, time) in sorted(last.items()):
+        then = _end(*(part.upto(time) for part in (written, markers, cut)))
+        shared = min([offset, then, *cut.field("offset")[cut.time > time].tolist()])
+        found.append([actor, shared, offset - shared])
+    return found
+
+
+def _near(part: Part, low: int, end: int) -> Part:
+    return part.rows((part.field("offset") >= low) & (part.field("offset") < end))
+
+
+def _places(part: Part) -> list[tuple[int, int, int]]:
+    return list(zip(part.field("offset").tolist(), part.field("a").tolist(), part.time.tolist(), strict=True))
 
 
 def _last(part: Part) -> int:
@@ -207,9 +234,14 @@ def _in_hand(parts: dict[str, Part], actors: int) -> list[int]:
     return [more - less for more, less in zip(handed, done, strict=True)]
 
 
-def _work(control: Part, actors: int) -> list[list[int]]:
-    """Of each process: statements, ended transactions, calls made, calls answered, requests served."""
-    counters = np.zeros((actors + 1, max(WORK.values()) + 1), np.int64)
+def _work(tape: Tape, control: Part, actors: int) -> list[list[int]]:
+    """Of each process: statements, ended transactions, calls made, calls answered, requests served, commands to Redis,
+    transactions rolled back.
+    """
+    counters = np.zeros((actors + 1, ROLLED_BACK + 1), np.int64)
+    ended = control.rows(control.field("kind") == KIND_CODE["transaction"])
+    undone = [tape.texts[text].startswith(UNDONE) for text in ended.field("text").tolist()]
+    np.add.at(counters[:, ROLLED_BACK], ended.field("actor")[np.array(undone, bool)], 1)
     for kind, place in WORK.items():
         np.add.at(counters[:, place], control.field("actor")[control.field("kind") == KIND_CODE[kind]], 1)
     return [[int(number) for number in row] for row in counters[:actors]]

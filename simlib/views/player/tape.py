@@ -21,11 +21,14 @@ from simlib.trace.sentences import DONE_AGAIN
 from simlib.trace.trace_data import OUTCOMES, REMOVED_BY
 from simlib.units import NEVER
 from simlib.views.player.cuts import cuts
+from simlib.views.player.known import seen, tells
 
-OWN_KINDS = ("gave_up", "watermark", "cut", "skipped", "removed", "log_start", "marker")
+OWN_KINDS = ("gave_up", "watermark", "cut", "skipped", "removed", "log_start", "marker", "replica",
+             "seen", "stable")
 """Beside those of a trace: a producer gave up on a record; a high watermark moved; a log lost its tail; a reset policy
 jumped over records; retention or compaction took a record out; the beginning of a log moved; a leader wrote the marker
-that ends a transaction."""
+that ends a transaction; it became known where the log of a replica that is out of step ends; a record is known to stand
+in a log whose leader did not tell (see `known.py`); the last stable offset moved."""
 FIRST_KINDS = ("cut", "skipped")
 KINDS = (*MARKS, *CONTROL_KINDS, *OWN_KINDS)
 KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
@@ -107,10 +110,23 @@ class Tape:
                               key=data.column("messages", "key")),
             "appended": _mark("appended", messages.spread("appends", "time"), tp=messages.tp[written],
                               actor=messages.spread("appends", "broker"), offset=messages.offsets("appends"),
-                              message=written, a=occurrence(written), key=data.column("messages", "key")[written]),
-            **self._told(), **self._kept(),
-            "watermark": _mark("watermark", data.column("watermarks", "time"), tp=data.column("watermarks", "tp"),
-                               offset=data.column("watermarks", "high_watermark"))}
+                              message=written, a=occurrence(written), key=data.column("messages", "key")[written])
+            if tells(self.trace)["writes"] else self._seen(),
+            **self._told(), **self._kept(), **self._readable()}
+
+    def _seen(self) -> Part:
+        time, tp, offset, message = seen(self.trace)
+        order = np.argsort(time, kind="stable")
+        time, tp, offset, message = (column[order] for column in (time, tp, offset, message))
+        return _mark("seen", time, tp=tp, offset=offset, message=message, a=occurrence(message),
+                     key=self.trace.data.column("messages", "key")[message])
+
+    def _readable(self) -> dict[str, Part]:
+        """Up to where a log may be read: high watermarks, and last stable offsets."""
+        column = self.trace.data.column
+        return {kind: _mark(kind, column(table, "time"), tp=column(table, "tp"), offset=column(table, end))
+                for kind, table, end in (("watermark", "watermarks", "high_watermark"),
+                                         ("stable", "stable", "last_stable_offset"))}
 
     def _told(self) -> dict[str, Part]:
         """What the producers learned of each record first."""
@@ -139,7 +155,17 @@ class Tape:
                                    offset=data.column("log_starts", "log_start")),
                 "marker": _mark("marker", data.column("markers", "time"), tp=data.column("markers", "tp"),
                                 offset=data.column("markers", "offset"), actor=data.column("markers", "broker"),
-                                text=reasons + len(REMOVED_BY) + data.column("markers", "committed"))}
+                                a=data.column("markers", "committed"),
+                                text=reasons + len(REMOVED_BY) + data.column("markers", "committed")),
+                "replica": self._replicas()}
+
+    def _replicas(self) -> Part:
+        """Where replicas end that are out of step, also after they threw away what their leader does not have."""
+        column = self.trace.data.column
+        time, tp, broker, end = (np.concatenate([column("replica_ends", one), column("truncations", other)])
+                                 for one, other in (("time", "time"), ("tp", "tp"), ("broker", "broker"),
+                                                    ("end", "to_offset")))
+        return _mark("replica", time, tp=tp, actor=broker, offset=end)
 
     def _groups(self) -> dict[str, Part]:
         handed, data = self.trace.handed, self.trace.data

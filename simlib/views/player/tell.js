@@ -92,7 +92,7 @@ export function lifeOf(index, slices, message) {
     const { columns } = slice;
     for (let row = 0; row < columns.time.length; row++) {
       const kind = index.kinds[columns.kind[row]], own = columns.message[row] === message;
-      if (own && kind === "appended") written ??= [columns.tp[row], columns.offset[row]];
+      if (own && (kind === "appended" || kind === "seen")) written ??= [columns.tp[row], columns.offset[row]];
       const covers = kind === "committed" && written && columns.tp[row] === written[0]
         && columns.offset[row] > written[1] && !covered.has(columns.group[row]);
       if (covers) covered.add(columns.group[row]);

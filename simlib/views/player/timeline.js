@@ -14,8 +14,9 @@ export class Timeline {
     this.slider = make("input", "sp-slider", { type: "range", min: 0, max: deck.end, step: "any", value: 0,
       "aria-label": "time in the run", oninput: () => seek(Number(this.slider.value)) });
     this.now = make("div", "sp-now", { "aria-hidden": "true" });
-    this.element = make("div", "sp-timeline", {}, this.curves(), this.signs(seek), this.now, this.slider);
-    if (difference) this.element.append(this.mark(difference));
+    this.chart = make("div", "sp-chart", {}, this.curves(), this.signs(seek), this.now);
+    this.element = make("div", "sp-timeline", {}, this.scale(), this.chart, this.slider);
+    if (difference) this.chart.append(this.mark(difference));
   }
 
   at(time) {
@@ -30,15 +31,25 @@ export class Timeline {
 
   // Records behind, one curve a trace, on one scale.
   curves() {
-    const most = Math.max(1, ...this.deck.tracks.flatMap(track => track.index.lag));
+    const most = this.most();
     const shapes = this.deck.tracks.map((track, number) => make("path", `sp-area sp-area-${number}`, {
       d: this.area(track.index.lag, most, track.index.end / this.deck.end) }));
     const svg = make("svg", "sp-curves", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none",
                                           "aria-hidden": "true" }, ...shapes);
+    return make("div", "sp-curvebox", {}, svg);
+  }
+
+  most() {
+    return Math.max(1, ...this.deck.tracks.flatMap(track => track.index.lag));
+  }
+
+  // What the curves are, above them: nothing that is drawn covers it.
+  scale() {
     const names = this.deck.tracks.map(track => track.index.title);
     const which = names.length > 1 ? `: area ${names[0]}, line ${names[1]}` : "";
-    return make("div", "sp-curvebox", {}, svg, make("span", "sp-scale", {},
-      `records behind, at most ${most.toLocaleString("en")}${which}`));
+    const tell = this.deck.tracks.every(track => track.index.tells.high);
+    return make("p", "sp-scale", {}, tell ? `records behind, at most ${this.most().toLocaleString("en")}${which}`
+      : "how many records are behind is not in this trace");
   }
 
   area(lag, most, part) {
@@ -67,7 +78,8 @@ export class Timeline {
   }
 
   mark(difference) {
-    return make("div", "sp-difference", { style: `left: ${this.at(difference.time)}` },
+    const late = difference.time > 0.8 * this.deck.end ? "sp-late-difference" : "";
+    return make("div", `sp-difference ${late}`, { style: `left: ${this.at(difference.time)}` },
       make("span", "", {}, "differs"));
   }
 }

@@ -1,6 +1,6 @@
 // A packed piece of a trace (see packing.py) as a head and typed columns.
 
-export const VERSION = 1;
+export const VERSION = 2;
 const TYPES = { "<f8": Float64Array, "<i4": Int32Array, "<u1": Uint8Array };
 
 export async function unpack(bytes) {

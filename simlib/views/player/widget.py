@@ -20,6 +20,9 @@ SENT_ALONG = 16
 """Slices of a trace that travel with its index; of a longer one the browser asks for those it shows."""
 
 
+WHEN_RUN = "A film plays here when this cell is run. Its story in a few moments:"
+
+
 class Player(anywidget.AnyWidget):
     """One trace or two in step. Where no JavaScript runs it shows itself as a storyboard with a caption."""
 
@@ -59,11 +62,26 @@ class Player(anywidget.AnyWidget):
     @cached_property
     def picture(self) -> Picture:
         """What is shown where nothing plays: of two runs the second."""
-        return storyboard_of(self.recordings[-1].tape)
+        return storyboard_of(self.recordings[-1].tape, captioned=True)
+
+    def _ipython_display_(self) -> None:
+        """The film, and after it the picture: JupyterLab shows an error in place of a film that was saved, and nothing
+        that stands in the same output beside it. Where the film is, the style sheet hides the picture.
+        """
+        from IPython.display import publish_display_data
+
+        publish_display_data({**self._film()[0], "text/plain": WHEN_RUN}, self._film()[1])
+        publish_display_data(self._still())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """With a picture for whoever cannot run it: a notebook not yet run, a page, a PDF."""
+        """For whoever shows one form only, with a picture for whoever cannot run it."""
+        data, metadata = self._film(**kwargs)
+        return {**data, **self._still()}, metadata
+
+    def _film(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**(data or {}), "text/plain": self.picture.description,
-                "image/png": b64encode(self.picture.png).decode("ascii")}, metadata
+        return data or {}, metadata
+
+    def _still(self) -> dict[str, Any]:
+        return {"text/plain": self.picture.description, "image/png": b64encode(self.picture.png).decode("ascii")}
