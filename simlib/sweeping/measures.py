@@ -52,6 +52,7 @@ def name_of(measure: Any) -> str:
 
 def _number(name: Any, value: Any) -> float:
     if not isinstance(value, Real | np.bool_):
-        raise TypeError(f"measure(trace) gave {value!r} for {name!r}; it must be a number, or a mapping of names to "
+        given = repr(value) if isinstance(value, str | None) else f"a {type(value).__name__}"
+        raise TypeError(f"measure(trace) gave {given} for {name!r}; it must be a number, or a mapping of names to "
                         "numbers (float('nan') where there is nothing to measure)")
     return float(value)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 from simlib.running import run
 from simlib.sharing import portions, workers, worth_it
-from simlib.supervision import PROGRESS_AFTER, shown_progress
+from simlib.supervision import Job, shown_progress
 from simlib.sweeping.grid import Grid
 from simlib.sweeping.measures import Measure, measured
 
@@ -32,42 +35,56 @@ class Trials:
     progress: bool
     done: dict[Trial, Numbers] = field(default_factory=dict)
     interrupted: bool = False
+    seconds_each: float = 0.0
+    total: int = 0
 
     def run(self) -> None:
-        """Run them until all are done, or somebody interrupts."""
+        """Run them until all are done, or somebody interrupts. Two are run here before any is shared: the second, with
+        everything imported, shows what a run costs."""
         trials = [(place, seed) for seed in self.grid.seeds for place in range(len(self.grid.settings))]
-        with shown_progress(self.progress, total=len(trials), unit=" runs", desc="sweep",
-                            delay=PROGRESS_AFTER) as shown:
-            try:
-                for trial, numbers in zip(trials, self._answers(trials), strict=True):
-                    if numbers is None:
-                        raise KeyboardInterrupt  # it reached the run itself, which ended and kept what there was
-                    self.done[trial] = numbers
-                    shown.update(1)
-            except KeyboardInterrupt:
-                self.interrupted = True
+        self.total = len(trials)
+        try:
+            self._here(trials[:2])
+            rest = [] if self.interrupted else trials[2:]
+            (self._shared if worth_it(len(rest), self.seconds_each, self.n_jobs) else self._here)(rest)
+        except KeyboardInterrupt:
+            self.interrupted = True
         if self.interrupted:
-            print(f"sweep: interrupted after {len(self.done)} of {len(trials)} runs; the table has what is done")
+            print(f"sweep: interrupted after {len(self.done)} of {self.total} runs; the table has what is done")
 
-    def _answers(self, trials: Sequence[Trial]) -> Iterator[Numbers | None]:
-        """What each run gave, in order. Two are made here; the second (all is imported) shows what a run costs."""
-        each, rest = 0.0, trials[2:]
-        for trial in trials[:2]:
-            begun = time.perf_counter()
-            yield measure_one(self.grid, trial, self.measure)
-            each = time.perf_counter() - begun
-        if not worth_it(len(rest), each, self.n_jobs):
-            yield from (measure_one(self.grid, trial, self.measure) for trial in rest)
-            return
+    def _here(self, trials: Sequence[Trial]) -> None:
+        """In this process, in a thread that is left alone by Ctrl-C: a run that is nearly over would swallow it."""
+        def body(job: Job) -> None:
+            for trial in trials:
+                begun = time.perf_counter()
+                self._keep(trial, measure_one(self.grid, trial, self.measure))
+                self.seconds_each = time.perf_counter() - begun
+                job.done = len(self.done)
+                if job.interrupted:
+                    return
+
+        job = Job(body, self._bar(), step_limit=math.inf)
+        job.run(self.progress)
+        self.interrupted = self.interrupted or job.interrupted
+
+    def _shared(self, trials: Sequence[Trial]) -> None:
         from joblib import delayed
 
-        batches = portions(rest, each)
+        batches = portions(trials, self.seconds_each)
         answers = workers(self.n_jobs)(delayed(measure_all)(self.grid, batch, self.measure) for batch in batches)
-        try:
-            for answered in answers:
-                yield from answered
-        finally:
-            answers.close()  # interrupted: nobody works on for nothing
+        with shown_progress(self.progress, **self._bar()) as shown, closing(answers):  # nobody works on for nothing
+            for batch, answered in zip(batches, answers, strict=True):
+                for trial, numbers in zip(batch, answered, strict=True):
+                    self._keep(trial, numbers)
+                shown.update(len(batch))
+
+    def _keep(self, trial: Trial, numbers: Numbers | None) -> None:
+        if numbers is None:
+            raise KeyboardInterrupt  # it reached the run itself, which ended with what there was
+        self.done[trial] = numbers
+
+    def _bar(self) -> dict[str, Any]:
+        return {"total": self.total, "initial": len(self.done), "unit": " runs", "desc": "sweep"}
 
 
 def measure_all(grid: Grid, trials: Sequence[Trial], measure: Measure | None) -> list[Numbers | None]:

@@ -118,6 +118,10 @@ def _floor(means: np.ndarray) -> float:
     return float(np.nanmin(means)) / 2
 
 
+def _short(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
 # -- in words
 
 
