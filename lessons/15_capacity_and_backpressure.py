@@ -3,14 +3,14 @@
 # question = "How many consumers do I need?"
 # needs = ["partition, key, consumer group, lag (lesson 04)", "a call with a timeout (lesson 01)", "async and await"]
 # cut = "How many are inside (A), the producer's memory (D). Short of time: A and C alone. Never nine orders a second."
-# vote = "A: nine orders a second instead of five, how much longer is the wait? D: an endless queue or one of 20 places?"
+# vote = "A: nine orders a second instead of five, how much longer is the wait? D: an endless queue, or 20 places?"
 #
 # [[episodes]]
 # question = "A. How busy may a consumer be?"
 # minutes = 20
 #
 # [[episodes]]
-# question = "B. Do twice as many help twice as much?"
+# question = "B. Does one more consumer help?"
 # minutes = 12
 #
 # [[episodes]]
@@ -50,8 +50,8 @@
 #
 # **Lesson 15** · 75 minutes, five episodes · you know partitions, groups and lag (lesson 04)
 #
-# Thursday, 15:10. The sale is in a week: 40 orders a second. An order takes a tenth of a second to pack. *"Forty times a
-# tenth is four. We start four consumers."* Everybody nods.
+# Thursday, 15:10. The sale is in a week: 40 orders a second. An order takes a tenth of a second to pack. *"Forty times
+# a tenth is four. We start four consumers."* Everybody nods.
 #
 # When you leave this page you can
 # 1. say how many consumers a load needs, from how long an order may wait;
@@ -73,8 +73,7 @@
 # %% imports
 from asyncio import gather
 
-from simlib import (ConsumerGroup, Crash, Exponential, Pause, Producer, Scenario, Service, Topic, plot, replace, run,
-                    sliders, sweep)
+from simlib import ConsumerGroup, Crash, Exponential, Pause, Producer, Scenario, Service, Topic, replace, run, sliders
 from simlib.course import check, hint, predict, reveal, routes, solution, start
 from simlib.data import orders
 from simlib.services.errors import KafkaTimeoutError
@@ -125,18 +124,21 @@ assert 5 < mean_wait(nine) / mean_wait(five) < 6
 # More than five times as long, though it is idle for a tenth of the time.
 #
 # > **It looks as if** a consumer that is idle now and then has nobody waiting. But an idle second cannot be kept for
-# > later. Orders come in clusters, some are long; each such moment leaves a queue, and the queue is worked off with what
-# > is left over: five a second in the first run, one in the second.
+# > later. Orders come in clusters, some are long; each such moment leaves a queue, and the queue is worked off with
+# > what is left over: five a second in the first run, one in the second.
 #
 # For orders that come by chance, and work of this kind, there is a formula [T01]:
 #
 # **wait = work × utilisation / (1 − utilisation)**
 #
 # For a half it says 0.1 seconds, as in the run. For 0.9 it says 0.9 seconds: nine times as long, and we saw less. Was
-# that chance? One run is one throw of the dice. `sweep` throws again and again: each rate with the same six seeds, so
-# that all rates meet the same luck. The band is where the true average lies, 95 times of 100.
+# that chance? One run is one throw of the dice. `sweep` throws again and again: each rate six times, with six seeds
+# (numbers that stand for what chance brings), the same six for all, so that every rate meets the same luck. The band
+# is where the true average lies, 95 times of 100.
 
 # %% sweep-rates
+from simlib import plot, sweep
+
 line = replace(packing([], duration=100), {"inputs": {}, "producers": [
     Producer("shop", "orders", rate=5, arrivals="poisson")]})     # by chance, as many as we like
 table = sweep(line, {"producers.shop.rate": [2, 5, 7, 8, 9]}, seeds=6,
@@ -164,8 +166,8 @@ steady = wait_with(0.1)
 assert steady.low < 0.05 < steady.high and steady["mean"] < 0.07
 
 # %% knee [markdown]
-# The formula lies within every band. Its curve is flat for long, and then it has a knee: 0.4 seconds at 80 %, 0.9 at
-# 90 %, 1.9 at 95 %, 9.9 at 99 %. At 100 % there is no average any more: the queue grows for as long as you look. That is
+# The formula lies within every band. Its curve is flat for long, and then it has a knee: 0.4 seconds at 80 %, 0.9 at 90
+# %, 1.9 at 95 %, 9.9 at 99 %. At 100 % there is no average any more: the queue grows for as long as you look. That is
 # the plan of Thursday: four consumers for four seconds of work a second.
 #
 # (Always exactly a tenth of a second of work would halve the wait [T02]; more uneven work lengthens it [T03].)
@@ -210,15 +212,15 @@ assert round(stay, 2) == 0.64 and abs(sum(inside) / len(inside) - 9 * stay) < 0.
 assert round(both.created.max()) == 222
 
 # %% little-law [markdown]
-# Nine a second, each for 0.64 seconds: 5.8 by multiplication, and the count agrees. That is *Little's law* [T01]: inside
-# = rate × time inside. It asks for no formula and no kind of chance. Know two of the three, and you know the third: lag
-# divided by rate is how late you are.
+# Nine a second, each for 0.64 seconds: 5.8 by multiplication, and the count agrees. That is *Little's law* [T01]:
+# inside = rate × time inside. It holds whatever the orders and the work are like. Know two of the three, and you know
+# the third: lag divided by rate is how late you are.
 #
 # ### Exercise: ten minutes
 #
 # Turn the formula round. Each consumer has a partition of its own, and the orders spread evenly. Return the fewest
-# consumers with which orders wait no longer than allowed, on average. `check` runs three days with your number, and with
-# one consumer fewer. `hint("15-consumers")`, `solution("15-consumers")`.
+# consumers with which orders wait no longer than allowed, on average. `check` runs three days with your number, and
+# with one consumer fewer. `hint("15-consumers")`, `solution("15-consumers")`.
 
 # %% exercise-consumers tags=["exercise"]
 from math import ceil
@@ -233,12 +235,12 @@ check("15-consumers", consumers)
 # %% part-b [markdown]
 # A good place to stop.
 #
-# # B · Do twice as many help twice as much?
+# # B · Does one more consumer help?
 #
 # (You begin here? Run the cells of A first.)
 #
-# The sale itself: 40 real orders a second. The topic has twelve partitions, "so that there is room". With four
-# consumers each has three. Which step down is the big one?
+# The sale itself: 40 real orders a second. The topic has twelve partitions, "so that there is room". Four
+# consumers have three each, and are too few. We add one at a time.
 
 # %% ask-steps
 predict("steps", "From four consumers on, one more at a time: which one brings most?", kind="choice",
@@ -259,8 +261,8 @@ assert sorted(shares) == [2, 2, 2, 3, 3]
 assert run(replace(sale, "groups.pack.consumers", 16)).deliveries.member.nunique() == 12
 
 # %% steps-result [markdown]
-# The sixth. (`p95`: 95 of 100 orders are packed within that time. Nobody remembers the average wait; everybody remembers
-# the long one.)
+# The sixth. (`p95`: 95 of 100 orders are packed within that time. Nobody remembers the average wait; everybody
+# remembers the long one.)
 #
 # A group shares out partitions, not orders [K84]. With five consumers two of them still have three partitions, as with
 # four. With six everybody has two; from six to eleven somebody always has two. At twelve each has one, and there is the
@@ -351,9 +353,9 @@ assert behind(run(replace(away, "faults.0.duration", 10))) <= 30 < behind(run(re
 #
 # ### Exercise: eight minutes
 #
-# Another shop: 24 real orders a second, always 0.1 seconds of work, twelve partitions that fill evenly. The bank will be
-# away for 30 seconds. Thirty seconds after that nobody may wait any more. What is the smallest number of consumers, and
-# after how many seconds have they caught up? `hint("15-outage")`, `solution("15-outage")`.
+# Another shop: 24 real orders a second, always 0.1 seconds of work, twelve partitions that fill evenly. The bank will
+# be away for 30 seconds. Thirty seconds after that nobody may wait any more. What is the smallest number of consumers,
+# and after how many seconds have they caught up? `hint("15-outage")`, `solution("15-outage")`.
 
 # %% exercise-outage tags=["exercise"]
 consumers = ...
@@ -418,17 +420,17 @@ assert (rush(queue=48).calls.outcome == "answered").sum() > 319
 assert (rush(queue=60).calls.outcome == "answered").sum() == 169
 
 # %% places-result [markdown]
-# 169 and 319. An endless queue turns nobody away: it lets everybody wait until he has gone, and then works for those who
-# have gone. Whoever comes after the thirteenth second gets nothing.
+# 169 and 319. An endless queue turns nobody away: it lets everybody wait until he has gone, and then works for those
+# who have gone. Whoever comes after the thirteenth second gets nothing.
 #
 # With 20 places nobody waits longer than two seconds, and 131 are told at once. Telling the one who sends that he must
-# slow down is *backpressure*. How many places? What can be served before patience ends: 48 places serve even more, 60
-# as few as none at all would have cost. Little again: places = speed × patience.
+# slow down is *backpressure*. How many places? As many as can be served before patience ends: places = speed ×
+# patience, Little again. 48 serve even more; with 60 those at the end wait for too long, and it is 169 once more.
 #
 # ### The queue nobody sees
 #
 # The website writes orders to Kafka and says thank you. For 20 seconds the broker stands still, and after ten of them
-# the website is killed. Java's client, as most are: it keeps what it cannot send in memory.
+# the website is killed. Its client, here Java's, keeps in memory what it cannot send yet.
 
 # %% website tags=["service"]
 def website(**settings):
@@ -466,12 +468,13 @@ assert (bounded.effects.name == "sorry").sum() == 149
 from simlib.scenario.settings import resolve_producer
 
 java = resolve_producer("java", {})
-assert java.buffer_memory == 32 * 1024 ** 2 and java.max_block_ms == 60 * 1_000
+room_for = java.buffer_memory / (5_000 / thanked_for_nothing(bounded))
+assert 4 < room_for / 20 / 3_600 < 5 and java.buffer_memory == 32 * 1024 ** 2 and java.max_block_ms == 60 * 1_000
 
 # %% thanked-result [markdown]
-# By itself that memory has room for 32 megabytes (`buffer_memory`), days of our orders. Only when it is full does `send`
-# wait, for up to 60 seconds (`max_block_ms`), and then fail [K16]. Small and impatient, it fails early: 149 customers are
-# told the truth. kafka-python has no such limit at all. (And 46 were still thanked too soon: thank after
+# By itself that memory has room for 32 megabytes (`buffer_memory`), hours of our orders. Only when it is full does
+# `send` wait, for up to 60 seconds (`max_block_ms`), and then fail [K16]. Small and impatient, it fails early: 149
+# customers are told the truth. kafka-python has no such limit at all. (And 46 were still thanked too soon: thank after
 # `send_and_wait`.)
 #
 # ### Exercise: ten minutes
@@ -487,7 +490,8 @@ from asyncio import Semaphore, create_task
 async def mailer(app):
     consumer = app.consumer("orders", group_id="mail", auto_offset_reset="earliest")
     async for order in consumer:
-        ...     # `await app.call("post", order.value)` sends a mail; ten at a time
+        ...                                     # ten at a time
+        await app.call("post", order.value)     # sends a mail
 
 
 check("15-room", mailer)
@@ -499,8 +503,8 @@ check("15-room", mailer)
 #
 # (You begin here? Run the imports first.)
 #
-# The shop's search asks its shelves all at once. A shelf answers in ten milliseconds, 99 times of 100; once it takes a
-# second, because it tidies up.
+# The shop's search asks its shelves all at once. A shelf answers in ten milliseconds, 99 times of 100. One time it
+# takes a second, because it tidies up.
 
 # %% shelves tags=["service"]
 async def shelf(app):
@@ -542,8 +546,8 @@ assert published["all"][0] == 40 and 99 == 100 - 1 and 50 + 45 == 95
 # | one server, at random | 1 | 5 | 10 |
 # | all servers of a request | 40 | 87 | 140 |
 #
-# The cure is in the same paper: ask again whoever is late, take the first answer. That is a *hedged request*. Here it is
-# `hedged(app, after, ask, ask)` of `simlib.patterns.resilience`.
+# The cure is in the same paper: ask again whoever is late, take the first answer. That is a *hedged request*. Here it
+# is `hedged(app, after, ask, ask)` of `simlib.patterns.resilience`.
 #
 # ### Exercise: six minutes
 #
@@ -580,8 +584,8 @@ assert limits() == (24, 30, 30) and 8 < 12
 #
 # | | use it when | not when |
 # |---|---|---|
-# | **more consumers** | utilisation is high, and the partitions divide by them | one key is hot; each partition has its reader |
-# | **quicker work** | one partition is full; outages must be worked off | others wait for whom you wait for |
+# | **more consumers** | utilisation is high, and partitions divide by them | one key is hot |
+# | **quicker work** | one key is hot; outages must be worked off | the time goes into waiting for somebody else |
 # | **the log as the queue** | nobody waits for the answer | somebody does |
 # | **a queue with an end** | somebody waits: places = speed × patience | never leave the end out |
 # | **a hedged request** | reads; few are slow, and not for the same reason | it changes something; all are slow |

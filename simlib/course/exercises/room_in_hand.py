@@ -95,7 +95,8 @@ GIVE_BACK = """        await app.call("post", order.value)
 
 ROOM = Exercise(
     id=ID,
-    starter=_loop("""        ...     # `await app.call("post", order.value)` sends a mail; ten at a time
+    starter=_loop("""        ...                                     # ten at a time
+        await app.call("post", order.value)     # sends a mail
 """),
     call=f'check("{ID}", mailer)',
     hints=(
