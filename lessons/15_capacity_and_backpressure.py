@@ -180,7 +180,8 @@ predict("slower", "Work takes a fifth longer: the average wait is ...", kind="ch
         choices=["about a fifth longer", "about half as long again", "more than twice as long"])
 
 # %% slower
-small = packing(orders(300, rate=8), duration=60)
+small = replace(packing(orders(300, rate=8), duration=60), {
+    "groups.pack.max_poll_records": 1, "groups.pack.auto_commit_interval_ms": 500})     # so that lag is the queue
 waited = [mean_wait(run(replace(small, "groups.pack.service_time.mean", work))) for work in (0.1, 0.12)]
 ratio = waited[1] / waited[0]
 reveal("slower", "about a fifth longer" if ratio < 1.35 else "about half as long again" if ratio < 2 else
