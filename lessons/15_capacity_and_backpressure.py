@@ -485,7 +485,7 @@ assert 4 < room_for / 20 / 3_600 < 5 and java.buffer_memory == 32 * 1024 ** 2 an
 # hands. `check` counts them. `hint("15-room")`, `solution("15-room")`.
 
 # %% exercise-room tags=["exercise"]
-from asyncio import Semaphore, create_task
+from asyncio import Semaphore, TaskGroup
 
 
 async def mailer(app):
@@ -619,6 +619,7 @@ assert limits() == (24, 30, 30) and 8 < 12
 
 # %% close-proof tags=["claim"]
 assert 6_000 / 200 == 30 and 12.5e6 * 0.0001 == 1_000 + 250 and 1e12 / 86_400 < 12.5e6
+assert ceil(40 * 0.1 * (0.5 + 0.1) / 0.5) == 5 and 12 % 5 and not 12 % 6 and 40 / (60 - 40) == 2   # "15-words"
 halved, doubled = (work * 45 / (100 - 45) for work in (0.05, 0.1))      # from 90 %, and the knee from 80 %
 assert round(doubled / halved, 9) == 2 and 2016 > 2013 and 90 == 2 * 45 and 80 < 90
 

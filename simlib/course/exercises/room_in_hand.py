@@ -71,6 +71,7 @@ def _slow(took: float, most: int) -> str:
 
 
 def _loop(body: str, before: str = "", names: str = "Semaphore, create_task") -> str:
+    """A mailer: what its loop does with an order, what stands before the loop, and what it imports."""
     return f"""
 from asyncio import {names}
 
@@ -97,14 +98,32 @@ ROOM = Exercise(
     id=ID,
     starter=_loop("""        ...                                     # ten at a time
         await app.call("post", order.value)     # sends a mail
-"""),
+""", names="Semaphore, TaskGroup"),
     call=f'check("{ID}", mailer)',
     hints=(
         "A task for each order lets them overlap. Who makes the loop wait when ten are under way?",
-        "room = Semaphore(10). The loop awaits room.acquire() before it begins a task; the task, when it is done, "
-        "calls room.release().",
+        "room = Semaphore(10). The loop awaits room.acquire() before it begins a task; the task calls room.release() "
+        "when it is done. `async with TaskGroup() as tasks:` around the loop keeps hold of the tasks.",
     ),
-    solution=_loop(TAKE, SEND.format(room=10, send=GIVE_BACK)),
+    solution="""
+from asyncio import Semaphore, TaskGroup
+
+
+async def mailer(app):
+    consumer = app.consumer("orders", group_id="mail", auto_offset_reset="earliest")
+    room = Semaphore(10)
+
+    async def send(order):
+        try:
+            await app.call("post", order.value)
+        finally:
+            room.release()
+
+    async with TaskGroup() as tasks:
+        async for order in consumer:
+            await room.acquire()
+            tasks.create_task(send(order))
+""",
     remark="The loop stops, so it does not ask for more, so the orders stay in the log: that is all backpressure is. "
     "(Dead now, ten orders are ticked off and not mailed. Commit what is done, not what is taken: lesson 05.)",
     judge=judge_room,
