@@ -2,12 +2,15 @@
 
 import math
 import signal
+import threading
+import time
 import warnings
 
 import joblib
 import numpy as np
 import pytest
 
+import simlib.supervision as supervision
 import simlib.sweeping.trials as trials
 from simlib import ConsumerGroup, Exponential, Producer, Scenario, Service, Topic, replace, run, sweep
 from simlib.sweeping import SweepError
@@ -139,20 +142,34 @@ def test_a_measure_that_fails_says_under_which_setting(measure, says):
 # -- interrupted, shared
 
 
-def test_what_is_done_is_kept_when_somebody_presses_ctrl_c(capsys):
+def test_what_is_done_is_kept_when_somebody_presses_ctrl_c(monkeypatch, capsys):
     """The runs are so short that each would be over before it could notice."""
+    monkeypatch.setattr(supervision, "PROGRESS_AFTER", 0.05)
     asked = []
 
     def pressed_in_the_fifth(trace):
         asked.append(trace)
         if len(asked) == 5:
             signal.raise_signal(signal.SIGINT)
+            time.sleep(0.5)  # the caller's thread, which gets it, has time to look
         return len(trace.records)
 
     table = sweep(SHOP, {CONSUMERS: [1, 2, 3]}, seeds=40, measure=pressed_in_the_fifth, n_jobs=1, progress=False)
     assert table.attrs["interrupted"] and len(table) == 3
-    assert 5 <= (done := table.runs.sum()) < 30 and table.runs.max() - table.runs.min() <= 1
+    assert 5 <= (done := table.runs.sum()) < 120 and table.runs.max() - table.runs.min() <= 1
     assert capsys.readouterr().out == f"sweep: interrupted after {done} of 120 runs; the table has what is done\n"
+
+
+def test_a_long_run_is_not_waited_for_and_does_not_go_on_in_the_dark(monkeypatch):
+    monkeypatch.setattr(supervision, "PATIENCE", 0.1)
+    pressed = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    pressed.start()
+    table = sweep(replace(SHOP, {RATE: 2_000, "duration": 10_000}), {CONSUMERS: [1]}, progress=False)
+    assert table.attrs["interrupted"] and len(table) == 0
+    for thread in threading.enumerate():
+        if thread.name == "simlib":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def test_an_interrupt_that_reaches_another_process_ends_the_sweep_too(monkeypatch):
