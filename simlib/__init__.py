@@ -17,6 +17,7 @@ _HOME = {
         "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
     "simlib.running": ("run",),
     "simlib.exploring": ("explore",),
+    "simlib.sweeping": ("sweep",),
     "simlib.services.errors": ("KafkaError", "CommitFailedError", "Overloaded", "RemoteError", "RedisError"),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
@@ -24,7 +25,7 @@ _HOME = {
     "simlib.views.player": ("play",),
     "simlib.real.local_kafka": ("LocalKafka",),
 }
-_MODULES = ("laws", "data", "course", "units")
+_MODULES = ("laws", "data", "course", "units", "plot")
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [*_WHERE, *_MODULES]
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from simlib import course as course
     from simlib import data as data
     from simlib import laws as laws
+    from simlib import plot as plot
     from simlib import units as units
     from simlib.exploring import explore as explore
     from simlib.kafka.topic_partition import TopicPartition as TopicPartition
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from simlib.services.errors import Overloaded as Overloaded
     from simlib.services.errors import RedisError as RedisError
     from simlib.services.errors import RemoteError as RemoteError
+    from simlib.sweeping import sweep as sweep
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders
     from simlib.views.player import play as play

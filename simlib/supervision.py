@@ -42,14 +42,15 @@ class Job:
     """Something to do in a thread of its own: `body(job)`.
 
     The body hands `job.watch` to each world it runs, moves `done` on towards the bar's total, and looks at
-    `interrupted` between worlds.
+    `interrupted` between worlds. A body that runs jobs of its own has no `step_limit`: those have one each.
     """
 
-    def __init__(self, body: Callable[[Job], None], bar: dict[str, Any]) -> None:
+    def __init__(self, body: Callable[[Job], None], bar: dict[str, Any], step_limit: float = STEP_LIMIT) -> None:
         self.done = 0.0
         self.interrupted = False
         self._body = body
         self._bar = bar
+        self._step_limit = step_limit
         self._world: World | None = None
         self._calls = 0
         self._error: BaseException | None = None
@@ -71,6 +72,9 @@ class Job:
         except KeyboardInterrupt:
             self.interrupted = True
             self._end_gently(thread)
+        except StepStopped:  # whoever waits for this was stopped: nobody wants what comes of it
+            self.interrupted = True
+            raise
         self._world = None
         if self._error is not None:
             raise self._error
@@ -95,7 +99,7 @@ class Job:
                 now = self._calls, self.done
                 silent = 0.0 if now != last else silent + LOOK_EVERY
                 last = now
-                if silent > STEP_LIMIT:
+                if silent > self._step_limit:
                     self._stop_endless_step(thread)
             bar.update(max(0.0, self.done - bar.n))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simlib.exploring.judging import Rule, as_rules, judge
-from simlib.exploring.parallel import in_parallel, worth_it
+from simlib.exploring.parallel import in_parallel
 from simlib.exploring.result import Counterexample, Result
 from simlib.exploring.search import Finding, Runner
 from simlib.exploring.shrink import shrunk
@@ -19,6 +19,7 @@ from simlib.scenario import replace
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule, ScheduleError, parse_schedule, schedule_id
 from simlib.scenario.validation import check
+from simlib.sharing import worth_it
 from simlib.supervision import Job
 from simlib.world.module_state import ModuleState
 

@@ -7,7 +7,7 @@ import pytest
 from explored_shop import billing, shop
 
 from simlib import explore, laws
-from simlib.exploring.parallel import worth_it
+from simlib.sharing import worth_it
 
 pytestmark = pytest.mark.slow
 
