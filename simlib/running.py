@@ -71,7 +71,10 @@ def _in_a_thread(scenario: Scenario, schedule: Schedule | None, wire: bool, prog
 
         worlds[0].run(watch)
 
-    Job(body, _bar(scenario)).run(progress)
+    job = Job(body, _bar(scenario))
+    job.run(progress)
+    if job.interrupted and not (worlds and worlds[0].ended == "interrupted"):
+        raise KeyboardInterrupt  # it was over before it could be stopped; a loop of short runs must not go on
     return worlds.pop()  # the traceback of a service's exception may hold the list
 
 

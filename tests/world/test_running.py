@@ -1,6 +1,7 @@
 """`run` in a thread: progress, Ctrl-C, steps that never return, a loop that is already running."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import textwrap
@@ -102,6 +103,17 @@ def test_ctrl_c_ends_a_run_and_keeps_what_there_is(tmp_path, body, said):
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60,
                            env={"PYTHONPATH": str(HERE)})
     assert (ended.returncode, ended.stdout) == (0, f"{said}interrupted True True\n"), ended.stderr
+
+
+def test_ctrl_c_stops_a_loop_of_runs_each_of_which_is_over_before_it_can_be_stopped():
+    def runs():
+        for _ in range(2_000):
+            run(load(duration=0.1), progress=False)
+
+    pressed = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    pressed.start()
+    with pytest.raises(KeyboardInterrupt):
+        runs()
 
 
 def test_code_that_cannot_be_read_back_is_refused_before_the_run():
