@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, wraps
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -45,8 +45,13 @@ class ProducerSettings:
 
 @dataclass(frozen=True)
 class ConsumerSettings:
-    """A consumer's settings; times in ms, sizes in bytes. A setting the client does not have is None."""
+    """A consumer's settings; times in ms, sizes in bytes. A setting the client does not have is None.
 
+    With group_protocol="consumer" the brokers say how long a session lasts: see `as_brokers_say`.
+    """
+
+    group_protocol: str
+    group_remote_assignor: str | None
     group_instance_id: str | None
     enable_auto_commit: bool
     auto_commit_interval_ms: float
@@ -83,6 +88,13 @@ class BrokerSettings:
     group_initial_rebalance_delay_ms: float
     group_min_session_timeout_ms: float
     group_max_session_timeout_ms: float
+    group_consumer_session_timeout_ms: float
+    group_consumer_min_session_timeout_ms: float
+    group_consumer_max_session_timeout_ms: float
+    group_consumer_heartbeat_interval_ms: float
+    group_consumer_min_heartbeat_interval_ms: float
+    group_consumer_max_heartbeat_interval_ms: float
+    group_consumer_assignors: tuple[str, ...]
     offsets_retention_minutes: float
     message_max_bytes: int
     transaction_max_timeout_ms: float
@@ -171,7 +183,10 @@ def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
 @remembered
 def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
     """A consumer's settings in this client. Raises ConfigError."""
-    values = filled(CONSUMER, "consumer", client, normal_form(overrides))
+    overrides = normal_form(overrides)
+    values = filled(CONSUMER, "consumer", client, overrides)
+    if problem := protocol_problem(values["group_protocol"], overrides):
+        raise ConfigError(problem)
     heartbeat, session = values["heartbeat_interval_ms"], values["session_timeout_ms"]
     if heartbeat >= session:
         raise ConfigError(
@@ -186,9 +201,12 @@ def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSetti
 
 def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     """The brokers' settings. Raises ConfigError."""
-    values = filled(BROKER, "broker", "java", overrides)
+    values = filled(BROKER, "broker", "java", normal_form(overrides))
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
+    for what in ("session_timeout_ms", "heartbeat_interval_ms"):
+        _within(values, f"group_consumer_{what}", f"group_consumer_min_{what}", f"group_consumer_max_{what}")
+    _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")
     return BrokerSettings(**values)
 
 
@@ -222,14 +240,53 @@ def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str |
     )
 
 
+_CLASSIC_ONLY = {
+    "session_timeout_ms": "the brokers say how long a session lasts: broker_config's group_consumer_session_timeout_ms",
+    "heartbeat_interval_ms": "the brokers say how often: broker_config's group_consumer_heartbeat_interval_ms",
+    "partition_assignment_strategy": "the brokers assign: group_remote_assignor is 'uniform' or 'range'",
+}
+
+
+def protocol_problem(protocol: str, overrides: Mapping[str, Any]) -> str | None:
+    """What cannot be set with this group protocol, as in Java's client (K94); None if all can."""
+    if protocol == "classic":
+        if overrides.get("group_remote_assignor") is None:
+            return None
+        return (f"group_remote_assignor={overrides['group_remote_assignor']!r} is for group_protocol='consumer'; set "
+                "that too, or partition_assignment_strategy instead")
+    wrong = [f"{name} cannot be set with group_protocol='consumer', where {why}"
+             for name, why in _CLASSIC_ONLY.items() if name in overrides]
+    return "; ".join(wrong) or None
+
+
+def as_brokers_say(consumer: ConsumerSettings, broker: BrokerSettings) -> ConsumerSettings:
+    """A consumer's settings when it has joined: with KIP-848 session and heartbeats are the brokers' to choose."""
+    if consumer.group_protocol == "classic":
+        return consumer
+    return replace(consumer, session_timeout_ms=broker.group_consumer_session_timeout_ms,
+                   heartbeat_interval_ms=broker.group_consumer_heartbeat_interval_ms)
+
+
+def group_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:
+    """Why the group coordinator would refuse this consumer; None if it would not."""
+    if consumer.group_protocol == "classic":
+        return session_problem(consumer, broker)
+    wanted = consumer.group_remote_assignor
+    if wanted is None or wanted in broker.group_consumer_assignors:
+        return None
+    return (f"group_remote_assignor={wanted!r} is refused by the brokers (UNSUPPORTED_ASSIGNOR), who have "
+            f"{listed(broker.group_consumer_assignors)}; change it, or broker_config's group_consumer_assignors")
+
+
 def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The other ways to write a value as the one used here: acks=-1 is "all", one assignor is a list of one."""
     values = dict(overrides)
     if values.get("acks") == -1 or values.get("acks") in ("-1", "0", "1"):
         values["acks"] = {-1: "all", "-1": "all", "0": 0, "1": 1}[values["acks"]]
-    assignors = values.get("partition_assignment_strategy")
-    if isinstance(assignors, (str, list)):
-        values["partition_assignment_strategy"] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
+    for name in ("partition_assignment_strategy", "group_consumer_assignors"):
+        assignors = values.get(name)
+        if isinstance(assignors, (str, list)):
+            values[name] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
     return values
 
 
@@ -271,6 +328,12 @@ def assignors_complaint(value: Any, known: tuple[str, ...]) -> str | None:
     if isinstance(value, tuple) and value and all(isinstance(each, str) and each in known for each in value):
         return None
     return f"must be one or several of {', '.join(map(repr, known))}"
+
+
+def _within(values: Mapping[str, Any], name: str, lowest: str, highest: str) -> None:
+    if not values[lowest] <= values[name] <= values[highest]:
+        raise ConfigError(f"{name}={values[name]} must be between {lowest}={values[lowest]} and "
+                          f"{highest}={values[highest]}; a broker does not start otherwise: change those too")
 
 
 def _increasing(values: Mapping[str, Any], lower: str, upper: str) -> None:

@@ -15,7 +15,14 @@ from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.scenario.settings import (
+    BrokerSettings,
+    as_brokers_say,
+    resolve_broker,
+    resolve_consumer,
+    resolve_producer,
+    resolve_topic,
+)
 from simlib.scenario.topology import replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
@@ -131,7 +138,7 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
         work = WorkTimes(group, cluster, world.scenario.seed)
         world.recorder.code("groups", group.name)
         for name in group.members:
-            settings = resolve_consumer(world.scenario.client, group.overrides(name))
+            settings = as_brokers_say(resolve_consumer(world.scenario.client, group.overrides(name)), cluster.settings)
             world.note_isolation(group.name, settings)
             found.append(Member(group, settings, work, cluster, world.network, *world.identity(name)))
     return found
