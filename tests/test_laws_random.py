@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, event, example, given, settings
-from raw_checks import problems, unclean
+from raw_checks import events, problems, unclean
 from strategies import calm_scenarios, scenarios
 
 from simlib import laws, run
@@ -96,12 +96,18 @@ def may_overlook_a_partition(scenario):
     return is_added and any(group.static_membership for group in scenario.groups)
 
 
+def refused_for_good(trace):
+    """A static member of KIP-848 that was killed is refused when it comes back too early, and its program ends (K94b)."""
+    return any("UnreleasedInstanceId" in detail for *_, detail in events(trace, "exception"))
+
+
 def check_liveness(scenario):
     """Everything in the log has been handed to every group when the producers have long been silent."""
     producers = tuple(replace(producer, stop=scenario.duration) for producer in scenario.producers)
     trace = run(replace(scenario, producers=producers, duration=scenario.duration + AFTERWARDS), progress=False)
     summary = trace.summary()
-    if unclean(trace) or not can_finish_its_polls(scenario) or may_overlook_a_partition(scenario):
+    if (unclean(trace) or not can_finish_its_polls(scenario) or may_overlook_a_partition(scenario)
+            or refused_for_good(trace)):
         event("not judged")  # what is lost after it was committed is never handed over
         return
     assert summary.pending == 0, repr(summary)

@@ -27,10 +27,11 @@ class ConsumerHeartbeats:
         self.consumer = membership.consumer
         self.alive = False
         self._interval = millis(self.consumer.settings.heartbeat_interval_ms)
-        self._alarm = Alarm(self.consumer.process, self._beat)
+        self._alarm = Alarm(self.consumer.process, self._due)
         self._in_flight: Any = None
         self._said: tuple[int, ...] | None = None
         self._looking = False
+        self._is_late = False
 
     def begin(self) -> None:
         """Join."""
@@ -40,8 +41,8 @@ class ConsumerHeartbeats:
 
     def acknowledge(self) -> None:
         """The member has given up and taken over what it was told to: say so at once."""
-        if self.alive:
-            self._beat()
+        if self.alive and not self._waits():
+            self._beat()  # else the answer is followed by another
 
     def stop(self) -> None:
         self.alive = False
@@ -57,9 +58,19 @@ class ConsumerHeartbeats:
 
     # -- one heartbeat
 
+    def _waits(self) -> bool:
+        return self._in_flight is not None and not self._in_flight.done
+
+    def _due(self) -> None:
+        """The interval is over. A slow answer is waited for, and the next heartbeat then sent at once."""
+        if self._waits():
+            self._is_late = True
+            self._alarm.set(self.consumer.process.clock.now + self._interval)
+        else:
+            self._beat()
+
     def _beat(self) -> None:
-        if self._in_flight is not None and not self._in_flight.done:
-            return  # its answer is followed by another, if there is something to say
+        self._is_late = False
         coordinator = self.membership.coordinator()
         if coordinator is None:
             self._look_for_coordinator()
@@ -107,7 +118,7 @@ class ConsumerHeartbeats:
         if answer.error is None:
             if answer is not ALL_IS_WELL:
                 membership.heard(answer)
-            if self.alive and tuple(self.consumer.cursors) != self._said:
+            if self.alive and (self._is_late or tuple(self.consumer.cursors) != self._said):
                 self._beat()
         elif answer.error in NOT_HERE:
             self._again()
