@@ -97,7 +97,7 @@ def may_overlook_a_partition(scenario):
 
 
 def refused_for_good(trace):
-    """A static member of KIP-848 that was killed is refused when it comes back too early, and its program ends (K94b)."""
+    """A static member of KIP-848 that was killed and comes back too early is refused, and its program ends (K94b)."""
     return any("UnreleasedInstanceId" in detail for *_, detail in events(trace, "exception"))
 
 

@@ -10,8 +10,8 @@ from simlib.scenario.settings import normal_form, resolve_consumer, resolve_prod
 from simlib.scenario.settings_table import SIMULATED_ONLY
 
 CLIENT = "kafka-python"
-SIMULATED_PROTOCOL = ("group_protocol='consumer' (KIP-848) is simulated only: real runs use kafka-python, which speaks the "
-                      "classic protocol alone. Leave it out, or run it in virtual time")
+SIMULATED_PROTOCOL = ("group_protocol='consumer' (KIP-848) is simulated only: real runs use kafka-python, which speaks "
+                      "the classic protocol alone. Leave it out, or run it in virtual time")
 
 
 def consumer_config(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
+from simlib.scenario.gathering import head_start
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
-from simlib.scenario.settings import resolve_broker
 from simlib.services.stores import Stores
 from simlib.trace.recorder import Recorder
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
-from simlib.units import MS, SECOND, millis, nanoseconds
+from simlib.units import MS, SECOND, nanoseconds
 from simlib.world.build import build
 from simlib.world.changes import Changes
 from simlib.world.clock import LAST, Clock
@@ -27,12 +27,6 @@ from simlib.world.network import Network
 from simlib.world.outside import Outside
 from simlib.world.process import Process
 from simlib.world.steps import Step, Steps
-
-GATHERING = 10 * SECOND
-"""Brokers and declared groups start this long before time 0."""
-
-ROUNDS = 3
-"""With KIP-848 a group gathers by heartbeats: one to hear of the others, one to be given what they gave up."""
 
 TOO_MANY = 1_000_000
 """More events than this at one instant: time does not pass. A service that does it alone is found first, and named."""
@@ -53,7 +47,7 @@ class World:
         self.programs = programs or {}
         self.taken: list[Step] = []
         self.unreached: list[Hit] = []
-        self.clock = Clock(-gathering(scenario), busy=schedule is None)
+        self.clock = Clock(-nanoseconds(head_start(scenario)), busy=schedule is None)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
         self.recorder = Recorder(self.clock, names)
@@ -237,13 +231,6 @@ class World:
         self.exceptions[process, told] = count
         if count == 1:
             self.tracebacks.append(f"{process}: {traceback or told}")
-
-
-def gathering(scenario: Scenario) -> int:
-    """How long before time 0 brokers and declared groups start (ns)."""
-    if all([group.group_protocol != "consumer" for group in scenario.groups]):
-        return GATHERING
-    return GATHERING + ROUNDS * millis(resolve_broker(scenario.broker_config).group_consumer_heartbeat_interval_ms)
 
 
 def last_planned(scenario: Scenario) -> int:

@@ -55,7 +55,8 @@ def test_all_is_given_to_somebody_who_wants_it_and_a_second_look_changes_nothing
     assert sorted(given_out) == [TopicPartition(topic, n) for topic in sorted(interesting)
                                  for n in range(partitions[topic])]
     assert all(tp.topic in wishes[member].topics for member, mine in once.items() for tp in mine)
-    again = assign_on_server(name, {m: Subscription(one.topics, tuple(once[m])) for m, one in wishes.items()}, partitions)
+    wishes = {member: Subscription(one.topics, tuple(once[member])) for member, one in wishes.items()}
+    again = assign_on_server(name, wishes, partitions)
     assert {m: sorted(mine) for m, mine in again.items()} == {m: sorted(mine) for m, mine in once.items()}
 
 

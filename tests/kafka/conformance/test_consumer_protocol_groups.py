@@ -43,7 +43,8 @@ def at_the_start(trace):
 @pytest.mark.parametrize("client", ["kafka-python", "java"])
 @pytest.mark.parametrize("consumers", [1, 3, 4])
 def test_a_declared_group_is_complete_at_time_0(client, consumers):
-    trace = run(load(billing(consumers, auto_commit_interval_ms=500), partitions=6, client=client, duration=40, stop=30))
+    group = billing(consumers, auto_commit_interval_ms=500)
+    trace = run(load(group, partitions=6, client=client, duration=40, stop=30))
     assert sorted(map(len, at_the_start(trace).values())) == sorted(6 // consumers + (n < 6 % consumers)
                                                                     for n in range(consumers))
     assert of(trace, "rebalancing").empty and trace.duplicates.empty
