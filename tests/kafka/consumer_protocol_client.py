@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from group_bench import Bench
 
-from simlib.kafka.groups import OffsetCommit
-from simlib.kafka.groups.messages import ConsumerGroupHeartbeat
+from simlib.kafka.groups import ConsumerGroupHeartbeat, OffsetCommit
 from simlib.kafka.topic_partition import TopicPartition
 
 

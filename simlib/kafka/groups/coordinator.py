@@ -81,13 +81,13 @@ class GroupCoordinator:
 
     def handle(self, now: int, reply: Any, request: Request) -> list[Effect]:
         """Do what `request` asks, or refuse it with an error in the answer."""
-        turn = self._turn(now)
-        group, error = self._find(now, request)
+        turn, kind = self._turn(now), type(request)
+        group, error = self._find(now, request, kind)
         if group is None:
             turn.answer(reply, answer_without_group(request, error))
         else:
             offsets.expire(turn, group)
-            RULES[type(group)][type(request)](turn, group, reply, request)
+            RULES[type(group)][kind](turn, group, reply, request)
         return turn.effects
 
     def transaction_ended(self, ended: TransactionEnded) -> list[OffsetsCommitted]:
@@ -124,19 +124,18 @@ class GroupCoordinator:
 
     # -- the group a request is about
 
-    def _find(self, now: int, request: Request) -> tuple[SomeGroup | None, str | None]:
+    def _find(self, now: int, request: Request, kind: type) -> tuple[SomeGroup | None, str | None]:
         """The group the request is about, made where it may be; or why there is none."""
         if self._refusal is not None:
             return None, self._refusal
-        before = _BEFORE.get(type(request))
-        if before is not None and (error := before(self, request)) is not None:
+        if kind in _BEFORE and (error := _BEFORE[kind](self, request)) is not None:
             return None, error
         group = self.groups.get(request.group)
         if group is None:
-            kind = made_by(request)
-            if kind is None:
+            made = made_by(request)
+            if made is None:
                 return None, error_without_group(request)
-            group = self.groups[request.group] = kind(request.group, empty_since=now)
+            group = self.groups[request.group] = made(request.group, empty_since=now)
         return group, None
 
     def _before_join(self, request: JoinGroup) -> str | None:
@@ -195,5 +194,5 @@ _BEFORE: dict[type, Any] = {
 def _turned_into(kind: type[Kind], group: SomeGroup) -> Kind:
     new = kind(**{name: getattr(group, name) for name in _KEPT})
     if isinstance(new, ConsumerGroup):
-        new.target_epoch = new.generation
+        new.target_epoch = new.settled_epoch = new.generation
     return new

@@ -52,11 +52,13 @@ class Consumer:
 class ConsumerGroup(AnyGroup):
     """A group. Its `generation` is the group's epoch: it goes up whenever the partitions have to be assigned anew.
 
-    `target_epoch`: the one for which that has been done, by `assignor`, with so many `partitions` of each topic.
+    `target_epoch`: the one for which that has been done, by `assignor`, with so many `partitions` of each topic;
+    `settled_epoch`: the last one in which everybody was where it should be.
     """
 
     members: dict[str, Consumer] = field(default_factory=dict)
     target_epoch: int = 0
+    settled_epoch: int = 0
     assignor: str = ""
     partitions: dict[str, int] = field(default_factory=dict)
 
@@ -115,3 +117,4 @@ class ConsumerGroup(AnyGroup):
         self.generation, self.target_epoch, self.assignor = record.epoch, record.target_epoch, record.assignor
         self.partitions, self.empty_since = dict(record.partitions), record.time
         self.state = self.present_state()
+        self.settled_epoch = self.generation if self.state is State.STABLE else self.generation - 1

@@ -51,11 +51,12 @@ def preferred_assignor(turn: Turn, group: ConsumerGroup) -> str:
 
 def settle(turn: Turn, group: ConsumerGroup) -> None:
     """Is everybody where it shall be?"""
-    before, group.state = group.state, group.present_state()
+    group.state = group.present_state()
     if not group.members:
         group.empty_since = turn.now
         turn.note("generation", group, a=group.generation, b=0, detail="empty")
-    elif group.state is State.STABLE and before is not State.STABLE:
+    elif group.state is State.STABLE and group.settled_epoch < group.generation:
+        group.settled_epoch = group.generation
         turn.note("generation", group, a=group.generation, b=len(group.members), detail=group.assignor)
 
 
