@@ -91,9 +91,12 @@ def can_finish_its_polls(scenario):
 
 
 def may_overlook_a_partition(scenario):
-    """A leader with a static name does not see what was added while it was away, until its group rebalances (K98)."""
+    """A leader with a static name does not see what was added while it was away, until its group rebalances (K98).
+
+    With KIP-848 nobody leads: the coordinator sees it (K94).
+    """
     is_added = any(isinstance(fault, AddPartitions) for fault in scenario.faults)
-    return is_added and any(group.static_membership for group in scenario.groups)
+    return is_added and any(group.static_membership and group.group_protocol != "consumer" for group in scenario.groups)
 
 
 def refused_for_good(trace):

@@ -204,10 +204,26 @@ def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     values = filled(BROKER, "broker", "java", normal_form(overrides))
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
-    for what in ("session_timeout_ms", "heartbeat_interval_ms"):
-        _within(values, f"group_consumer_{what}", f"group_consumer_min_{what}", f"group_consumer_max_{what}")
     _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")
-    return BrokerSettings(**values)
+    broker = BrokerSettings(**values)
+    if problem := bounds_problem(broker):
+        raise ConfigError(problem)
+    return broker
+
+
+def bounds_problem(broker: BrokerSettings) -> str | None:
+    """Why a broker would not start: what it says to KIP-848's groups must be within bounds of its own."""
+    bounds = {
+        "session_timeout_ms": (broker.group_consumer_min_session_timeout_ms, broker.group_consumer_session_timeout_ms,
+                               broker.group_consumer_max_session_timeout_ms),
+        "heartbeat_interval_ms": (broker.group_consumer_min_heartbeat_interval_ms,
+                                  broker.group_consumer_heartbeat_interval_ms,
+                                  broker.group_consumer_max_heartbeat_interval_ms),
+    }
+    wrong = [f"group_consumer_{what}={value} must be between group_consumer_min_{what}={low} and "
+             f"group_consumer_max_{what}={high}; a broker does not start otherwise: change those too"
+             for what, (low, value, high) in bounds.items() if not low <= value <= high]
+    return "; ".join(wrong) or None
 
 
 def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> TopicSettings:
@@ -328,12 +344,6 @@ def assignors_complaint(value: Any, known: tuple[str, ...]) -> str | None:
     if isinstance(value, tuple) and value and all(isinstance(each, str) and each in known for each in value):
         return None
     return f"must be one or several of {', '.join(map(repr, known))}"
-
-
-def _within(values: Mapping[str, Any], name: str, lowest: str, highest: str) -> None:
-    if not values[lowest] <= values[name] <= values[highest]:
-        raise ConfigError(f"{name}={values[name]} must be between {lowest}={values[lowest]} and "
-                          f"{highest}={values[highest]}; a broker does not start otherwise: change those too")
 
 
 def _increasing(values: Mapping[str, Any], lower: str, upper: str) -> None:
