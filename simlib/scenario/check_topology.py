@@ -19,16 +19,10 @@ from simlib.scenario.check_fields import (
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.errors import ConfigError, listed, what_exists
 from simlib.scenario.field_info import is_number
+from simlib.scenario.group_protocols import group_problem
 from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Replay, Weights, key_names
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.settings import (
-    group_problem,
-    normal_form,
-    resolve_broker,
-    resolve_consumer,
-    resolve_producer,
-    resolve_topic,
-)
+from simlib.scenario.settings import normal_form, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, wraps
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
+from simlib.scenario.group_protocols import bounds_problem, protocol_problem
 from simlib.scenario.idempotence import idempotence_rules
 from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
 
@@ -211,21 +212,6 @@ def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     return broker
 
 
-def bounds_problem(broker: BrokerSettings) -> str | None:
-    """Why a broker would not start: what it says to KIP-848's groups must be within bounds of its own."""
-    bounds = {
-        "session_timeout_ms": (broker.group_consumer_min_session_timeout_ms, broker.group_consumer_session_timeout_ms,
-                               broker.group_consumer_max_session_timeout_ms),
-        "heartbeat_interval_ms": (broker.group_consumer_min_heartbeat_interval_ms,
-                                  broker.group_consumer_heartbeat_interval_ms,
-                                  broker.group_consumer_max_heartbeat_interval_ms),
-    }
-    wrong = [f"group_consumer_{what}={value} must be between group_consumer_min_{what}={low} and "
-             f"group_consumer_max_{what}={high}; a broker does not start otherwise: change those too"
-             for what, (low, value, high) in bounds.items() if not low <= value <= high]
-    return "; ".join(wrong) or None
-
-
 def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> TopicSettings:
     """A topic's settings: its own, else the broker's. Raises ConfigError."""
     inherited = {
@@ -243,55 +229,6 @@ def _resolve_topic(client: str, values: Mapping[str, Any]) -> TopicSettings:
         raise ConfigError(f"min_compaction_lag_ms={settings.min_compaction_lag_ms} must not be above "
                           f"max_compaction_lag_ms={settings.max_compaction_lag_ms}")
     return settings
-
-
-def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:
-    """Why the group coordinator would refuse this session timeout (INVALID_SESSION_TIMEOUT); None if it would not."""
-    low, high = broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms
-    if low <= consumer.session_timeout_ms <= high:
-        return None
-    return (
-        f"session_timeout_ms={consumer.session_timeout_ms} is refused by the brokers, who allow {low} to {high}; "
-        "change it, or broker_config's group_min_session_timeout_ms and group_max_session_timeout_ms"
-    )
-
-
-_CLASSIC_ONLY = {
-    "session_timeout_ms": "the brokers say how long a session lasts: broker_config's group_consumer_session_timeout_ms",
-    "heartbeat_interval_ms": "the brokers say how often: broker_config's group_consumer_heartbeat_interval_ms",
-    "partition_assignment_strategy": "the brokers assign: group_remote_assignor is 'uniform' or 'range'",
-}
-
-
-def protocol_problem(protocol: str, overrides: Mapping[str, Any]) -> str | None:
-    """What cannot be set with this group protocol, as in Java's client (K94); None if all can."""
-    if protocol == "classic":
-        if overrides.get("group_remote_assignor") is None:
-            return None
-        return (f"group_remote_assignor={overrides['group_remote_assignor']!r} is for group_protocol='consumer'; set "
-                "that too, or partition_assignment_strategy instead")
-    wrong = [f"{name} cannot be set with group_protocol='consumer', where {why}"
-             for name, why in _CLASSIC_ONLY.items() if name in overrides]
-    return "; ".join(wrong) or None
-
-
-def as_brokers_say(consumer: ConsumerSettings, broker: BrokerSettings) -> ConsumerSettings:
-    """A consumer's settings when it has joined: with KIP-848 session and heartbeats are the brokers' to choose."""
-    if consumer.group_protocol == "classic":
-        return consumer
-    return replace(consumer, session_timeout_ms=broker.group_consumer_session_timeout_ms,
-                   heartbeat_interval_ms=broker.group_consumer_heartbeat_interval_ms)
-
-
-def group_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:
-    """Why the group coordinator would refuse this consumer; None if it would not."""
-    if consumer.group_protocol == "classic":
-        return session_problem(consumer, broker)
-    wanted = consumer.group_remote_assignor
-    if wanted is None or wanted in broker.group_consumer_assignors:
-        return None
-    return (f"group_remote_assignor={wanted!r} is refused by the brokers (UNSUPPORTED_ASSIGNOR), who have "
-            f"{listed(broker.group_consumer_assignors)}; change it, or broker_config's group_consumer_assignors")
 
 
 def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:

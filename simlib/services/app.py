@@ -10,7 +10,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.faults import STEP_KINDS
-from simlib.scenario.settings import as_brokers_say, resolve_consumer, resolve_producer
+from simlib.scenario.group_protocols import as_brokers_say
+from simlib.scenario.settings import resolve_consumer, resolve_producer
 from simlib.services.calls import Caller
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.database import ServiceDatabase

@@ -14,15 +14,9 @@ from simlib.kafka.producer.client import Lanes
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.faults import Crash, Pause, Shutdown
+from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.settings import (
-    BrokerSettings,
-    as_brokers_say,
-    resolve_broker,
-    resolve_consumer,
-    resolve_producer,
-    resolve_topic,
-)
+from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.scenario.topology import replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
