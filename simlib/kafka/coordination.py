@@ -100,7 +100,8 @@ class Coordination:
         recorder = self.broker.recorder
         recorder.mark(self.broker.clock.now, False)
         actor = self.broker.cluster.process(note.member) if note.member else None
-        recorder.event(note.kind, actor, group=recorder.code("groups", note.group), a=note.a, b=note.b,
+        tp = -1 if note.partition is None else self.broker.cluster.tp(*note.partition)
+        recorder.event(note.kind, actor, group=recorder.code("groups", note.group), tp=tp, a=note.a, b=note.b,
                        detail=note.detail)
 
 

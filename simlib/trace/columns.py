@@ -134,7 +134,7 @@ CONTROL_KINDS: dict[str, str] = {
     "rebalancing": "a group began to rebalance",
     "generation": "a group has a new generation (KIP-848: all are in the group's epoch); a: its number",
     "assigned": "a member got a partition", "revoked": "a member gave a partition back",
-    "lost_partitions": "a member learned that its partitions were taken away",
+    "lost_partitions": "a member learned that its partitions were taken away, or its process's earlier one lost them",
     "commit_failed": "a commit was refused", "reset": "a reset policy chose a position; a: offset, detail: policy",
     "send_retry": "a producer sent a batch again", "batch_split": "a producer split a batch",
     "request_lost": "a request was lost on its way", "reply_lost": "a reply was lost on its way",

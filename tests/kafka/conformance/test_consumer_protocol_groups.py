@@ -18,6 +18,8 @@ from simlib import (
     replace,
     run,
 )
+from simlib.views.assignment import ownerships
+from simlib.views.reading import partition_name
 
 QUICK = {"group_consumer_session_timeout_ms": 10_000, "group_consumer_min_session_timeout_ms": 10_000}
 NEW = {"group_protocol": "consumer"}
@@ -75,6 +77,22 @@ def test_partitions_of_the_dead_wait_for_the_session_and_the_others_next_heartbe
     assert len(got) == 1 and evicted.time <= got.time.iloc[0] <= evicted.time + 5.1
     assert of(trace, "revoked", after=20).empty
     assert trace.deliveries.message.nunique() == 900
+
+
+@pytest.mark.statement("K94", "K86")
+def test_who_is_back_before_its_old_session_ends_keeps_what_it_got_meanwhile():
+    """Two members of one process: the dead one is missed later, and takes with it only what was its own."""
+    crash = Crash("billing-1", at=20, restart_after=20)
+    trace = run(load(billing(), partitions=6, rate=60, duration=110, faults=[crash]))
+    new = of(trace, "assigned", "billing-1", after=40).iloc[0]
+    missed = of(trace, "evicted").iloc[0]
+    assert new.time < 46 and 60 < missed.time < 65.2 and "billing-1 has another member" in missed.detail
+    lost = of(trace, "lost_partitions")
+    assert set(lost.time) == {missed.time} and set(lost.process) == {"billing-1"}
+    assert new.partition not in set(lost.partition)
+    drawn = [one for one in ownerships(trace, 0) if partition_name(trace, one.tp) == f"orders-{new.partition}"]
+    assert (drawn[-1].member, drawn[-1].start, drawn[-1].end) == ("billing-1", new.time, 110)
+    assert all(len(members) == 1 for members in hands(trace).values()) and not overlaps(trace)
 
 
 @pytest.mark.statement("K94")

@@ -6,7 +6,7 @@ from typing import Any
 
 from simlib.kafka.groups.consumer_protocol.group import Consumer, ConsumerGroup
 from simlib.kafka.groups.consumer_protocol.target import raise_epoch, settle
-from simlib.kafka.groups.effects import Answer
+from simlib.kafka.groups.effects import Answer, Note
 from simlib.kafka.groups.messages import AWAY_EPOCH, ConsumerGroupHeartbeat, ConsumerGroupHeartbeatResponse
 from simlib.kafka.groups.turn import Turn
 
@@ -63,11 +63,22 @@ def _evict(turn: Turn, group: ConsumerGroup, member: Consumer, detail: str) -> N
     turn.append(group.stored(turn.now))
 
 
+def _tell(turn: Turn, group: ConsumerGroup, member: Consumer, kind: str, detail: str) -> None:
+    """Its process may have come back, and be a member again: then that one keeps what it has been given since."""
+    name, told = member.client_name, f"{member.member_id}: {detail}"
+    if all(one.client_name != name for one in group.members.values()):
+        turn.note(kind, group, name, group.generation, detail=told)
+        return
+    for partition in (*member.assigned, *member.giving_up):
+        turn.effects.append(Note("lost_partitions", group.name, name, detail=told, partition=partition))
+    turn.note(kind, group, a=group.generation, detail=f"{told}; {name} has another member in the group")
+
+
 def _remove(turn: Turn, group: ConsumerGroup, member: Consumer, kind: str, detail: str) -> None:
     group.remove(member)
     turn.forget("session", group, member.member_id)
     turn.forget("giving up", group, member.member_id)
-    turn.note(kind, group, member.client_name, group.generation, detail=f"{member.member_id}: {detail}")
+    _tell(turn, group, member, kind, detail)
     if group.members:
         raise_epoch(turn, group, f"{member.client_name}: {detail}")
     else:
