@@ -9,7 +9,7 @@ from typing import Any
 from simlib.data import DataFileError, data_file
 
 REGISTER_FILE = "statements.toml"
-ID_PATTERN = re.compile(r"K\d{2,3}a?|[PCT]\d{2}|D-[a-z]+|peer-T\d{1,2}")
+ID_PATTERN = re.compile(r"K\d{2,3}[a-z]?|[PCT]\d{2}|D-[a-z]+|peer-T\d{1,2}")
 PLACES = {"simulator", "real"}
 MAY_BE_EMPTY = {"modelled", "simplified"}
 
@@ -68,7 +68,7 @@ def _text_problems(entry: dict[str, Any]) -> list[str]:
 def _meaning_problems(entry: dict[str, Any]) -> list[str]:
     found = []
     if not ID_PATTERN.fullmatch(str(entry["id"])):
-        found.append("an id looks like K46, K46a, P09, C01, T20, D-broker or peer-T1")
+        found.append("an id looks like K46, K46a, K94c, P09, C01, T20, D-broker or peer-T1")
     if not (isinstance(entry["where"], list) and entry["where"] and set(entry["where"]) <= PLACES):
         found.append(f"where is {entry['where']!r}; it lists one or both of {sorted(PLACES)}")
     if not entry["modelled"] and not entry["simplified"]:

@@ -161,20 +161,41 @@ def service_times():
 
 @cache
 def group_settings():
-    several = st.lists(one_of(*ASSIGNORS), min_size=1, max_size=2, unique=True)
+    return st.one_of(classic_settings(), classic_settings(), consumer_protocol_settings())
+
+
+@cache
+def consumer_protocol_settings():
+    """A group of KIP-848: the brokers choose sessions and heartbeats, and assign."""
+    own = st.fixed_dictionaries({"group_protocol": st.just("consumer")},
+                                optional={"group_remote_assignor": one_of("uniform", "range")})
+    return st.tuples(own, loop_settings()).map(lambda both: {**both[0], **both[1]})
+
+
+@cache
+def loop_settings():
+    """What a consumer sets itself, whatever its group speaks."""
     return given_some(
         enable_auto_commit=st.booleans(),
         auto_commit_interval_ms=one_of(100, 1_000, 5_000),
         auto_offset_reset=one_of("earliest", "latest"),
-        session_timeout_ms=one_of(6_000, 10_000, 45_000),
-        heartbeat_interval_ms=one_of(500, 2_000),
         max_poll_interval_ms=one_of(2_000, 300_000),
         max_poll_records=one_of(1, 3, 50, 500),
         fetch_max_wait_ms=one_of(50, 500),
         max_partition_fetch_bytes=one_of(400, 1_048_576),
-        partition_assignment_strategy=st.one_of(one_of(*ASSIGNORS), several),
         static_membership=st.booleans(),
     )
+
+
+@cache
+def classic_settings():
+    several = st.lists(one_of(*ASSIGNORS), min_size=1, max_size=2, unique=True)
+    own = given_some(
+        session_timeout_ms=one_of(6_000, 10_000, 45_000),
+        heartbeat_interval_ms=one_of(500, 2_000),
+        partition_assignment_strategy=st.one_of(one_of(*ASSIGNORS), several),
+    )
+    return st.tuples(own, loop_settings()).map(lambda both: {**both[0], **both[1]})
 
 
 @st.composite
@@ -186,6 +207,14 @@ def groups(draw, name, topic_names):
 
 @cache
 def broker_settings():
+    """What the brokers say about KIP-848's groups goes together, or they would not start."""
+    quick = {"group_consumer_session_timeout_ms": 8_000, "group_consumer_min_session_timeout_ms": 1_000,
+             "group_consumer_heartbeat_interval_ms": 1_000, "group_consumer_min_heartbeat_interval_ms": 100}
+    return st.tuples(_broker_settings(), st.sampled_from([{}, quick])).map(lambda both: {**both[0], **both[1]})
+
+
+@cache
+def _broker_settings():
     return given_some(
         min_insync_replicas=one_of(1, 2),
         replica_lag_time_max_ms=one_of(2_000, 10_000, 30_000),
@@ -199,9 +228,14 @@ def broker_settings():
     )
 
 
+def _of_membership(group):
+    """The requests by which its members are members."""
+    return ("consumer_group_heartbeat",) if group.group_protocol == "consumer" else ("join", "sync", "heartbeat")
+
+
 def _losses(members, senders, brokers):
     """Who loses which request; either one by its number, or a share of them."""
-    pairs = [(who, kind) for who in members for kind in ("fetch", "join", "sync", "heartbeat", "commit")]
+    pairs = [(who, kind) for who, kinds in members.items() for kind in ("fetch", "commit", *kinds)]
     pairs += [(who, "produce") for who in senders] + [(who, "replica_fetch") for who in brokers]
     how = st.one_of(
         st.integers(1, 6).map(lambda nth: {"nth": nth}), one_of(0.05, 0.3).map(lambda share: {"share": share})
@@ -232,7 +266,7 @@ def faults(draw, scenario, most=3):
             st.integers(1, 40),
             back,
         ),
-        _losses(members, senders, brokers),
+        _losses({who: _of_membership(group) for group in scenario.groups for who in group.members}, senders, brokers),
         st.builds(
             lambda topic, at, more: AddPartitions(topic.name, at, topic.partitions + more),
             one_of(*scenario.topics),

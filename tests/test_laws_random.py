@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, event, example, given, settings
-from raw_checks import problems, unclean
+from raw_checks import events, problems, unclean
 from strategies import calm_scenarios, scenarios
 
 from simlib import laws, run
@@ -91,9 +91,17 @@ def can_finish_its_polls(scenario):
 
 
 def may_overlook_a_partition(scenario):
-    """A leader with a static name does not see what was added while it was away, until its group rebalances (K98)."""
+    """A leader with a static name does not see what was added while it was away, until its group rebalances (K98).
+
+    With KIP-848 nobody leads: the coordinator sees it (K94).
+    """
     is_added = any(isinstance(fault, AddPartitions) for fault in scenario.faults)
-    return is_added and any(group.static_membership for group in scenario.groups)
+    return is_added and any(group.static_membership and group.group_protocol != "consumer" for group in scenario.groups)
+
+
+def refused_for_good(trace):
+    """A static member of KIP-848 that was killed and comes back too early is refused, and its program ends (K94b)."""
+    return any("UnreleasedInstanceId" in detail for *_, detail in events(trace, "exception"))
 
 
 def check_liveness(scenario):
@@ -101,7 +109,8 @@ def check_liveness(scenario):
     producers = tuple(replace(producer, stop=scenario.duration) for producer in scenario.producers)
     trace = run(replace(scenario, producers=producers, duration=scenario.duration + AFTERWARDS), progress=False)
     summary = trace.summary()
-    if unclean(trace) or not can_finish_its_polls(scenario) or may_overlook_a_partition(scenario):
+    if (unclean(trace) or not can_finish_its_polls(scenario) or may_overlook_a_partition(scenario)
+            or refused_for_good(trace)):
         event("not judged")  # what is lost after it was committed is never handed over
         return
     assert summary.pending == 0, repr(summary)

@@ -168,6 +168,10 @@ class Broker(Process):
         """Nothing is going on in the groups and the transactions kept here, and nothing will by itself."""
         return self.coordination.settled() and self.transaction_log.settled()
 
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has, as far as this broker knows."""
+        return sum([tp in self.image.partitions for tp in self.cluster.partitions_of.get(topic, ())])
+
     # -- requests
 
     def handle(self, exchange: Exchange) -> None:

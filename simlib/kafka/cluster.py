@@ -55,6 +55,8 @@ class Cluster:
         self.read_up_to: dict[tuple[str, int], int] = {}
         self.client = "kafka-python"
         """Whose clients these are: transactions differ."""
+        self.member_ids = 0
+        """How many member ids clients have chosen themselves (KIP-848)."""
         self.transaction_log: int | None = None
         """The partition of the transaction log; None until the first transactional producer asks for it."""
         self.transaction_replicas: tuple[int, ...] = ()
@@ -74,6 +76,11 @@ class Cluster:
         self.tps.append(TopicPartition(topic, len(tps)))
         tps.append(len(self.tps) - 1)
         return tps[-1]
+
+    def new_member_id(self, name: str) -> str:
+        """An id that no other member has; a real client draws it."""
+        self.member_ids += 1
+        return f"{name}-{self.member_ids}"
 
     def process(self, name: str) -> Any:
         """The process of that name, None if there is none."""

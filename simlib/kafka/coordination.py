@@ -24,13 +24,13 @@ class Coordination:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.led: Led | None = None
-        self.coordinator = GroupCoordinator(broker.settings)
+        self.coordinator = GroupCoordinator(broker.settings, broker.partitions)
         self.alarm = Alarm(broker, self._deadline)
         self._last_append: _WhenReplicated | None = None
 
     def forget(self) -> None:
         self.led = self._last_append = None
-        self.coordinator = GroupCoordinator(self.broker.settings)
+        self.coordinator = GroupCoordinator(self.broker.settings, self.broker.partitions)
 
     def take_over(self, led: Led) -> None:
         """This broker leads the internal topic now: read it, and be the coordinator."""
@@ -100,7 +100,8 @@ class Coordination:
         recorder = self.broker.recorder
         recorder.mark(self.broker.clock.now, False)
         actor = self.broker.cluster.process(note.member) if note.member else None
-        recorder.event(note.kind, actor, group=recorder.code("groups", note.group), a=note.a, b=note.b,
+        tp = -1 if note.partition is None else self.broker.cluster.tp(*note.partition)
+        recorder.event(note.kind, actor, group=recorder.code("groups", note.group), tp=tp, a=note.a, b=note.b,
                        detail=note.detail)
 
 

@@ -96,6 +96,8 @@ def _addresses(node: Node) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

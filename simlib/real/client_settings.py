@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from simlib.scenario.errors import ConfigError
 from simlib.scenario.settings import normal_form, resolve_consumer, resolve_producer
+from simlib.scenario.settings_table import SIMULATED_ONLY
 
 CLIENT = "kafka-python"
+SIMULATED_PROTOCOL = ("group_protocol='consumer' (KIP-848) is simulated only: real runs use kafka-python, which speaks "
+                      "the classic protocol alone. Leave it out, or run it in virtual time")
 
 
 def consumer_config(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """A consumer's. Raises ConfigError."""
-    resolve_consumer(CLIENT, overrides)
-    config = normal_form(overrides)
+    if resolve_consumer(CLIENT, overrides).group_protocol == "consumer":
+        raise ConfigError(SIMULATED_PROTOCOL)
+    config = {name: value for name, value in normal_form(overrides).items() if name not in SIMULATED_ONLY}
     if "partition_assignment_strategy" in config:
         config["partition_assignment_strategy"] = [_assignor(name) for name in config["partition_assignment_strategy"]]
     return config

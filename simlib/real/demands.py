@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from simlib.real.client_settings import SIMULATED_PROTOCOL
 from simlib.real.cluster import Cluster
 from simlib.real.errors import RealRunError
 from simlib.real.local_kafka import LocalKafka
@@ -54,6 +55,9 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
     if s.latency != default:
         yield (f"latency={s.latency!r}: a real network has its own. Leave it out: "
                f"replace(scenario, 'latency', {default})")
+    for group in s.groups:
+        if group.group_protocol == "consumer":
+            yield f"ConsumerGroup({group.name!r}): {SIMULATED_PROTOCOL}"
 
 
 # -- services

@@ -27,6 +27,7 @@ from simlib.scenario.faults import (
     names,
     request_kind,
 )
+from simlib.scenario.group_protocols import session_problem
 from simlib.scenario.json_form import from_json, to_json
 from simlib.scenario.loads import (
     Bursts,
@@ -50,7 +51,6 @@ from simlib.scenario.settings import (
     resolve_consumer,
     resolve_producer,
     resolve_topic,
-    session_problem,
 )
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 from simlib.scenario.validation import check, problems

@@ -9,6 +9,7 @@ from simlib.scenario.check_calls import circle_warnings
 from simlib.scenario.check_fields import label
 from simlib.scenario.errors import listed
 from simlib.scenario.faults import STEP_KINDS, AddPartitions, Crash
+from simlib.scenario.gathering import head_start
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import (
     producer_notes,
@@ -18,8 +19,6 @@ from simlib.scenario.settings import (
     resolve_topic,
 )
 from simlib.scenario.topology import ConsumerGroup, Producer, Topic
-
-HEAD_START = 10.0  # seconds that declared groups have to join before time 0
 
 
 def warnings(scenario: Scenario) -> list[str]:
@@ -79,10 +78,11 @@ def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
 
 def reset_warnings(s: Scenario) -> Iterator[str]:
     for group in s.groups:
-        if resolve_consumer(s.client, group.overrides()).auto_offset_reset != "latest":
+        settings = resolve_consumer(s.client, group.overrides())
+        if settings.auto_offset_reset != "latest":
             continue
         delay = resolve_broker(s.broker_config).group_initial_rebalance_delay_ms / 1000
-        if delay >= HEAD_START:
+        if delay >= head_start(s) and settings.group_protocol == "classic":
             yield (
                 f"{label(group)}: auto_offset_reset='latest' and the first rebalance waits {delay:g} s: it skips "
                 "what is sent before; use auto_offset_reset='earliest'"
@@ -93,7 +93,7 @@ def reset_warnings(s: Scenario) -> Iterator[str]:
 def retention_warnings(s: Scenario) -> Iterator[str]:
     """Retention that is set and cannot act: nobody looks in time, or the clean-up policy does not delete."""
     broker = resolve_broker(s.broker_config)
-    first = broker.log_initial_task_delay_ms / 1000 - HEAD_START
+    first = broker.log_initial_task_delay_ms / 1000 - head_start(s)
     interval = broker.log_retention_check_interval_ms / 1000
     looks = [first + interval * n for n in range(int(max(s.duration - first, 0) // interval) + 1)]
     last = max([look for look in looks if look <= s.duration], default=0.0)

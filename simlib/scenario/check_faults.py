@@ -30,7 +30,9 @@ from simlib.scenario.scenario import INPUTS, Scenario
 
 PRODUCES = ("produce", "metadata")
 TRANSACTS = ("init_producer_id", "add_partitions_to_txn", "add_offsets_to_txn", "txn_offset_commit", "end_txn")
-CONSUMES = ("fetch", "join", "sync", "heartbeat", "leave", "commit", "metadata", "find_coordinator")
+CLASSIC = ("join", "sync", "heartbeat", "leave")
+CONSUMER_PROTOCOL = ("consumer_group_heartbeat",)
+CONSUMES = ("fetch", "commit", "metadata", "find_coordinator")
 # What can change while the system runs; a client reads its settings once, when it is built.
 CHANGEABLE = {"producers": ("rate", "key_distribution"), "groups": ("service_time",), "topics": ("config",)}
 
@@ -124,9 +126,10 @@ def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
 def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
     """The kinds of request a process sends."""
     if who in members(s.services):
-        return (*CONSUMES, *PRODUCES[:1], *TRANSACTS, "effect", "call", "redis")
-    if who in members(s.groups):
-        return CONSUMES
+        return (*CLASSIC, *CONSUMER_PROTOCOL, *CONSUMES, *PRODUCES[:1], *TRANSACTS, "effect", "call", "redis")
+    for group in s.groups:
+        if who in group.members:
+            return (*(CONSUMER_PROTOCOL if group.group_protocol == "consumer" else CLASSIC), *CONSUMES)
     if who in [producer.name for producer in s.producers if producer.transactional_id is not None]:
         return (*PRODUCES, "find_coordinator", *TRANSACTS)
     if who == INPUTS or who in [producer.name for producer in s.producers]:

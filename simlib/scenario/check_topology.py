@@ -19,16 +19,10 @@ from simlib.scenario.check_fields import (
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.errors import ConfigError, listed, what_exists
 from simlib.scenario.field_info import is_number
+from simlib.scenario.group_protocols import group_problem
 from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Replay, Weights, key_names
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.settings import (
-    normal_form,
-    resolve_broker,
-    resolve_consumer,
-    resolve_producer,
-    resolve_topic,
-    session_problem,
-)
+from simlib.scenario.settings import normal_form, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 
@@ -217,7 +211,8 @@ def group_problems(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
         return
     overrides = normal_form(group.overrides())
     single = list(setting_problems(CONSUMER, "consumer", s.client, overrides, where))
-    yield from single or _refusal(where, resolve_consumer, s.client, overrides) or _session_refusal(s, where, overrides)
+    yield from (single or _refusal(where, resolve_consumer, s.client, overrides)
+                or _coordinator_refusal(s, where, overrides))
 
 
 def _refusal(where: str, resolve: Any, *args: Any) -> list[str]:
@@ -244,12 +239,12 @@ def _transaction_refusal(s: Scenario, producer: Producer) -> list[str]:
             "change it, or broker_config's transaction_max_timeout_ms"]
 
 
-def _session_refusal(s: Scenario, where: str, overrides: Mapping[str, Any]) -> list[str]:
+def _coordinator_refusal(s: Scenario, where: str, overrides: Mapping[str, Any]) -> list[str]:
     try:
         broker = resolve_broker(s.broker_config)
     except (ConfigError, AttributeError):
         return []  # broker_problems has said so already
-    problem = session_problem(resolve_consumer(s.client, overrides), broker)
+    problem = group_problem(resolve_consumer(s.client, overrides), broker)
     return [f"{where}: {problem}"] if problem else []
 
 

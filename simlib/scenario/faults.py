@@ -16,6 +16,7 @@ REQUEST_KINDS = (
     "sync",
     "heartbeat",
     "leave",
+    "consumer_group_heartbeat",
     "commit",
     "init_producer_id",
     "add_partitions_to_txn",

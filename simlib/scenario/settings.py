@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
+from simlib.scenario.group_protocols import bounds_problem, protocol_problem
 from simlib.scenario.idempotence import idempotence_rules
 from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
 
@@ -45,8 +46,13 @@ class ProducerSettings:
 
 @dataclass(frozen=True)
 class ConsumerSettings:
-    """A consumer's settings; times in ms, sizes in bytes. A setting the client does not have is None."""
+    """A consumer's settings; times in ms, sizes in bytes. A setting the client does not have is None.
 
+    With group_protocol="consumer" the brokers say how long a session lasts: see `as_brokers_say`.
+    """
+
+    group_protocol: str
+    group_remote_assignor: str | None
     group_instance_id: str | None
     enable_auto_commit: bool
     auto_commit_interval_ms: float
@@ -83,6 +89,13 @@ class BrokerSettings:
     group_initial_rebalance_delay_ms: float
     group_min_session_timeout_ms: float
     group_max_session_timeout_ms: float
+    group_consumer_session_timeout_ms: float
+    group_consumer_min_session_timeout_ms: float
+    group_consumer_max_session_timeout_ms: float
+    group_consumer_heartbeat_interval_ms: float
+    group_consumer_min_heartbeat_interval_ms: float
+    group_consumer_max_heartbeat_interval_ms: float
+    group_consumer_assignors: tuple[str, ...]
     offsets_retention_minutes: float
     message_max_bytes: int
     transaction_max_timeout_ms: float
@@ -171,7 +184,10 @@ def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
 @remembered
 def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
     """A consumer's settings in this client. Raises ConfigError."""
-    values = filled(CONSUMER, "consumer", client, normal_form(overrides))
+    overrides = normal_form(overrides)
+    values = filled(CONSUMER, "consumer", client, overrides)
+    if problem := protocol_problem(values["group_protocol"], overrides):
+        raise ConfigError(problem)
     heartbeat, session = values["heartbeat_interval_ms"], values["session_timeout_ms"]
     if heartbeat >= session:
         raise ConfigError(
@@ -186,10 +202,14 @@ def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSetti
 
 def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     """The brokers' settings. Raises ConfigError."""
-    values = filled(BROKER, "broker", "java", overrides)
+    values = filled(BROKER, "broker", "java", normal_form(overrides))
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
-    return BrokerSettings(**values)
+    _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")
+    broker = BrokerSettings(**values)
+    if problem := bounds_problem(broker):
+        raise ConfigError(problem)
+    return broker
 
 
 def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> TopicSettings:
@@ -211,25 +231,15 @@ def _resolve_topic(client: str, values: Mapping[str, Any]) -> TopicSettings:
     return settings
 
 
-def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str | None:
-    """Why the group coordinator would refuse this session timeout (INVALID_SESSION_TIMEOUT); None if it would not."""
-    low, high = broker.group_min_session_timeout_ms, broker.group_max_session_timeout_ms
-    if low <= consumer.session_timeout_ms <= high:
-        return None
-    return (
-        f"session_timeout_ms={consumer.session_timeout_ms} is refused by the brokers, who allow {low} to {high}; "
-        "change it, or broker_config's group_min_session_timeout_ms and group_max_session_timeout_ms"
-    )
-
-
 def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The other ways to write a value as the one used here: acks=-1 is "all", one assignor is a list of one."""
     values = dict(overrides)
     if values.get("acks") == -1 or values.get("acks") in ("-1", "0", "1"):
         values["acks"] = {-1: "all", "-1": "all", "0": 0, "1": 1}[values["acks"]]
-    assignors = values.get("partition_assignment_strategy")
-    if isinstance(assignors, (str, list)):
-        values["partition_assignment_strategy"] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
+    for name in ("partition_assignment_strategy", "group_consumer_assignors"):
+        assignors = values.get(name)
+        if isinstance(assignors, (str, list)):
+            values[name] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
     return values
 
 

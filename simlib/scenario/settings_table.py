@@ -14,6 +14,8 @@ from simlib.scenario.field_info import FieldInfo
 
 CLIENTS = ("kafka-python", "java")
 ABSENT = "absent"  # this client has no such setting
+SIMULATED_ONLY = ("group_protocol", "group_remote_assignor")
+"""kafka-python does not have these; in virtual time either client does, a real run refuses them."""
 MAX_INT = 2**31 - 1
 MAX_LONG = 2**63 - 1
 HOUR, DAY = 3_600_000, 86_400_000  # ms
@@ -103,6 +105,12 @@ PRODUCER = {
 }
 
 CONSUMER = {
+    "group_protocol": both("classic", choice(
+        "Group protocol", ("classic", "consumer"),
+        "Who assigns partitions: a member, everybody waiting; or the broker, one by one (KIP-848).")),
+    "group_remote_assignor": both(None, FieldInfo(
+        "Broker's assignor", "choice", choices=("uniform", "range"), optional=True,
+        help="With group_protocol='consumer': how the broker shares out partitions.")),
     "group_instance_id": both(None,
         FieldInfo("Static member id", "text", help="This member may restart without a rebalance.", optional=True)),
     "enable_auto_commit": both(True,
@@ -165,6 +173,21 @@ BROKER = {
         ms("Session timeout, shortest", 500, 60_000, "A consumer's session timeout below this is refused.")),
     "group_max_session_timeout_ms": both(1_800_000,
         ms("Session timeout, longest", 60_000, 3_600_000, "A consumer's session timeout above this is refused.")),
+    "group_consumer_session_timeout_ms": both(45_000,
+        ms("Session timeout (KIP-848)", 1_000, 60_000, "A consumer silent for this long is taken for dead.")),
+    "group_consumer_min_session_timeout_ms": both(45_000,
+        ms("Session timeout, shortest (KIP-848)", 500, 60_000, "The brokers' session timeout may not be below.")),
+    "group_consumer_max_session_timeout_ms": both(60_000,
+        ms("Session timeout, longest (KIP-848)", 45_000, 600_000, "The brokers' session timeout may not be above.")),
+    "group_consumer_heartbeat_interval_ms": both(5_000,
+        ms("Heartbeat interval (KIP-848)", 500, 15_000, "How often a consumer says that it lives, and hears news.")),
+    "group_consumer_min_heartbeat_interval_ms": both(5_000,
+        ms("Heartbeat interval, shortest (KIP-848)", 100, 5_000, "The brokers' interval may not be below.")),
+    "group_consumer_max_heartbeat_interval_ms": both(15_000,
+        ms("Heartbeat interval, longest (KIP-848)", 5_000, 60_000, "The brokers' interval may not be above.")),
+    "group_consumer_assignors": both(("uniform", "range"), FieldInfo(
+        "Assignors (KIP-848)", "assignors", choices=("uniform", "range"),
+        help="How brokers can share out partitions: the first, unless members name another.")),
     "offsets_retention_minutes": both(10_080, FieldInfo(
         "Offsets retention", "number", "min", 1, 20_160, log=True, minimum=0, exclusive=True,
         help="An empty group's commits are forgotten after this.")),

@@ -182,6 +182,8 @@ class ConsumerGroup(Plain):
     reconnect_backoff_max_ms: float | None = setting(CONSUMER, "reconnect_backoff_max_ms")
     metadata_max_age_ms: float | None = setting(CONSUMER, "metadata_max_age_ms")
     request_timeout_ms: float | None = setting(CONSUMER, "request_timeout_ms")
+    group_protocol: str | None = setting(CONSUMER, "group_protocol")
+    group_remote_assignor: str | None = setting(CONSUMER, "group_remote_assignor")
     static_membership: bool = declared(
         "Static membership",
         default=False,

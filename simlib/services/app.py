@@ -10,6 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from simlib.scenario.faults import STEP_KINDS
+from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.settings import resolve_consumer, resolve_producer
 from simlib.services.calls import Caller
 from simlib.services.consumer import ServiceConsumer
@@ -83,7 +84,8 @@ class App:
                 raise ValueError(f"consumer({topic!r}): no such topic; this scenario has {names}")
         if not topics:
             raise ValueError("consumer(): name at least one topic to read")
-        settings = resolve_consumer(self._process.world.scenario.client, config)
+        settings = as_brokers_say(resolve_consumer(self._process.world.scenario.client, config),
+                                  self._process.cluster.settings)
         consumer = ServiceConsumer(self, self._process, topics, group_id, settings)
         self._consumers.append(consumer)
         return consumer

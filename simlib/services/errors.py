@@ -93,6 +93,18 @@ class FencedInstanceIdError(KafkaError):
     """Another member with the same group_instance_id took this one's place (K98)."""
 
 
+class UnreleasedInstanceIdError(KafkaError):
+    """Another member has this group_instance_id, and has neither said goodbye nor been taken for dead (K94b)."""
+
+
+class UnsupportedAssignorError(KafkaError):
+    """The brokers do not have the group_remote_assignor."""
+
+
+class GroupIdNotFoundError(KafkaError):
+    """The group's members speak the classic protocol."""
+
+
 class InconsistentGroupProtocolError(KafkaError):
     """No assignor that all members of the group can use."""
 
@@ -134,6 +146,8 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "INVALID_RECORD": InvalidRecordError,
     "FencedInstanceIdError": FencedInstanceIdError, "FENCED_INSTANCE_ID": FencedInstanceIdError,
     "INCONSISTENT_GROUP_PROTOCOL": InconsistentGroupProtocolError,
+    "STALE_MEMBER_EPOCH": CommitFailedError, "UnreleasedInstanceIdError": UnreleasedInstanceIdError,
+    "UNSUPPORTED_ASSIGNOR": UnsupportedAssignorError, "GROUP_ID_NOT_FOUND": GroupIdNotFoundError,
 }
 
 

@@ -14,6 +14,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.faults import Crash, Pause, Shutdown
+from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.scenario.topology import replicas_of
@@ -131,7 +132,7 @@ def _members(world: World, cluster: Cluster) -> list[Member]:
         work = WorkTimes(group, cluster, world.scenario.seed)
         world.recorder.code("groups", group.name)
         for name in group.members:
-            settings = resolve_consumer(world.scenario.client, group.overrides(name))
+            settings = as_brokers_say(resolve_consumer(world.scenario.client, group.overrides(name)), cluster.settings)
             world.note_isolation(group.name, settings)
             found.append(Member(group, settings, work, cluster, world.network, *world.identity(name)))
     return found

@@ -8,6 +8,7 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
+from simlib.scenario.gathering import head_start
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
 from simlib.services.stores import Stores
@@ -26,9 +27,6 @@ from simlib.world.network import Network
 from simlib.world.outside import Outside
 from simlib.world.process import Process
 from simlib.world.steps import Step, Steps
-
-GATHERING = 10 * SECOND
-"""Brokers and declared groups start this long before time 0."""
 
 TOO_MANY = 1_000_000
 """More events than this at one instant: time does not pass. A service that does it alone is found first, and named."""
@@ -49,7 +47,7 @@ class World:
         self.programs = programs or {}
         self.taken: list[Step] = []
         self.unreached: list[Hit] = []
-        self.clock = Clock(-GATHERING, busy=schedule is None)
+        self.clock = Clock(-nanoseconds(head_start(scenario)), busy=schedule is None)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
         self.recorder = Recorder(self.clock, names)

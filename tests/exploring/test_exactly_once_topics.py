@@ -2,6 +2,7 @@
 
 import pytest
 from transacting_shop import (
+    by_the_new_protocol,
     commits_beside_the_transaction,
     copying,
     in_transactions,
@@ -62,3 +63,8 @@ def test_a_zombie_that_knows_that_it_is_one_names_nobody_with_kafka_python_and_i
     found = tried(copying(in_transactions, client="kafka-python", instances=2)).counterexample
     assert found is not None and "stall" in found.schedule
     assert tried(copying(in_transactions, client="java", instances=2)).counterexample is None
+
+
+@pytest.mark.statement("K94a", "K36a")
+def test_with_kip_848_a_zombie_is_fenced_by_its_epoch_whatever_it_knows():
+    assert tried(copying(by_the_new_protocol, orders=2, instances=2)).counterexample is None

@@ -44,6 +44,17 @@ async def says_who_it_is(app):
             await producer.send_offsets_to_transaction(after(order), member)
 
 
+async def by_the_new_protocol(app):
+    """The same as `in_transactions`, in a group of KIP-848: a member always says who it is."""
+    producer = app.producer(transactional_id=app.name)
+    await producer.init_transactions()
+    consumer = app.consumer("orders", **READS, group_protocol="consumer")
+    async for order in consumer:
+        async with producer.transaction():
+            await producer.send("invoices", order.value, key=order.key)
+            await producer.send_offsets_to_transaction(after(order), consumer.group_metadata())
+
+
 async def names_the_group_only(app):
     producer, consumer = await begun(app)
     async for order in consumer:

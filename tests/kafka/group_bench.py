@@ -17,6 +17,8 @@ DEFAULTS = {
     "group_min_session_timeout_ms": 6000,
     "group_max_session_timeout_ms": 1800000,
     "offsets_retention_minutes": 10080,
+    "group_consumer_session_timeout_ms": 45000,
+    "group_consumer_assignors": ("uniform", "range"),
 }
 
 
@@ -25,12 +27,16 @@ class Bench:
 
     def __init__(self, **settings):
         self.settings = SimpleNamespace(**{**DEFAULTS, **settings})
-        self.coordinator = GroupCoordinator(self.settings)
+        self.partitions = {"t": 6, "u": 2}
+        self.coordinator = GroupCoordinator(self.settings, self.count)
         self.now = 0
         self.log, self.waiting, self.replicated = [], [], 0
         self.replicates = True
         self.answers, self.notes, self.tokens = {}, [], 0
         self.carry_out(self.coordinator.load(0, []))
+
+    def count(self, topic):
+        return self.partitions.get(topic, 0)
 
     @property
     def group(self):
@@ -84,7 +90,7 @@ class Bench:
         self.answers |= {answer.reply: type(answer.response)("DISCONNECTED") for _, answer in self.waiting}
         self.waiting, self.replicates = [], True
         self.carry_out(self.coordinator.unload())
-        self.coordinator = GroupCoordinator(self.settings)
+        self.coordinator = GroupCoordinator(self.settings, self.count)
         self.carry_out(self.coordinator.load(self.now * MS, self.log))
         return {token: answer for token, answer in self.answers.items() if token not in before}
 

@@ -83,6 +83,8 @@ def test_a_wrong_scenario_is_still_told_first(kafka: LocalKafka) -> None:
     ({"topics": [Topic("orders", replication_factor=4)], "brokers": 4},
      r"replication_factor=4\): this cluster has 3 brokers in service.*LocalKafka\(brokers=4\)"),
     ({"client": "java"}, "client='java': real runs use kafka-python"),
+    ({"groups": [ConsumerGroup("audit", "orders", group_protocol="consumer")]},
+     r"ConsumerGroup\('audit'\): group_protocol='consumer' \(KIP-848\) is simulated only.*classic protocol alone"),
     ({"latency": 0.2}, r"latency=0\.2: a real network has its own.*replace\(scenario, 'latency', 0\.0005\)"),
     ({"broker_config": {**SHORT, "replica_lag_time_max_ms": 7_000}},
      r"replica_lag_time_max_ms=7000: these brokers have 30000.*LocalKafka\(broker_config=scenario\.broker_config\)"),

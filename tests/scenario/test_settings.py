@@ -19,7 +19,7 @@ from simlib.scenario import (
     session_problem,
 )
 from simlib.scenario.settings import producer_notes
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
+from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SIMULATED_ONLY, TOPIC
 
 SIMLIB = Path(__file__).parents[2] / "simlib"
 
@@ -46,8 +46,13 @@ def test_kafka_python_s_column_is_the_installed_client_s(table):
 
 @pytest.mark.parametrize("table", [PRODUCER, CONSUMER], ids=["producer", "consumer"])
 def test_what_kafka_python_does_not_have_is_absent(table):
-    for name in set(table) - set(kafka_python(table)):
+    for name in set(table) - set(kafka_python(table)) - set(SIMULATED_ONLY):
         assert table[name].kafka_python == ABSENT, name
+
+
+def test_what_is_only_simulated_kafka_python_does_not_have():
+    """Real runs refuse it by name: tests/real."""
+    assert SIMULATED_ONLY and not set(SIMULATED_ONLY) & set(kafka_python(CONSUMER))
 
 
 def test_kafka_python_s_objects_are_the_ones_named():
@@ -81,6 +86,13 @@ def test_broker_defaults():
         group_initial_rebalance_delay_ms=3_000,
         group_min_session_timeout_ms=6_000,
         group_max_session_timeout_ms=1_800_000,
+        group_consumer_session_timeout_ms=45_000,
+        group_consumer_min_session_timeout_ms=45_000,
+        group_consumer_max_session_timeout_ms=60_000,
+        group_consumer_heartbeat_interval_ms=5_000,
+        group_consumer_min_heartbeat_interval_ms=5_000,
+        group_consumer_max_heartbeat_interval_ms=15_000,
+        group_consumer_assignors=("uniform", "range"),
         offsets_retention_minutes=10_080,
         message_max_bytes=1_048_588,
         transaction_max_timeout_ms=900_000,

@@ -478,8 +478,10 @@ def test_latest_and_new_partitions_are_said():
 
 
 def test_latest_and_a_slow_first_rebalance_are_said():
-    slow = shop(broker_config={"group_initial_rebalance_delay_ms": 10_000})
-    assert "the first rebalance waits 10 s" in warnings(slow)[0]
+    waits = {"broker_config": {"group_initial_rebalance_delay_ms": 10_000}}
+    assert "the first rebalance waits 10 s" in warnings(shop(**waits))[0]
+    new = [ConsumerGroup("billing", "orders", group_protocol="consumer")]
+    assert warnings(shop(**waits, groups=new)) == []  # KIP-848 waits for nobody
 
 
 def test_a_misspelt_step_is_said():

@@ -1,4 +1,4 @@
-"""A consumer client: polls, fetches ahead, commits. Membership in the group is in `membership.py`.
+"""A consumer client: polls, fetches ahead, commits. Its place in the group is in `membership.py` or `reconciling.py`.
 
 A poll hands over what has been fetched (at most max_poll_records), and asks the brokers for more while the
 application works. Everything else happens inside a poll too: joining and leaving generations, and auto-commit (K75).
@@ -15,6 +15,7 @@ from simlib.kafka.consumer.commits import Commits
 from simlib.kafka.consumer.fetching import Fetching
 from simlib.kafka.consumer.membership import Membership
 from simlib.kafka.consumer.positions import UNKNOWN, Cursor, Run
+from simlib.kafka.consumer.reconciling import ReconcilingMembership
 from simlib.kafka.consumer.starting import Starting
 from simlib.trace.recorder import Recorder
 from simlib.units import millis
@@ -22,6 +23,8 @@ from simlib.world.network import Network
 from simlib.world.process import Process
 
 OnRecords = Callable[[list[Run]], None]
+MEMBERSHIPS: dict[str, Any] = {"classic": Membership, "consumer": ReconcilingMembership}
+"""By group_protocol."""
 
 
 class ConsumerClient:
@@ -48,7 +51,7 @@ class ConsumerClient:
         self.commits = Commits(self)
         self.fetching = Fetching(self)
         self.starting = Starting(self)
-        self.membership = Membership(self)
+        self.membership = MEMBERSHIPS[settings.group_protocol](self)
         self.waiting: OnRecords | None = None
         self.most = int(settings.max_poll_records)
         self.request_timeout = millis(settings.request_timeout_ms)
@@ -123,6 +126,12 @@ class ConsumerClient:
         for tp in gone:
             self.recorder.event("lost_partitions" if lost else "revoked", self.process, group=self.group_code, tp=tp)
             del self.cursors[tp]
+            self.drain_order.pop(tp, None)
+
+    def set_aside(self, tps: Iterable[int]) -> None:
+        """These are about to be given up: nothing more of them is fetched or handed over."""
+        for tp in tps:
+            self.cursors[tp].set_aside()
             self.drain_order.pop(tp, None)
 
     def seek(self, tp: int, offset: int) -> None:

@@ -146,7 +146,4 @@ class Commits:
         consumer.recorder.event("commit_failed", consumer.process, group=consumer.group_code, detail=error)
         if generation < 0 or generation != membership.generation:
             return
-        if error == "REBALANCE_IN_PROGRESS":
-            membership.rejoin()
-        else:
-            membership.fenced(error)
+        membership.commit_refused(error)

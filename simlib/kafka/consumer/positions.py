@@ -39,12 +39,20 @@ class Cursor:
     committed: int = UNKNOWN
     buffered: deque[Entry] = field(default_factory=deque)
     fetching: bool = False
+    is_aside: bool = False
+    """About to be given up."""
 
     def seek(self, offset: int) -> None:
         """Continue at `offset`; what was fetched ahead is dropped."""
         self.position = self.taken = self.fetched = offset
         self.buffered.clear()
         self.fetching = False
+
+    def set_aside(self) -> None:
+        """Stop here: the position is committed, and the partition given up."""
+        self.fetched = UNKNOWN
+        self.buffered.clear()
+        self.is_aside = True
 
     def wants_fetch(self) -> bool:
         return not self.fetching and not self.buffered and self.fetched >= 0

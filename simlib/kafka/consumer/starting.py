@@ -41,9 +41,9 @@ class Starting:
                                  consumer.request_timeout)
 
     def _still_unknown(self, tps: Iterable[int]) -> list[int]:
-        """Meanwhile a partition may be gone, or the application has chosen a position itself (seek)."""
+        """Meanwhile a partition may be gone, or on its way; or the application has chosen a position itself (seek)."""
         cursors = self.consumer.cursors
-        return [tp for tp in tps if tp in cursors and cursors[tp].fetched == UNKNOWN]
+        return [tp for tp in tps if tp in cursors and cursors[tp].fetched == UNKNOWN and not cursors[tp].is_aside]
 
     def _found(self, tps: list[int], answer: OffsetFetchResponse) -> None:
         consumer = self.consumer

@@ -1,9 +1,11 @@
-"""Consumer groups: the classic group coordinator, its messages, its effects and the records it keeps."""
+"""Consumer groups: their coordinator, its messages, its effects and the records it keeps."""
 
 from simlib.kafka.groups.coordinator import GroupCoordinator
 from simlib.kafka.groups.effects import Answer, Append, Effect, Note
 from simlib.kafka.groups.group import State
 from simlib.kafka.groups.messages import (
+    ConsumerGroupHeartbeat,
+    ConsumerGroupHeartbeatResponse,
     Heartbeat,
     HeartbeatResponse,
     JoinGroup,
@@ -21,6 +23,8 @@ from simlib.kafka.groups.messages import (
 __all__ = [
     "Answer",
     "Append",
+    "ConsumerGroupHeartbeat",
+    "ConsumerGroupHeartbeatResponse",
     "Effect",
     "GroupCoordinator",
     "Heartbeat",

@@ -1,34 +1,18 @@
-"""The classic group coordinator (KIP-62, KIP-345, KIP-394) as a state machine without a clock."""
+"""The group coordinator as a state machine without a clock: classic groups (KIP-62, 345, 394) and those of KIP-848."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-from simlib.kafka.groups import joining, leaving, offsets, rebalancing
+from simlib.kafka.groups import offsets
+from simlib.kafka.groups.consumer_protocol.group import ConsumerGroup
+from simlib.kafka.groups.consumer_protocol.leaving import go_on_waiting
 from simlib.kafka.groups.effects import Effect
 from simlib.kafka.groups.group import Group, State
-from simlib.kafka.groups.messages import (
-    ALL_IS_WELL,
-    NO_GENERATION,
-    NO_MEMBER_ID,
-    NO_OFFSET,
-    Heartbeat,
-    HeartbeatResponse,
-    JoinGroup,
-    JoinGroupResponse,
-    LeaveGroup,
-    LeaveGroupResponse,
-    OffsetCommit,
-    OffsetCommitResponse,
-    OffsetFetch,
-    OffsetFetchResponse,
-    Request,
-    SyncGroup,
-    SyncGroupResponse,
-    TxnOffsetCommit,
-)
+from simlib.kafka.groups.messages import ConsumerGroupHeartbeat, JoinGroup, Request
 from simlib.kafka.groups.records import (
+    ConsumerGroupStored,
     GroupStored,
     MemberIdsReserved,
     OffsetsCommitted,
@@ -36,6 +20,7 @@ from simlib.kafka.groups.records import (
     Record,
     TransactionEnded,
 )
+from simlib.kafka.groups.rules import DEADLINES, RULES, answer_without_group, error_without_group, made_by
 from simlib.kafka.groups.timers import Timers
 from simlib.kafka.groups.turn import CoordinatorSettings, Turn
 from simlib.units import MS, SECOND
@@ -43,50 +28,30 @@ from simlib.units import MS, SECOND
 SILENT = 5 * SECOND
 """Longer than between two heartbeats, with the usual settings."""
 
-_RESPONSES: dict[type, Any] = {
-    JoinGroup: JoinGroupResponse,
-    SyncGroup: SyncGroupResponse,
-    Heartbeat: HeartbeatResponse,
-    LeaveGroup: LeaveGroupResponse,
-    OffsetCommit: OffsetCommitResponse,
-    TxnOffsetCommit: OffsetCommitResponse,
-    OffsetFetch: OffsetFetchResponse,
-}
+SomeGroup = Group | ConsumerGroup
+Kind = TypeVar("Kind", Group, ConsumerGroup)
+_KEPT = ("name", "empty_since", "generation", "offsets", "pending_offsets", "last_commit", "next_number",
+         "reserved_until")
 
 
-def _heartbeat(turn: Turn, group: Group, reply: Any, request: Heartbeat) -> None:
-    """Still here: and by the way, is there a rebalance to rejoin for?"""
-    error = group.fencing_error(request.member_id, request.instance_id, request.generation)
-    if error is None:
-        member = group.members[request.member_id]
-        if not member.waits:
-            turn.heard_from(group, member)
-        error = "REBALANCE_IN_PROGRESS" if group.state is State.PREPARING else None
-    turn.answer(reply, ALL_IS_WELL if error is None else HeartbeatResponse(error))
-
-
-_RULES: dict[type, Any] = {
-    JoinGroup: joining.join,
-    SyncGroup: rebalancing.sync,
-    Heartbeat: _heartbeat,
-    LeaveGroup: leaving.leave,
-    OffsetCommit: offsets.commit,
-    TxnOffsetCommit: offsets.commit_in_transaction,
-    OffsetFetch: offsets.fetch,
-}
+def no_topics(topic: str) -> int:
+    """For groups whose members assign the partitions themselves."""
+    return 0
 
 
 class GroupCoordinator:
     """All groups of one internal offsets partition, on the broker that leads it. `now` is in integer nanoseconds.
 
-    Every method returns effects, to be carried out in order. Replies are any tokens but None.
+    Every method returns effects, to be carried out in order. Replies are any tokens but None. `partitions` says how
+    many partitions a topic has: KIP-848's groups are assigned here.
     """
 
-    def __init__(self, settings: CoordinatorSettings) -> None:
+    def __init__(self, settings: CoordinatorSettings, partitions: Callable[[str], int] = no_topics) -> None:
         self._settings = settings
+        self._partitions = partitions
         self._timers = Timers()
         self._refusal: str | None = "NOT_COORDINATOR"
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, SomeGroup] = {}
 
     def start_loading(self) -> None:
         """From now to `load` requests are answered with COORDINATOR_LOAD_IN_PROGRESS."""
@@ -101,26 +66,28 @@ class GroupCoordinator:
         for group in self.groups.values():
             for member in group.members.values():
                 turn.heard_from(group, member)
+            if isinstance(group, ConsumerGroup):
+                go_on_waiting(turn, group)
         return turn.effects
 
     def unload(self) -> list[Effect]:
         """Stop being coordinator; whoever waits is told to look for the new one."""
         turn = self._turn(0)
         for group in self.groups.values():
-            for member in group.members.values():
+            for member in group.members.values() if isinstance(group, Group) else ():
                 turn.refuse_waiting(member, "NOT_COORDINATOR")
         self.groups, self._timers, self._refusal = {}, Timers(), "NOT_COORDINATOR"
         return turn.effects
 
     def handle(self, now: int, reply: Any, request: Request) -> list[Effect]:
         """Do what `request` asks, or refuse it with an error in the answer."""
-        turn = self._turn(now)
-        group, error = self._find(now, request)
+        turn, kind = self._turn(now), type(request)
+        group, error = self._find(now, request, kind)
         if group is None:
-            turn.answer(reply, _without_group(request, error))
+            turn.answer(reply, answer_without_group(request, error))
         else:
             offsets.expire(turn, group)
-            _RULES[type(request)](turn, group, reply, request)
+            RULES[type(group)][kind](turn, group, reply, request)
         return turn.effects
 
     def transaction_ended(self, ended: TransactionEnded) -> list[OffsetsCommitted]:
@@ -136,7 +103,8 @@ class GroupCoordinator:
         turn = self._turn(now)
         while (key := self._timers.pop_due(now)) is not None:
             what, name, member_id = key
-            _expire(turn, self.groups[name], what, member_id)
+            group = self.groups[name]
+            DEADLINES[type(group)][what](turn, group, member_id)
         return turn.effects
 
     def settled(self, now: int) -> bool:
@@ -144,7 +112,7 @@ class GroupCoordinator:
         return all(group.state in (State.EMPTY, State.STABLE) and not self._misses_somebody(group, now)
                    for group in self.groups.values())
 
-    def _misses_somebody(self, group: Group, now: int) -> bool:
+    def _misses_somebody(self, group: SomeGroup, now: int) -> bool:
         for member in group.members.values():
             ends = self._timers.when(("session", group.name, member.member_id))
             if ends is not None and ends - now < member.session_timeout_ms * MS - SILENT:
@@ -152,33 +120,54 @@ class GroupCoordinator:
         return False
 
     def _turn(self, now: int) -> Turn:
-        return Turn(now, self._settings, self._timers)
+        return Turn(now, self._settings, self._timers, self._partitions)
 
-    def _find(self, now: int, request: Request) -> tuple[Group | None, str | None]:
+    # -- the group a request is about
+
+    def _find(self, now: int, request: Request, kind: type) -> tuple[SomeGroup | None, str | None]:
         """The group the request is about, made where it may be; or why there is none."""
         if self._refusal is not None:
             return None, self._refusal
-        if isinstance(request, JoinGroup) and not self._session_timeout_allowed(request):
-            return None, "INVALID_SESSION_TIMEOUT"
+        if kind in _BEFORE and (error := _BEFORE[kind](self, request)) is not None:
+            return None, error
         group = self.groups.get(request.group)
         if group is None:
-            if not _makes_group(request):
-                return None, _error_without_group(request)
-            group = self.groups[request.group] = Group(request.group, empty_since=now)
+            made = made_by(request)
+            if made is None:
+                return None, error_without_group(request)
+            group = self.groups[request.group] = made(request.group, empty_since=now)
         return group, None
 
-    def _session_timeout_allowed(self, request: JoinGroup) -> bool:
+    def _before_join(self, request: JoinGroup) -> str | None:
         low, high = self._settings.group_min_session_timeout_ms, self._settings.group_max_session_timeout_ms
-        return low <= request.session_timeout_ms <= high
+        if not low <= request.session_timeout_ms <= high:
+            return "INVALID_SESSION_TIMEOUT"
+        self._change_protocol(request.group, Group)
+        return None
+
+    def _before_heartbeat(self, request: ConsumerGroupHeartbeat) -> None:
+        self._change_protocol(request.group, ConsumerGroup)
+
+    def _change_protocol(self, name: str, kind: type[Kind]) -> None:
+        """A group without members can go over to the other protocol; its offsets stay."""
+        group = self.groups.get(name)
+        if group is not None and type(group) is not kind and group.state is State.EMPTY:
+            self.groups[name] = _turned_into(kind, group)
+
+    # -- what the log says
 
     def _replay(self, record: Record, now: int) -> None:
         if isinstance(record, TransactionEnded):
             self.transaction_ended(record)
-            return
-        group = self.groups.setdefault(record.group, Group(record.group, empty_since=now))
-        if isinstance(record, GroupStored):
-            group.restore(record)
-        elif isinstance(record, OffsetsCommitted):
+        elif isinstance(record, GroupStored):
+            self._group(record.group, Group, now).restore(record)
+        elif isinstance(record, ConsumerGroupStored):
+            self._group(record.group, ConsumerGroup, now).restore(record)
+        else:
+            self._replay_offsets(self.groups.setdefault(record.group, Group(record.group, empty_since=now)), record)
+
+    def _replay_offsets(self, group: SomeGroup, record: Any) -> None:
+        if isinstance(record, OffsetsCommitted):
             offsets.keep(group, record)
         elif isinstance(record, OffsetsPending):
             offsets.keep_pending(group, record)
@@ -187,32 +176,23 @@ class GroupCoordinator:
         else:
             group.offsets.clear()
 
-
-def _expire(turn: Turn, group: Group, what: str, member_id: str) -> None:
-    if what == "session":
-        leaving.session_ended(turn, group, member_id)
-    elif what == "pending":
-        leaving.forget_pending(turn, group, member_id)
-    elif what == "join":
-        rebalancing.joining_took_too_long(turn, group)
-    else:
-        leaving.syncing_took_too_long(turn, group)
+    def _group(self, name: str, kind: type[Kind], now: int) -> Kind:
+        """The group of that name, of that kind."""
+        group = self.groups.get(name)
+        if group is None or not isinstance(group, kind):
+            group = kind(name, empty_since=now) if group is None else _turned_into(kind, group)
+            self.groups[name] = group
+        return group
 
 
-def _makes_group(request: Request) -> bool:
-    if isinstance(request, JoinGroup):
-        return request.member_id == NO_MEMBER_ID
-    return isinstance(request, (OffsetCommit, TxnOffsetCommit)) and request.generation == NO_GENERATION
+_BEFORE: dict[type, Any] = {
+    JoinGroup: GroupCoordinator._before_join,
+    ConsumerGroupHeartbeat: GroupCoordinator._before_heartbeat,
+}
 
 
-def _error_without_group(request: Request) -> str | None:
-    """A group that is not there has no members and no offsets."""
-    if isinstance(request, OffsetFetch):
-        return None
-    return "ILLEGAL_GENERATION" if isinstance(request, (OffsetCommit, TxnOffsetCommit)) else "UNKNOWN_MEMBER_ID"
-
-
-def _without_group(request: Request, error: str | None) -> Any:
-    if isinstance(request, OffsetFetch) and error is None:
-        return OffsetFetchResponse(None, dict.fromkeys(request.partitions, NO_OFFSET))
-    return _RESPONSES[type(request)](error)
+def _turned_into(kind: type[Kind], group: SomeGroup) -> Kind:
+    new = kind(**{name: getattr(group, name) for name in _KEPT})
+    if isinstance(new, ConsumerGroup):
+        new.target_epoch = new.settled_epoch = new.generation
+    return new

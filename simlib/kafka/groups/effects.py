@@ -7,6 +7,7 @@ from typing import Any
 
 from simlib.kafka.groups.messages import Response
 from simlib.kafka.groups.records import Record
+from simlib.kafka.topic_partition import TopicPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line for the trace. `kind`: joined, left, evicted, rebalancing, generation; `member`: the client's name."""
+    """A line for the trace. `kind`: joined, left, evicted, lost_partitions (KIP-848), rebalancing, generation;
+    `member`: the client's name."""
 
     kind: str
     group: str
@@ -35,6 +37,7 @@ class Note:
     a: int = 0
     b: int = 0
     detail: str = ""
+    partition: TopicPartition | None = None
 
 
 Effect = Answer | Append | Note

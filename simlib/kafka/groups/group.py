@@ -1,4 +1,4 @@
-"""One consumer group as its coordinator sees it: data and questions about it, no rules."""
+"""One classic consumer group as its coordinator sees it: data and questions about it, no rules."""
 
 from __future__ import annotations
 
@@ -15,10 +15,33 @@ _STORED = ("member_id", "client_name", "instance_id", "session_timeout_ms", "reb
 
 
 class State(Enum):
+    """Classic groups prepare and complete rebalances; those of KIP-848 assign, then reconcile."""
+
     EMPTY = "Empty"
     PREPARING = "PreparingRebalance"
     COMPLETING = "CompletingRebalance"
+    ASSIGNING = "Assigning"
+    RECONCILING = "Reconciling"
     STABLE = "Stable"
+
+
+@dataclass(slots=True)
+class AnyGroup:
+    """What all groups have: a name, and offsets. `empty_since`: ns; `next_number`: of the next member id handed out.
+
+    `pending_offsets`: by producer id, what its open transaction would commit.
+    """
+
+    name: str
+    empty_since: int
+    state: State = State.EMPTY
+    generation: int = 0
+    static_ids: dict[str, str] = field(default_factory=dict)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    pending_offsets: dict[int, list[OffsetsPending]] = field(default_factory=dict)
+    last_commit: int = 0
+    next_number: int = 1
+    reserved_until: int = 1
 
 
 @dataclass(slots=True)
@@ -41,29 +64,23 @@ class Member:
     def waits(self) -> bool:
         return self.join_reply is not None or self.sync_reply is not None
 
+    @property
+    def lives_by_commits(self) -> bool:
+        """Whether a commit counts as a heartbeat."""
+        return self.join_reply is None and self.sync_reply is None
+
 
 @dataclass(slots=True)
-class Group:
+class Group(AnyGroup):
     """A group. `pending`: member ids handed out and not yet used.
 
     `further_wait`: in the first rebalance of an empty group, the ns by which it may still be put off; else None.
-    `pending_offsets`: by producer id, what its open transaction would commit.
     """
 
-    name: str
-    empty_since: int
-    state: State = State.EMPTY
-    generation: int = 0
     protocol: str | None = None
     leader: str | None = None
     members: dict[str, Member] = field(default_factory=dict)
-    static_ids: dict[str, str] = field(default_factory=dict)
     pending: dict[str, None] = field(default_factory=dict)
-    offsets: dict[TopicPartition, int] = field(default_factory=dict)
-    pending_offsets: dict[int, list[OffsetsPending]] = field(default_factory=dict)
-    last_commit: int = 0
-    next_number: int = 1
-    reserved_until: int = 1
     further_wait: int | None = None
     grew: bool = False
 

@@ -87,6 +87,40 @@ class LeaveGroupResponse:
     error: str | None = None
 
 
+JOINING_EPOCH = 0
+LEAVING_EPOCH = -1
+AWAY_EPOCH = -2
+"""A static member goes, and means to come back: its partitions wait for it until its session ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroupHeartbeat:
+    """All there is to being a member with KIP-848: join (epoch 0), live, acknowledge, leave (epoch -1, static -2).
+
+    The member chooses its id itself. `owned` says what it holds now: when it joins, when it has taken over or given up
+    what it was told to, and when an answer may have been lost; None says nothing new.
+    """
+
+    group: str
+    member_id: str
+    epoch: int
+    client_name: str
+    instance_id: str | None
+    rebalance_timeout_ms: int
+    topics: tuple[str, ...]
+    assignor: str | None = None
+    owned: tuple[TopicPartition, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroupHeartbeatResponse:
+    """The member's epoch; `assignment`, if it is to be told, is all it may hold: what is not in it, it gives up."""
+
+    error: str | None = None
+    epoch: int = NO_GENERATION
+    assignment: tuple[TopicPartition, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class OffsetCommit:
     """Store `offsets`, each the next record to read (K72). Outside any group membership: generation -1, no member id.
@@ -142,12 +176,22 @@ class OffsetFetchResponse:
     offsets: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
-Request = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | OffsetCommit | TxnOffsetCommit | OffsetFetch
+Request = (
+    JoinGroup
+    | SyncGroup
+    | Heartbeat
+    | LeaveGroup
+    | ConsumerGroupHeartbeat
+    | OffsetCommit
+    | TxnOffsetCommit
+    | OffsetFetch
+)
 Response = (
     JoinGroupResponse
     | SyncGroupResponse
     | HeartbeatResponse
     | LeaveGroupResponse
+    | ConsumerGroupHeartbeatResponse
     | OffsetCommitResponse
     | OffsetFetchResponse
 )

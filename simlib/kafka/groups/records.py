@@ -32,6 +32,38 @@ class GroupStored:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredConsumer:
+    """A member with KIP-848; of each partition it has or gives up, the epoch in which it got it."""
+
+    member_id: str
+    client_name: str
+    instance_id: str | None
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    topics: tuple[str, ...]
+    assignor: str | None
+    epoch: int
+    previous_epoch: int
+    waits_for_partitions: bool
+    assigned: tuple[tuple[TopicPartition, int], ...]
+    giving_up: tuple[tuple[TopicPartition, int], ...]
+    target: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroupStored:
+    """A group with KIP-848 after a change; without members: it has been empty since `time`."""
+
+    group: str
+    time: int
+    epoch: int
+    target_epoch: int
+    assignor: str
+    partitions: tuple[tuple[str, int], ...]
+    members: tuple[StoredConsumer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetsCommitted:
     """Committed offsets; `client_name` and `auto` say who did it, for the trace."""
 
@@ -81,4 +113,12 @@ class MemberIdsReserved:
     until: int
 
 
-Record = GroupStored | OffsetsCommitted | OffsetsPending | TransactionEnded | OffsetsExpired | MemberIdsReserved
+Record = (
+    GroupStored
+    | ConsumerGroupStored
+    | OffsetsCommitted
+    | OffsetsPending
+    | TransactionEnded
+    | OffsetsExpired
+    | MemberIdsReserved
+)

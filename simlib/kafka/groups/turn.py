@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from simlib.kafka.groups.effects import Answer, Append, Effect, Note
-from simlib.kafka.groups.group import Group, Member
+from simlib.kafka.groups.group import AnyGroup, Member
 from simlib.kafka.groups.messages import JoinGroupResponse, Response, SyncGroupResponse
 from simlib.kafka.groups.records import Record
 from simlib.kafka.groups.timers import Timers
@@ -24,6 +25,19 @@ class CoordinatorSettings(Protocol):
     def group_max_session_timeout_ms(self) -> int: ...
     @property
     def offsets_retention_minutes(self) -> int: ...
+    @property
+    def group_consumer_session_timeout_ms(self) -> int: ...
+    @property
+    def group_consumer_assignors(self) -> tuple[str, ...]: ...
+
+
+class Lives(Protocol):
+    """A member, as far as its session goes."""
+
+    @property
+    def member_id(self) -> str: ...
+    @property
+    def session_timeout_ms(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -31,6 +45,8 @@ class Turn:
     now: int
     settings: CoordinatorSettings
     timers: Timers
+    partitions: Callable[[str], int]
+    """How many partitions a topic has; 0 if there is no such topic."""
     effects: list[Effect] = field(default_factory=list)
 
     def answer(self, reply: Any, response: Response) -> None:
@@ -39,17 +55,17 @@ class Turn:
     def append(self, record: Record, *answers: Answer) -> None:
         self.effects.append(Append(record, answers))
 
-    def note(self, kind: str, group: Group, client_name: str = "", a: int = 0, b: int = 0, detail: str = "") -> None:
+    def note(self, kind: str, group: AnyGroup, client_name: str = "", a: int = 0, b: int = 0, detail: str = "") -> None:
         self.effects.append(Note(kind, group.name, client_name, a, b, detail))
 
-    def wake(self, what: str, group: Group, after_ms: int, member_id: str = "") -> None:
+    def wake(self, what: str, group: AnyGroup, after_ms: int, member_id: str = "") -> None:
         """Ask to be called for `what` after so many milliseconds, instead of when asked before."""
         self.timers.set((what, group.name, member_id), self.now + after_ms * MS)
 
-    def forget(self, what: str, group: Group, member_id: str = "") -> None:
+    def forget(self, what: str, group: AnyGroup, member_id: str = "") -> None:
         self.timers.cancel((what, group.name, member_id))
 
-    def heard_from(self, group: Group, member: Member) -> None:
+    def heard_from(self, group: AnyGroup, member: Lives) -> None:
         """Start the member's session anew."""
         self.wake("session", group, member.session_timeout_ms, member.member_id)
 

@@ -81,7 +81,10 @@ class RealApp:
             self.check_topic(f"consumer({topic!r})", topic)
         if not topics:
             raise ValueError("consumer(): name at least one topic to read")
-        session = resolve_consumer("kafka-python", config).session_timeout_ms
+        settings = resolve_consumer("kafka-python", config)
+        if settings.group_protocol == "consumer":
+            self._refuse("app.consumer(group_protocol='consumer')", "kafka-python speaks the classic protocol alone")
+        session = settings.session_timeout_ms
         self.marks.write("consumes", group_id, session)
         self._steps.session_timeout_ms = session
         return RealConsumer(self, topics, group_id, config)
