@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +14,13 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.client_settings import consumer_config
 from simlib.real.worker.errors import as_ours
 from simlib.real.worker.lookups import RealLookups
+from simlib.real.worker.membership import LOOK_MS, finish_joining, join, listener
 from simlib.real.worker.records import carried, from_headers, from_key
 from simlib.services.in_hand import ConsumerGroupMetadata, ConsumerRecord
 from simlib.services.lookups import OffsetAndTimestamp
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
-
-LOOK_MS = 1_000
-"""How long the thread waits for a record before it looks whether something else is to be done."""
-
-KNOWN_WITHIN = 10.0
-"""Seconds; a topic that was just created is known everywhere within a fraction of one."""
 
 T = TypeVar("T")
 
@@ -56,16 +50,16 @@ class RealConsumer:
 
         with as_ours():
             self._client = KafkaConsumer(**self._config)
-            names = [self._plan.real_topic(topic) for topic in topics]
-            _wait_until_known(self._client, names)
-            self._client.subscribe(names, listener=_listener(self._app, self))
+            join(self._client, [self._plan.real_topic(topic) for topic in topics], listener(self._app, self.group))
 
     def _next(self) -> Any:
         with as_ours():
+            finish_joining(self._client)
             return next(self._client, None)
 
     def _poll(self, timeout_ms: float, most: int | None) -> list[Any]:
         with as_ours():
+            finish_joining(self._client)
             found = self._client.poll(timeout_ms=timeout_ms, max_records=most)
         return [record for records in found.values() for record in records]
 
@@ -284,31 +278,3 @@ class RealConsumer:
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
-
-
-def _wait_until_known(client: Any, topics: list[str]) -> None:
-    """A member that joins before its broker has heard of a new topic is assigned nothing, perhaps for minutes."""
-    until = time.monotonic() + KNOWN_WITHIN
-    while not all(client.partitions_for_topic(topic) for topic in topics) and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def _listener(app: RealApp, consumer: RealConsumer) -> Any:
-    """Writes down what a rebalance gives and takes."""
-    from kafka.consumer.subscription_state import ConsumerRebalanceListener
-
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc,unused-ignore]
-        def on_partitions_revoked(self, revoked: Any) -> None:
-            self._write("revoked", revoked)
-
-        def on_partitions_assigned(self, assigned: Any) -> None:
-            self._write("assigned", assigned)
-
-        def on_partitions_lost(self, lost: Any) -> None:
-            self._write("lost_partitions", lost)
-
-        def _write(self, kind: str, partitions: Any) -> None:
-            rows = sorted([app.plan.topic(tp.topic), tp.partition] for tp in partitions)
-            app.marks.write(kind, consumer.group, rows)
-
-    return Listener()
