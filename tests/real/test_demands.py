@@ -93,6 +93,8 @@ def test_a_wrong_scenario_is_still_told_first(kafka: LocalKafka) -> None:
     ({"faults": [LoseRequest("broker-1", "replica_fetch", nth=1)]}, "requests of kind replica_fetch cannot be lost"),
     ({"faults": [Crash("redis-0", at=1)]}, "a real run has no Redis"),
     ({"faults": [Crash("broker-4", at=1)], "brokers": 5}, "this cluster has broker-0, .*, controller-0"),
+    ({"producers": [Producer("shop", topic="orders", rate=1, transactional_id="shop")]},
+     r"Producer\('shop', transactional_id='shop'\): .*no transactions.*app\.producer\(transactional_id"),
     ({"services": [Service("billing", asks_redis)]},
      r"Service\('billing'\) uses app\.redis, which a real run does not have: keep such marks in app\.database"),
 ])

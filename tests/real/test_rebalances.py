@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from real_shop import QUICK, acts, run_for_real, shop
 
-from simlib import AddPartitions, LocalKafka, Service, Topic
+from simlib import AddPartitions, LocalKafka, Service
 from simlib.real.worker.membership import LOOK_MS, finish_joining, join
 
 pytestmark = pytest.mark.real
