@@ -8,7 +8,9 @@ from typing import Any
 
 from simlib import Scenario, Service, Topic, Trace, run
 
-SHORT = {"group_initial_rebalance_delay_ms": 0, "group_min_session_timeout_ms": 1_000}
+SHORT = {"group_initial_rebalance_delay_ms": 0, "group_min_session_timeout_ms": 1_000,
+         "transaction_abort_timed_out_transaction_cleanup_interval_ms": 1_000, "log_initial_task_delay_ms": 1_000,
+         "log_retention_check_interval_ms": 1_000, "log_cleaner_backoff_ms": 500}
 """What short tests need: the cluster and every scenario on it say the same."""
 
 QUICK = {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 1_000, "auto_offset_reset": "earliest"}

@@ -96,6 +96,30 @@ def test_who_works_too_long_leaves_the_group_and_its_commit_is_refused():
     assert {key for name, key in done if name == "charge"} == {0, 1, 2}
 
 
+async def static_and_too_slow(app):
+    """As `too_slow`, with names that the group remembers; tells when it begins an order."""
+    consumer = app.consumer("orders", **BY_HAND, max_poll_interval_ms=2_000, group_instance_id=app.name)
+    async for order in consumer:
+        await app.effect("begin", order.value["order_id"])
+        if app.now < 5:
+            await app.work(14)
+        try:
+            await consumer.commit()
+        except CommitFailedError:
+            await app.effect("too late", app.name)
+            return
+
+
+@pytest.mark.statement("K89")
+@on_both
+def test_a_static_member_that_works_too_long_keeps_its_partitions_until_its_session_ends():
+    rows = [{"key": "one", "value": {"order_id": 0}, "at": 4.0}]
+    trace = yield shop(inputs={"orders": rows}, services=[Service("billing", static_and_too_slow, instances=2)])
+    first, again = trace.effects.query("name == 'begin'")["time"]
+    assert 2 + 5 < again - first < 2 + 6 + 4
+    assert trace.effects["process"].nunique() == 2
+
+
 async def never_commits(app):
     consumer = app.consumer("orders", **BY_HAND)
     async for order in consumer:

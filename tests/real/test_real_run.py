@@ -36,8 +36,15 @@ WINDOWS = os.name == "nt"
 
 def workers() -> list[psutil.Process]:
     """All processes of runs on this machine that this test session started."""
-    return [child for child in psutil.Process().children(recursive=True)
-            if "simlib.real.worker" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """One that has ended, and that nobody has waited for yet, is none."""
+    try:
+        return "simlib.real.worker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def topics_of(kafka: LocalKafka) -> set[str]:
@@ -239,8 +246,7 @@ def start(kafka: LocalKafka) -> subprocess.Popen:
 
 
 def its_workers(program: subprocess.Popen) -> list[psutil.Process]:
-    return [child for child in psutil.Process(program.pid).children(recursive=True)
-            if "simlib.real.worker" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(program.pid).children(recursive=True) if is_worker(child)]
 
 
 def gone(processes: list[psutil.Process]) -> bool:
