@@ -44,6 +44,27 @@ def test_of_three_consumers_of_two_partitions_one_has_none():
     assert trace.summary().delivered == trace.summary().produced == 100
 
 
+def shares(trace, group):
+    """What each member of a group was handed, as topic-partition; which of them is the first is the brokers' choice."""
+    rows = trace.deliveries[trace.deliveries["group"] == group]
+    return sorted(sorted(part["topic"].astype(str) + "p" + part["partition"].astype(str))
+                  for _, part in rows.groupby("member", observed=True))
+
+
+@pytest.mark.statement("K84")
+@on_both
+def test_range_splits_each_topic_by_itself_and_round_robin_all_partitions():
+    rows = {topic: [{"value": 1, "at": 2, "partition": number} for number in range(3)] for topic in ("t0", "t1")}
+    groups = [ConsumerGroup(name, ("t0", "t1"), consumers=2, partition_assignment_strategy=name, **QUICK)
+              for name in ("range", "roundrobin", "sticky", "cooperative-sticky")]
+    trace = yield Scenario([Topic(topic, partitions=3, replication_factor=3) for topic in rows], inputs=rows,
+                           groups=groups, broker_config=SHORT)
+    assert shares(trace, "range") == [["t0p0", "t0p1", "t1p0", "t1p1"], ["t0p2", "t1p2"]]
+    assert shares(trace, "roundrobin") == [["t0p0", "t0p2", "t1p1"], ["t0p1", "t1p0", "t1p2"]]
+    for group in ("sticky", "cooperative-sticky"):
+        assert [len(share) for share in shares(trace, group)] == [3, 3]
+
+
 @pytest.mark.statement("K85")
 @on_both
 def test_groups_do_not_notice_each_other():

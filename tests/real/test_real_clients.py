@@ -4,7 +4,7 @@ import pytest
 from real_shop import QUICK, SHORT, run_for_real, shop
 
 from simlib import LocalKafka, Scenario, Service, Topic, TopicPartition, run
-from simlib.services.errors import IllegalStateError
+from simlib.services.errors import IllegalStateError, KafkaError
 
 pytestmark = pytest.mark.real
 
@@ -92,3 +92,25 @@ def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKaf
     assert not real.summary().warnings
     assert effects(real) == effects(simulated)
     assert effects(real)["record"] == [repr((0, 1, {"n": 2}, 2_000, 0))]
+
+
+async def sends_something_refused(app) -> None:
+    """To a topic that takes no record without a key; then records it would take."""
+    for idempotent in (True, False):
+        producer = app.producer(enable_idempotence=idempotent)
+        for key in (None, "a", "b"):
+            try:
+                await producer.send_and_wait("notes", 1, key=key)
+                await app.effect(f"idempotent={idempotent}", "sent")
+            except KafkaError as error:
+                await app.effect(f"idempotent={idempotent}", type(error).__name__)
+
+
+def test_an_idempotent_producer_of_kafka_python_never_recovers_from_a_record_that_was_refused(kafka: LocalKafka) -> None:
+    """3.0.12; the Java client's producer goes on, and so does the simulator's."""
+    scenario = Scenario(topics=[Topic("notes", replication_factor=3, config={"cleanup_policy": "compact"})],
+                        broker_config=SHORT, services=[Service("sending", sends_something_refused, restart_after=None)])
+    real, simulated = effects(run_for_real(scenario, kafka.url)), effects(run(scenario))
+    assert real["idempotent=False"] == simulated["idempotent=False"] == ["InvalidRecordError", "sent", "sent"]
+    assert simulated["idempotent=True"] == ["InvalidRecordError", "sent", "sent"]
+    assert real["idempotent=True"] == ["InvalidRecordError"] * 3
