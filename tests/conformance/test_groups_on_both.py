@@ -1,8 +1,11 @@
 """Who reads what, who notices a death, and who is too late [K84 to K98]."""
 
+import os
+from collections import Counter
+
 import pytest
 from both import on_both
-from real_shop import QUICK, SHORT, acts, shop
+from real_shop import QUICK, SHORT, acts, billing, shop
 
 from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Shutdown, Topic
 from simlib.services.errors import CommitFailedError
@@ -115,6 +118,22 @@ def test_who_works_too_long_leaves_the_group_and_its_commit_is_refused():
     assert done.count(("charge", 0)) == 2
     assert [name for name, _ in done].count("too late") == 1
     assert {key for name, key in done if name == "charge"} == {0, 1, 2}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="cannot run on this system: it has no SIGSTOP")
+@pytest.mark.statement("K86", "K97")
+@on_both
+def test_who_stands_still_comes_back_as_a_zombie_whose_commit_is_refused():
+    rows = [{"key": f"customer-{n}", "value": {"order_id": n}, "at": 3 + n / 4} for n in range(8)]
+    trace = yield (shop(topics=[Topic("orders", partitions=2, replication_factor=3)], inputs={"orders": rows},
+                        services=[Service("billing", billing, instances=2)]), "stall-after:billing-0.0/charge#1")
+    counts = Counter(acts(trace))
+    assert len(counts) == 8 and sorted(counts.values()) == [1] * 7 + [2]
+    assert {"paused", "resumed"} <= {*trace.events["kind"]}
+    assert any("billing-0 raised CommitFailedError" in text for text in trace.summary().warnings)
+    (again,) = trace.duplicates.itertuples()
+    assert again.member == "billing-1"
+    assert again.cause_of_repeat in ("eviction", "rebalance")  # from outside nobody sees why the group rebalanced
 
 
 async def static_and_too_slow(app):

@@ -4,7 +4,7 @@ import pytest
 from both import on_both
 from real_shop import QUICK, acts, shop
 
-from simlib import Service, Topic, TopicPartition
+from simlib import Producer, Service, Topic, TopicPartition
 
 pytestmark = pytest.mark.slow
 ORDERS = TopicPartition("orders", 0)
@@ -70,6 +70,38 @@ def test_what_retention_has_deleted_is_skipped_even_by_a_group_with_a_commit():
     given = rows((0, "a", 1), (0.1, "b", 1), (0.2, "c", 1), (16, "d", 1))
     trace = yield shop(topics=[topic(**SHORT_LIVED)], inputs=given, services=[Service("late", stays_behind)])
     assert read(trace) == [(0, "a", 1), (3, "d", 1)]
+
+
+@pytest.mark.statement("K63")
+@on_both
+def test_of_a_log_that_is_too_large_the_oldest_segments_go():
+    """Sixty records of 100 kB; two million bytes are to stay, in segments of one."""
+    limited = topic(retention_bytes=2_000_000, segment_bytes=1_048_576)
+    load = Producer("shop", "orders", rate=20, value_bytes=100_000, stop=3)
+    trace = yield shop(topics=[limited], inputs={}, producers=[load], services=[Service("asks", asks)], duration=10)
+    begins, ends = map(int, acts(trace)[-1][1].split("-"))
+    assert ends == 60
+    assert 20 <= ends - begins <= 31
+
+
+async def tells_times(app):
+    """Sends a record that claims to be of second 1, at second 3 or later, and tells the time it is read with."""
+    await app.sleep(3)
+    await app.producer().send_and_wait("orders", 1, timestamp_ms=1_000)
+    async for order in app.consumer("orders", group_id="late", **QUICK):
+        await app.effect("type", order.timestamp_type)
+        await app.effect("own time", order.timestamp == 1_000)
+        await app.effect("time of writing", order.timestamp >= 3_000)
+        return
+
+
+@pytest.mark.statement("K71a")
+@on_both
+def test_a_record_carries_its_own_time_or_that_of_its_writing():
+    for kind, number in (("CreateTime", 0), ("LogAppendTime", 1)):
+        trace = yield shop(topics=[topic(message_timestamp_type=kind)], inputs={},
+                           services=[Service("late", tells_times)])
+        assert acts(trace) == [("type", number), ("own time", not number), ("time of writing", bool(number))]
 
 
 async def asks(app):

@@ -104,6 +104,13 @@ def test_without_idempotence_a_lost_reply_means_two_copies():
     assert [name for name, _ in acts(trace)] == ["sent"] * 3
 
 
+@pytest.mark.statement("K22")
+@on_both
+def test_acks_1_switches_idempotence_off_without_a_word():
+    trace = yield sent(main=sends({}, {}, {}, acks=1), faults=[LoseReply("shop-0", "produce", nth=2)])
+    assert in_order(trace)["copies"].tolist() == [1, 2, 1]
+
+
 @pytest.mark.statement("K17")
 @on_both
 def test_with_idempotence_a_lost_reply_means_one_copy_and_its_first_offset():
@@ -151,9 +158,12 @@ async def reads_all(app):
 
 
 async def sends_forty(app):
-    producer = app.producer(linger_ms=20, batch_size=200)
+    """Five at a time."""
+    producer = app.producer()
     for number in range(40):
         await producer.send("orders", number)
+        if number % 5 == 4:
+            await app.sleep(0.05)
     await producer.flush()
 
 
@@ -162,6 +172,29 @@ async def sends_forty(app):
 def test_the_records_of_one_producer_in_one_partition_keep_their_order():
     trace = yield shop(inputs={}, services=[Service("shop", sends_forty), Service("reading", reads_all)])
     assert [key for _, key in acts(trace)] == [*range(40)]
+
+
+FAILS_TWICE = [LoseRequest("shop-0", "produce", nth=2), LoseReply("shop-0", "produce", nth=3)]
+
+
+@pytest.mark.statement("K27")
+@on_both
+def test_with_idempotence_what_is_tried_again_keeps_its_order_and_its_number():
+    trace = yield shop(inputs={}, faults=FAILS_TWICE,
+                       services=[Service("shop", sends_forty), Service("reading", reads_all)])
+    assert [key for _, key in acts(trace)] == [*range(40)]
+    assert not trace.summary().faults_not_fired
+
+
+@pytest.mark.statement("K15")
+@on_both
+def test_a_batch_that_is_too_large_is_split():
+    """Ten records of 300 bytes are ready together; the topic takes batches of a thousand."""
+    small = Topic("orders", replication_factor=3, config={"max_message_bytes": 1_000})
+    load = Producer("shop", "orders", rate=100, value_bytes=300, records=10, linger_ms=500)
+    trace = yield Scenario([small], producers=[load], broker_config=SHORT, duration=4)
+    assert trace.records["copies"].tolist() == [1] * 10
+    assert trace.records["offset"].tolist() == [*range(10)]
 
 
 async def reads_by_seven(app):

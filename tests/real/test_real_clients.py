@@ -1,7 +1,7 @@
 """What services ask of their clients besides getone and send: the same answers as in virtual time."""
 
 import pytest
-from real_shop import QUICK, SHORT, run_for_real, shop
+from real_shop import QUICK, SHORT, run_for_real
 
 from simlib import LocalKafka, Scenario, Service, Topic, TopicPartition, run
 from simlib.services.errors import IllegalStateError, KafkaError
@@ -9,49 +9,9 @@ from simlib.services.errors import IllegalStateError, KafkaError
 pytestmark = pytest.mark.real
 
 
-async def paying(app) -> None:
-    """Reads orders, announces payments, exactly once; the second order is aborted the first time."""
-    consumer = app.consumer("orders", group_id="paying", enable_auto_commit=False, **QUICK)
-    producer = app.producer(transactional_id="paying-0")
-    failed = False
-    async for order in consumer:
-        offsets = {TopicPartition(order.topic, order.partition): order.offset + 1}
-        try:
-            async with producer.transaction():
-                await producer.send_and_wait("paid", order.value, key=order.key)
-                await producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
-                if order.value["order_id"] == 1 and not failed:
-                    failed = True
-                    raise LookupError("no such card")
-        except LookupError:
-            consumer.seek(TopicPartition(order.topic, order.partition), order.offset)
-
-
-async def shipping(app) -> None:
-    consumer = app.consumer("paid", group_id="shipping", isolation_level="read_committed", **QUICK)
-    async for payment in consumer:
-        await app.effect("ship", payment.value["order_id"])
-
-
-async def counting(app) -> None:
-    consumer = app.consumer("paid", group_id="counting", **QUICK)
-    async for payment in consumer:
-        await app.effect("count", payment.value["order_id"])
-
-
 def effects(trace) -> dict[str, list]:
     """Keys by name, each in its own order."""
     return {name: rows["key"].tolist() for name, rows in trace.effects.groupby("name", observed=True)}
-
-
-@pytest.mark.statement("K30", "K32")
-def test_what_was_aborted_is_seen_by_those_who_read_uncommitted_alone(kafka: LocalKafka) -> None:
-    services = [Service("paying", paying), Service("shipping", shipping), Service("counting", counting)]
-    scenario = shop(services=services, topics=[Topic("orders", replication_factor=3),
-                                               Topic("paid", replication_factor=3)])
-    real, simulated = run_for_real(scenario, kafka.url), run(scenario)
-    assert effects(real) == effects(simulated) == {"ship": [0, 1, 2], "count": [0, 1, 1, 2]}
-    assert real.ended == "quiet"
 
 
 async def asking(app) -> None:
@@ -87,7 +47,7 @@ async def asking(app) -> None:
 
 def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKafka) -> None:
     scenario = Scenario(topics=[Topic("notes", partitions=2, replication_factor=3)], broker_config=SHORT,
-                        services=[Service("asking", asking, restart_after=None)])
+                        services=[Service("asking", asking, restart_after=None)], duration=25)
     real, simulated = run_for_real(scenario, kafka.url), run(scenario)
     assert not real.summary().warnings
     assert effects(real) == effects(simulated)
@@ -106,7 +66,7 @@ async def sends_something_refused(app) -> None:
                 await app.effect(f"idempotent={idempotent}", type(error).__name__)
 
 
-def test_an_idempotent_producer_of_kafka_python_never_recovers_from_a_record_that_was_refused(kafka: LocalKafka) -> None:
+def test_an_idempotent_kafka_python_never_recovers_from_a_record_that_was_refused(kafka: LocalKafka) -> None:
     """3.0.12; the Java client's producer goes on, and so does the simulator's."""
     scenario = Scenario(topics=[Topic("notes", replication_factor=3, config={"cleanup_policy": "compact"})],
                         broker_config=SHORT, services=[Service("sending", sends_something_refused, restart_after=None)])
