@@ -71,11 +71,11 @@ class Harm:
         self._timeline.plan(self._timeline.now + seconds, partial(self._resume, name))
 
     def _resume(self, name: str) -> None:
+        self._timeline.note("resumed", name)  # before it does anything again
         if name in self._workers:
             self._workers[name].resume()
         elif self._local is not None:
             self._local.resume(name)
-        self._timeline.note("resumed", name)
 
     def _start_if_dead(self, worker: Worker) -> None:
         if worker.alive:

@@ -33,7 +33,8 @@ class Watch:
         self._acked: dict[str, set[str]] = {}
         self._handed: dict[tuple[str, str], set[str]] = {}
         """Messages by topic, and by group and topic."""
-        self._under_way: dict[str, dict[str, int]] = {}
+        self._under_way: dict[str, dict[str, list[float]]] = {}
+        """When the steps of each kind began that a process has not ended."""
         self._beginning: set[str] = set()
         """Processes that were started again and have not come to their code yet."""
         self._waiting_groups: set[str] = set()
@@ -44,7 +45,7 @@ class Watch:
     def is_something_under_way(self) -> bool:
         """A start, a join, a step: what ends by itself."""
         return bool(self._beginning or self._waiting_groups or self._timeline.now < self.held_until
-                    or any(count for steps in self._under_way.values() for count in steps.values()))
+                    or any(began for steps in self._under_way.values() for began in steps.values()))
 
     def is_behind(self) -> bool:
         """Is there a record in a topic that a group reads, which the group was never handed? A busy machine is slow."""
@@ -89,11 +90,13 @@ class Watch:
         return news
 
     def _on_begun(self, name: str, kind: str, *_: Any) -> None:
-        steps = self._under_way.setdefault(name, {})
-        steps[kind] = steps.get(kind, 0) + 1
+        self._under_way.setdefault(name, {}).setdefault(kind, []).append(self._timeline.now)
 
     def _on_ended(self, name: str, kind: str, *_: Any) -> None:
-        self._under_way[name][kind] -= 1
+        """What the end of a long wait brings comes a moment later."""
+        began = self._under_way[name][kind].pop(0)
+        if self._timeline.now - began > QUIET_AFTER:
+            self.held_until = max(self.held_until, self._timeline.now + QUIET_AFTER)
 
     _on_given_up = _on_ended
 

@@ -23,6 +23,7 @@ def sends(*records, **config):
                     await app.effect("sent", f"{answer.topic}-{answer.partition}@{answer.offset}")
                 except KafkaError as error:
                     await app.effect("refused", type(error).__name__)
+        await app.sleep(1)  # what goes out with acks=0 is not on its way yet when send returns
 
     return main
 

@@ -135,7 +135,8 @@ def test_declared_load_and_its_faults(kafka: LocalKafka) -> None:
     """A consumer killed at a time, stopped, killed at a step, standing still; lost messages; a topic that grows."""
     cases = {
         "calm": load(),
-        "killed": load((Crash("billing-0", at=4.3, restart_after=3),)),
+        "killed": replace(load((Crash("billing-0", at=4.3, restart_after=3),)),
+                          "groups.billing.auto_commit_interval_ms", 3_000),
         "stopped": load((Shutdown("billing-1", at=4, restart_after=2),)),
         "step": load((Crash("billing-0", after="receive", nth=30, restart_after=2),)),
         "grows": load((AddPartitions("orders", at=2, to=3),), **watchful()),
