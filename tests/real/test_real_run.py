@@ -113,7 +113,7 @@ def load(faults: tuple = (), **changes) -> Scenario:
              "producers": [Producer("shop", topic="orders", rate=20, keys=10, stop=8.0)],
              "groups": [ConsumerGroup("billing", topic="orders", consumers=2, service_time=0.005,
                                       auto_commit_interval_ms=1_000, **QUICK)],
-             "faults": faults, "duration": 24, "broker_config": SHORT}
+             "faults": faults, "duration": 20, "broker_config": SHORT}
     return Scenario(**{**given, **changes})
 
 
