@@ -6,7 +6,7 @@ from labtools.console import run, say
 from labtools.layout import ROOT, VENV, program, venv_python
 
 # Which tests, and how many random examples each (the profiles are in tests/conftest.py).
-_MARKED = {"test": ("not soak and not real", "test"),
+_MARKED = {"test": ("not soak", "test"),
            "quick": ("not soak and not real and not browser and not slow", "quick"),
            "soak": ("soak", "soak"), "real": ("real", "test")}
 _ALONE = {"soak": "many more random scenarios", "real": "runs on a real Kafka"}

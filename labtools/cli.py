@@ -18,7 +18,7 @@ _COMMANDS = """commands:
   test           set up, then run every check
   quick          the checks that take seconds: no browser, no fresh installs, no soak
   soak           the laws over many more random scenarios
-  real           runs on a real Kafka, which is started for them (needs Java 17 and Maven)
+  real           those of them that run on a real Kafka, which is started for them (needs Java 17 and Maven)
   bench          the benchmarks
   notebooks      make notebooks/ anew from lessons/
   kafka          start a real Kafka on this computer: three brokers, without Docker (needs Java 17 and Maven)

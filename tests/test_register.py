@@ -24,6 +24,7 @@ WANTED = {
     **{f"C{number:02d}": "code everybody copies" for number in (1, 2, 3, 6)},
     **{f"T{number}": "theory" for number in ("01", "04", "07", "10", "11", "12", "20", "21", "22", "33", "34")},
 }
+ON_A_REAL_KAFKA = re.compile(r"tests/(real/|conformance/.*\[real\])")
 
 
 def collected(folder: Path) -> dict[str, list[str]]:
@@ -53,6 +54,12 @@ def test_every_id_in_a_test_is_registered(tested):
 def test_the_register_holds_what_the_course_promises():
     missing = [name for name in WANTED if name not in statements()]
     assert not missing, f"missing from data/statements.toml: {', '.join(missing)}"
+
+
+def test_the_register_says_what_was_tried_on_a_real_kafka(tested):
+    tried = {name for name, tests in tested.items() if any(ON_A_REAL_KAFKA.match(test) for test in tests)}
+    said = {name for name, one in statements().items() if name.startswith("K") and "real" in one.where}
+    assert said == tried
 
 
 def test_the_modules_named_in_the_register_exist():

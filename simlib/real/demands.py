@@ -58,6 +58,11 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
     for group in s.groups:
         if group.group_protocol == "consumer":
             yield f"ConsumerGroup({group.name!r}): {SIMULATED_PROTOCOL}"
+    for producer in s.producers:
+        if producer.transactional_id is not None:
+            yield (f"Producer({producer.name!r}, transactional_id={producer.transactional_id!r}): a real run's "
+                   "declared producers write no transactions. Use app.producer(transactional_id=app.name) in a "
+                   "service, or virtual time")
 
 
 # -- services
@@ -81,17 +86,17 @@ def _used_on_app(main: Callable[..., Any]) -> set[str]:
             continue
         seen.add(id(function))
         found |= _asked_in(function.__code__)
-        cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
+        cells = [content for cell in function.__closure__ or () for content in _contents(cell)]
         waiting += [*cells, *(function.__globals__.get(name) for name in function.__code__.co_names)]
     return found
 
 
-def _filled(cell: Any) -> bool:
+def _contents(cell: Any) -> list[Any]:
+    """Nothing as long as the cell is empty: a name that is given its value later."""
     try:
-        cell.cell_contents  # noqa: B018
+        return [cell.cell_contents]
     except ValueError:
-        return False
-    return True
+        return []
 
 
 def _asked_in(code: CodeType) -> set[str]:

@@ -106,13 +106,13 @@ class _Run:
     # -- after
 
     def _trace(self, supervision: Supervision, version: str, warnings: list[str], on: str) -> TraceData:
-        collector = Collector(self.scenario, self.plans, supervision.began)
-        for at, kind, process, _ in supervision.events:
+        collector = Collector(self.scenario, self.plans, supervision.timeline.began)
+        for at, kind, process, _ in supervision.timeline.events:
             if kind in ("crashed", "shutdown"):
                 collector.lost_with(process, at)
-        logs = list(self.cluster.final_logs(self.scenario, self.prefix)) if supervision.began else []
+        logs = list(self.cluster.final_logs(self.scenario, self.prefix)) if supervision.timeline.began else []
         late = [(supervision.ended_at, "fault_not_fired", "", repr(fault)) for fault in supervision.not_fired()]
-        tables = collector.collect([*supervision.events, *late], logs)
+        tables = collector.collect([*supervision.timeline.events, *late], logs)
         told = [f"{text} ({count:,} time{'s' * (count > 1)})" for text, count in collector.exceptions.items()]
         meta = {"ended": supervision.ended, "ended_at": round(supervision.ended_at * SECOND),
                 "seed": self.scenario.seed, "version": FORMAT_VERSION, "simlib": version,

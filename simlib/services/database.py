@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from simlib.services.faces import DatabaseTransaction, Statements
 from simlib.services.stored_database import Act, Locked, Ownership, StoredDatabase, shortened
 from simlib.sql.rows import Rows
 from simlib.units import MS
@@ -30,7 +31,7 @@ FIRST_WAITS_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50)
 THEN_MS = 100
 
 
-class ServiceDatabase:
+class ServiceDatabase(Statements):
     """One process's way to the database of its service. Errors are sqlite3's own."""
 
     def __init__(self, app: App, process: ServiceProcess) -> None:
@@ -39,22 +40,9 @@ class ServiceDatabase:
         self._service = process.service
         self._open: dict[asyncio.Task[Any] | None, Ownership] = {}
 
-    async def execute(self, sql: str, parameters: Any = ()) -> Rows:
-        """Carry out one statement; its rows, with `rowcount` and `lastrowid`."""
-        return await self._step(sql, lambda database: database.execute(sql, parameters))
-
-    async def executemany(self, sql: str, rows: Iterable[Any]) -> Rows:
-        """One statement for each of several rows of parameters, as one step: all of them or none."""
-        given = list(rows)
-        return await self._step(sql, lambda database: database.execute_many(sql, given))
-
-    async def executescript(self, script: str) -> Rows:
-        """Several statements separated by semicolons, as one step: all of them or none."""
-        return await self._step(script, lambda database: database.execute_script(script))
-
-    def transaction(self) -> Transaction:
+    def transaction(self) -> DatabaseTransaction[ServiceDatabase]:
         """`async with app.database.transaction():` - all statements of the block are committed together, or none."""
-        return Transaction(self)
+        return DatabaseTransaction(self)
 
     # -- steps
 
@@ -104,7 +92,6 @@ class ServiceDatabase:
     # -- transactions
 
     async def begin(self) -> None:
-        """Take the lock for the task that runs now. By itself it is no step: nobody sees anything of it."""
         if asyncio.current_task() in self._open:
             raise sqlite3.OperationalError("cannot start a transaction within a transaction")
         owner = await self._outcome(lambda: self._store().begin(self._process))
@@ -113,7 +100,6 @@ class ServiceDatabase:
         self._open[asyncio.current_task()] = owner
 
     async def commit(self) -> None:
-        """The COMMIT, a step of its own."""
         try:
             await self._app.step("execute", self._commit, on=self._on(), what="COMMIT")
         except BaseException as error:
@@ -131,26 +117,8 @@ class ServiceDatabase:
             forget(thing)
 
     def roll_back(self, error: BaseException) -> None:
-        """The block was left by an exception."""
         owner = self._open.pop(asyncio.current_task())
         self._store().roll_back(owner, f"{type(error).__name__}: {error}")
-
-
-class Transaction:
-    """What `async with app.database.transaction():` enters."""
-
-    def __init__(self, database: ServiceDatabase) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> ServiceDatabase:
-        await self._database.begin()
-        return self._database
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            await self._database.commit()
-        else:
-            self._database.roll_back(error)
 
 
 def waits() -> Iterator[int]:

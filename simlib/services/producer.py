@@ -100,7 +100,7 @@ class ServiceProducer(Transactional):
         An open transaction is aborted.
         """
         self._closed = True
-        await self._abort_what_is_open()
+        await self.abort_what_is_open()
         await self.flush()
 
     close = stop

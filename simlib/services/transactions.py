@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from simlib.kafka.producer.transactions import State, Then, Transactions
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import IllegalStateError, KafkaTimeoutError, error_for, settle
+from simlib.services.faces import NO_TRANSACTIONAL_ID, ProducerTransaction, member_of
 from simlib.services.in_hand import ConsumerGroupMetadata
 from simlib.units import SECOND, millis
 
@@ -62,7 +63,7 @@ class Transactional:
         transactions = self._transactions("send_offsets_to_transaction")
         if transactions.state is not State.OPEN:
             raise self._not_now("send_offsets_to_transaction")
-        group, generation, member_id, instance_id = _member(group_id)
+        group, generation, member_id, instance_id = member_of(group_id)
         wanted = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
         told = ", ".join(f"{topic}-{partition}: {offset}" for (topic, partition), offset in wanted.items())
         await self._step(f"offsets to transaction {told}", "txn_offset_commit", lambda: self._settled(
@@ -76,9 +77,9 @@ class Transactional:
         """None of it counts; what was not sent yet is given up. The consumer's position stays where it is [K36]."""
         await self._end("abort_transaction", False, CAN_BE_ABORTED)
 
-    def transaction(self) -> TransactionContext:
+    def transaction(self) -> ProducerTransaction:
         """`async with producer.transaction():` begins, and commits at the end; an exception aborts, and goes on."""
-        return TransactionContext(self)
+        return ProducerTransaction(self)
 
     # -- how
 
@@ -112,8 +113,7 @@ class Transactional:
 
     def _transactions(self, what: str) -> Transactions:
         if self.client.transactions is None:
-            raise IllegalStateError(f"{what}: this producer has no transactional_id; "
-                                    "give one: app.producer(transactional_id=app.name)")
+            raise IllegalStateError(f"{what}: {NO_TRANSACTIONAL_ID}")
         return self.client.transactions
 
     def _not_now(self, what: str) -> Exception:
@@ -128,32 +128,7 @@ class Transactional:
         if self.client.transactions is not None and self.client.transactions.state is not State.OPEN:
             raise self._not_now("send")
 
-    async def _abort_what_is_open(self) -> None:
+    async def abort_what_is_open(self) -> None:
         """Closing: a transaction that nobody ended is aborted, as KafkaProducer.close() does."""
         if self.client.transactions is not None and self.client.transactions.state in CAN_BE_ABORTED:
             await self.abort_transaction()
-
-
-class TransactionContext:
-    """One transaction, as a block."""
-
-    def __init__(self, producer: Transactional) -> None:
-        self._producer = producer
-
-    async def __aenter__(self) -> None:
-        await self._producer.begin_transaction()
-
-    async def __aexit__(self, kind: type[BaseException] | None, *exc: Any) -> None:
-        if kind is None:
-            await self._producer.commit_transaction()
-        else:
-            await self._producer._abort_what_is_open()
-
-
-def _member(group_id: str | ConsumerGroupMetadata) -> ConsumerGroupMetadata:
-    if isinstance(group_id, ConsumerGroupMetadata):
-        return group_id
-    if not isinstance(group_id, str):
-        raise TypeError(f"send_offsets_to_transaction(..., {group_id!r}): give the group's name, or "
-                        "consumer.group_metadata()")
-    return ConsumerGroupMetadata(group_id, -1, "", None)

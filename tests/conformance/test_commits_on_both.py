@@ -70,6 +70,22 @@ def test_the_longer_the_wait_for_a_commit_the_more_is_repeated():
     assert keys(trace) == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
 
 
+async def works_between_polls(app):
+    """One record a poll, and longer than auto-commit's interval: each poll commits what the ones before brought."""
+    consumer = app.consumer("orders", max_poll_records=1, **BY_ITSELF)
+    async for order in consumer:
+        await app.sleep(1)
+        await app.effect("charge", order.value["order_id"])
+
+
+@pytest.mark.statement("K75")
+@on_both
+def test_auto_commit_is_part_of_the_next_poll_and_repeats_the_record_in_hand():
+    trace = yield shop(works_between_polls), "crash-after:billing-0.0/charge#2"
+    assert keys(trace) == [0, 1, 1, 2]
+    assert trace.summary().passed_over == 0
+
+
 async def in_the_background(app):
     """Hands records to tasks, and polls on: auto-commit takes them for done."""
     consumer = app.consumer("orders", **BY_ITSELF)
@@ -108,6 +124,25 @@ def test_closing_commits_the_record_whose_work_has_failed():
     trace = yield shop(raises_and_closes)
     assert keys(trace) == [0, 2]
     assert trace.summary().passed_over == 1
+
+
+async def raises_in_a_batch(app):
+    """Takes all there is with one poll; the work on the second order raises."""
+    async with app.consumer("orders", **{**BY_ITSELF, "auto_commit_interval_ms": 60_000}) as consumer:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for order in records:
+                    if order.value["order_id"] == 1:
+                        raise ValueError("cannot read this")
+                    await app.effect("charge", order.value["order_id"])
+
+
+@pytest.mark.statement("K77")
+@on_both
+def test_closing_commits_a_whole_batch_of_which_one_record_has_failed():
+    trace = yield shop(orders=5, services=[Service("billing", raises_in_a_batch, start=3)])
+    assert keys(trace) == [0]
+    assert trace.commits["offset"].max() == 5
 
 
 async def reads_latest(app):

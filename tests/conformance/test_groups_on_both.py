@@ -1,8 +1,11 @@
 """Who reads what, who notices a death, and who is too late [K84 to K98]."""
 
+import os
+from collections import Counter
+
 import pytest
 from both import on_both
-from real_shop import QUICK, SHORT, acts, shop
+from real_shop import QUICK, SHORT, acts, billing, shop
 
 from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Shutdown, Topic
 from simlib.services.errors import CommitFailedError
@@ -42,6 +45,27 @@ def test_of_three_consumers_of_two_partitions_one_has_none():
     trace = yield load(consumers=3)
     assert trace.deliveries["member"].nunique() == 2
     assert trace.summary().delivered == trace.summary().produced == 100
+
+
+def shares(trace, group):
+    """What each member of a group was handed, as topic-partition; which of them is the first is the brokers' choice."""
+    rows = trace.deliveries[trace.deliveries["group"] == group]
+    return sorted(sorted(part["topic"].astype(str) + "p" + part["partition"].astype(str))
+                  for _, part in rows.groupby("member", observed=True))
+
+
+@pytest.mark.statement("K84")
+@on_both
+def test_range_splits_each_topic_by_itself_and_round_robin_all_partitions():
+    rows = {topic: [{"value": 1, "at": 2, "partition": number} for number in range(3)] for topic in ("t0", "t1")}
+    groups = [ConsumerGroup(name, ("t0", "t1"), consumers=2, partition_assignment_strategy=name, **QUICK)
+              for name in ("range", "roundrobin", "sticky", "cooperative-sticky")]
+    trace = yield Scenario([Topic(topic, partitions=3, replication_factor=3) for topic in rows], inputs=rows,
+                           groups=groups, broker_config=SHORT)
+    assert shares(trace, "range") == [["t0p0", "t0p1", "t1p0", "t1p1"], ["t0p2", "t1p2"]]
+    assert shares(trace, "roundrobin") == [["t0p0", "t0p2", "t1p1"], ["t0p1", "t1p0", "t1p2"]]
+    for group in ("sticky", "cooperative-sticky"):
+        assert [len(share) for share in shares(trace, group)] == [3, 3]
 
 
 @pytest.mark.statement("K85")
@@ -94,6 +118,46 @@ def test_who_works_too_long_leaves_the_group_and_its_commit_is_refused():
     assert done.count(("charge", 0)) == 2
     assert [name for name, _ in done].count("too late") == 1
     assert {key for name, key in done if name == "charge"} == {0, 1, 2}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="cannot run on this system: it has no SIGSTOP")
+@pytest.mark.statement("K86", "K97")
+@on_both
+def test_who_stands_still_comes_back_as_a_zombie_whose_commit_is_refused():
+    rows = [{"key": f"customer-{n}", "value": {"order_id": n}, "at": 3 + n / 4} for n in range(8)]
+    trace = yield (shop(topics=[Topic("orders", partitions=2, replication_factor=3)], inputs={"orders": rows},
+                        services=[Service("billing", billing, instances=2)]), "stall-after:billing-0.0/charge#1")
+    counts = Counter(acts(trace))
+    assert len(counts) == 8 and sorted(counts.values()) == [1] * 7 + [2]
+    assert {"paused", "resumed"} <= {*trace.events["kind"]}
+    assert any("billing-0 raised CommitFailedError" in text for text in trace.summary().warnings)
+    (again,) = trace.duplicates.itertuples()
+    assert again.member == "billing-1"
+    assert again.cause_of_repeat in ("eviction", "rebalance")  # from outside nobody sees why the group rebalanced
+
+
+async def static_and_too_slow(app):
+    """As `too_slow`, with names that the group remembers; tells when it begins an order."""
+    consumer = app.consumer("orders", **BY_HAND, max_poll_interval_ms=2_000, group_instance_id=app.name)
+    async for order in consumer:
+        await app.effect("begin", order.value["order_id"])
+        if app.now < 5:
+            await app.work(14)
+        try:
+            await consumer.commit()
+        except CommitFailedError:
+            await app.effect("too late", app.name)
+            return
+
+
+@pytest.mark.statement("K89")
+@on_both
+def test_a_static_member_that_works_too_long_keeps_its_partitions_until_its_session_ends():
+    rows = [{"key": "one", "value": {"order_id": 0}, "at": 4.0}]
+    trace = yield shop(inputs={"orders": rows}, services=[Service("billing", static_and_too_slow, instances=2)])
+    first, again = trace.effects.query("name == 'begin'")["time"]
+    assert 2 + 5 < again - first < 2 + 6 + 4
+    assert trace.effects["process"].nunique() == 2
 
 
 async def never_commits(app):

@@ -23,7 +23,7 @@ from simlib import (
     Topic,
     run,
 )
-from simlib.real import RealRunError, broker_files, local_kafka, real_run
+from simlib.real import RealRunError, broker_files, cluster, local_kafka, real_run
 from simlib.real.address import security
 from simlib.scenario import ScenarioError
 
@@ -59,12 +59,18 @@ def test_what_is_no_address_is_refused_with_one_that_is(on) -> None:
         run(shop(), on=on)
 
 
-def test_no_broker_at_the_address() -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds are enough for an answer that never comes."""
+    monkeypatch.setattr(cluster, "CONNECT_WITHIN_MS", 2_000)
+
+
+def test_no_broker_at_the_address(impatient: None) -> None:
     with pytest.raises(RealRunError, match=r"no Kafka answers at 127\.0\.0\.1:1 .*lab\.py kafka\. Without any: run"):
         run(shop(), on="kafka://127.0.0.1:1")
 
 
-def test_something_else_at_the_address() -> None:
+def test_something_else_at_the_address(impatient: None) -> None:
     """It takes the connection, and never answers."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -95,6 +101,8 @@ def test_a_wrong_scenario_is_still_told_first(kafka: LocalKafka) -> None:
     ({"faults": [LoseRequest("broker-1", "replica_fetch", nth=1)]}, "requests of kind replica_fetch cannot be lost"),
     ({"faults": [Crash("redis-0", at=1)]}, "a real run has no Redis"),
     ({"faults": [Crash("broker-4", at=1)], "brokers": 5}, "this cluster has broker-0, .*, controller-0"),
+    ({"producers": [Producer("shop", topic="orders", rate=1, transactional_id="shop")]},
+     r"Producer\('shop', transactional_id='shop'\): .*no transactions.*app\.producer\(transactional_id"),
     ({"services": [Service("billing", asks_redis)]},
      r"Service\('billing'\) uses app\.redis, which a real run does not have: keep such marks in app\.database"),
 ])
@@ -199,7 +207,7 @@ def test_authentication_from_the_environment(guarded: str, monkeypatch: pytest.M
     assert b"right" not in (tmp_path / "trace").read_bytes() and "right" not in repr(trace.summary())
 
 
-def test_authentication_refused(guarded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_authentication_refused(guarded: str, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     credentials(monkeypatch, "wrong")
     with pytest.raises(RealRunError, match="KAFKA_SASL_PASSWORD") as refused:
         run(shop(topics=[Topic("orders")]), on=guarded)

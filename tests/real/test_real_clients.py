@@ -1,57 +1,17 @@
 """What services ask of their clients besides getone and send: the same answers as in virtual time."""
 
 import pytest
-from real_shop import QUICK, SHORT, run_for_real, shop
+from real_shop import QUICK, SHORT, run_for_real
 
 from simlib import LocalKafka, Scenario, Service, Topic, TopicPartition, run
-from simlib.services.errors import IllegalStateError
+from simlib.services.errors import IllegalStateError, KafkaError
 
 pytestmark = pytest.mark.real
-
-
-async def paying(app) -> None:
-    """Reads orders, announces payments, exactly once; the second order is aborted the first time."""
-    consumer = app.consumer("orders", group_id="paying", enable_auto_commit=False, **QUICK)
-    producer = app.producer(transactional_id="paying-0")
-    failed = False
-    async for order in consumer:
-        offsets = {TopicPartition(order.topic, order.partition): order.offset + 1}
-        try:
-            async with producer.transaction():
-                await producer.send_and_wait("paid", order.value, key=order.key)
-                await producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
-                if order.value["order_id"] == 1 and not failed:
-                    failed = True
-                    raise LookupError("no such card")
-        except LookupError:
-            consumer.seek(TopicPartition(order.topic, order.partition), order.offset)
-
-
-async def shipping(app) -> None:
-    consumer = app.consumer("paid", group_id="shipping", isolation_level="read_committed", **QUICK)
-    async for payment in consumer:
-        await app.effect("ship", payment.value["order_id"])
-
-
-async def counting(app) -> None:
-    consumer = app.consumer("paid", group_id="counting", **QUICK)
-    async for payment in consumer:
-        await app.effect("count", payment.value["order_id"])
 
 
 def effects(trace) -> dict[str, list]:
     """Keys by name, each in its own order."""
     return {name: rows["key"].tolist() for name, rows in trace.effects.groupby("name", observed=True)}
-
-
-@pytest.mark.statement("K30", "K32")
-def test_what_was_aborted_is_seen_by_those_who_read_uncommitted_alone(kafka: LocalKafka) -> None:
-    services = [Service("paying", paying), Service("shipping", shipping), Service("counting", counting)]
-    scenario = shop(services=services, topics=[Topic("orders", replication_factor=3),
-                                               Topic("paid", replication_factor=3)])
-    real, simulated = run_for_real(scenario, kafka.url), run(scenario)
-    assert effects(real) == effects(simulated) == {"ship": [0, 1, 2], "count": [0, 1, 1, 2]}
-    assert real.ended == "quiet"
 
 
 async def asking(app) -> None:
@@ -83,6 +43,9 @@ async def asking(app) -> None:
     except IllegalStateError as error:
         await app.effect("refused", str(error))
     assert first.topic == "notes"
+    await consumer.seek_to_beginning()
+    for _ in range(4):  # a run waits for those who have not read everything
+        await consumer.getone()
 
 
 def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKafka) -> None:
@@ -92,3 +55,25 @@ def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKaf
     assert not real.summary().warnings
     assert effects(real) == effects(simulated)
     assert effects(real)["record"] == [repr((0, 1, {"n": 2}, 2_000, 0))]
+
+
+async def sends_something_refused(app) -> None:
+    """To a topic that takes no record without a key; then records it would take."""
+    for idempotent in (True, False):
+        producer = app.producer(enable_idempotence=idempotent)
+        for key in (None, "a", "b"):
+            try:
+                await producer.send_and_wait("notes", 1, key=key)
+                await app.effect(f"idempotent={idempotent}", "sent")
+            except KafkaError as error:
+                await app.effect(f"idempotent={idempotent}", type(error).__name__)
+
+
+def test_an_idempotent_kafka_python_never_recovers_from_a_record_that_was_refused(kafka: LocalKafka) -> None:
+    """3.0.12; the Java client's producer goes on, and so does the simulator's."""
+    scenario = Scenario(topics=[Topic("notes", replication_factor=3, config={"cleanup_policy": "compact"})],
+                        broker_config=SHORT, services=[Service("sending", sends_something_refused, restart_after=None)])
+    real, simulated = effects(run_for_real(scenario, kafka.url)), effects(run(scenario))
+    assert real["idempotent=False"] == simulated["idempotent=False"] == ["InvalidRecordError", "sent", "sent"]
+    assert simulated["idempotent=True"] == ["InvalidRecordError", "sent", "sent"]
+    assert real["idempotent=True"] == ["InvalidRecordError"] * 3

@@ -141,15 +141,20 @@ class RealApp:
 
     async def sleep(self, seconds: float) -> None:
         """Wait; other tasks of this process go on."""
-        if seconds > LONG_SLEEP:
-            self.marks.write("sleeping", seconds)
+        self._tell_of_long(seconds)
         await asyncio.sleep(seconds)
 
     async def work(self, seconds: float) -> None:
         """Compute for so long; nothing else of this process runs meanwhile."""
         if seconds < 0:
             raise ValueError(f"work({seconds}): a length of time cannot be negative")
+        self._tell_of_long(seconds)
         time.sleep(seconds)
+
+    def _tell_of_long(self, seconds: float) -> None:
+        """The run does not end meanwhile."""
+        if seconds > LONG_SLEEP:
+            self.marks.write("sleeping", seconds)
 
     # -- steps
 

@@ -5,33 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.client_settings import consumer_config
 from simlib.real.worker.errors import as_ours
 from simlib.real.worker.lookups import RealLookups
+from simlib.real.worker.membership import LOOK_MS, finish_joining, join, listener
+from simlib.real.worker.positions import Positions
 from simlib.real.worker.records import carried, from_headers, from_key
-from simlib.services.in_hand import ConsumerGroupMetadata, ConsumerRecord
-from simlib.services.lookups import OffsetAndTimestamp
+from simlib.services.in_hand import ConsumerRecord
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
-LOOK_MS = 1_000
-"""How long the thread waits for a record before it looks whether something else is to be done."""
 
-KNOWN_WITHIN = 10.0
-"""Seconds; a topic that was just created is known everywhere within a fraction of one."""
-
-T = TypeVar("T")
-
-
-class RealConsumer:
+class RealConsumer(Positions):
     """Iterate over it, or use `getone` and `getmany`."""
 
     def __init__(self, app: RealApp, topics: tuple[str, ...], group_id: str, config: Mapping[str, Any]) -> None:
@@ -56,16 +48,16 @@ class RealConsumer:
 
         with as_ours():
             self._client = KafkaConsumer(**self._config)
-            names = [self._plan.real_topic(topic) for topic in topics]
-            _wait_until_known(self._client, names)
-            self._client.subscribe(names, listener=_listener(self._app, self))
+            join(self._client, [self._plan.real_topic(topic) for topic in topics], listener(self._app, self.group))
 
     def _next(self) -> Any:
         with as_ours():
+            finish_joining(self._client)
             return next(self._client, None)
 
     def _poll(self, timeout_ms: float, most: int | None) -> list[Any]:
         with as_ours():
+            finish_joining(self._client)
             found = self._client.poll(timeout_ms=timeout_ms, max_records=most)
         return [record for records in found.values() for record in records]
 
@@ -75,16 +67,6 @@ class RealConsumer:
             self._app.marks.write("commit_failed", self.group, f"{type(answer).__name__}: {answer}")
         else:
             self._committed({tp: each.offset for tp, each in offsets.items()}, True)
-
-    def _committed(self, offsets: Mapping[Any, int], auto: bool) -> None:
-        rows = [[self._plan.topic(tp[0]), tp[1], offset] for tp, offset in offsets.items()]
-        self._app.marks.write("committed", self.group, rows, auto)
-
-    async def _in_thread(self, act: Callable[..., T], *arguments: Any) -> T:
-        await asyncio.shield(self._made)
-        if self._closed:
-            raise RuntimeError("this consumer is closed")
-        return await self._app.loop.run_in_executor(self._thread, act, *arguments)
 
     # -- reading
 
@@ -162,98 +144,6 @@ class RealConsumer:
             self._app.marks.write("handled", self.group, record.topic, record.partition, record.offset)
         self._in_hand.clear()
 
-    # -- positions
-
-    async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
-        """Store positions (or the given offsets: the *next* record to read) with the group.
-
-        Raises CommitFailedError.
-        """
-        await self._app.step("commit", lambda: self._in_thread(self._commit, offsets))
-
-    def _commit(self, offsets: Mapping[TopicPartition, int] | None) -> None:
-        from kafka import OffsetAndMetadata
-
-        consumed = self._client._subscription.all_consumed_offsets() if offsets is None else {
-            self._lookups.real(tp): OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
-        with as_ours():
-            self._client.commit(consumed)
-        self._committed({tp: each.offset for tp, each in consumed.items()}, False)
-
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Continue reading a partition at `offset`."""
-        real = self._owned(partition)
-        self._fetched = deque(raw for raw in self._fetched if (raw.topic, raw.partition) != tuple(real))
-        self._now(lambda: self._client.seek(real, offset))
-
-    def position(self, partition: TopicPartition) -> int:
-        """The offset of the next record to be handed over, -1 while it is not known."""
-        real = self._owned(partition)
-        found = self._now(lambda: self._client.position(real, timeout_ms=1_000))
-        return -1 if found is None else int(found)
-
-    def assignment(self) -> set[TopicPartition]:
-        """The partitions this member owns now."""
-        if not self._made.done():
-            return set()
-        return {TopicPartition(self._plan.topic(tp.topic), tp.partition)
-                for tp in self._now(lambda: self._client.assignment())}
-
-    def group_metadata(self) -> ConsumerGroupMetadata:
-        """Who this consumer is in its group, for `send_offsets_to_transaction`; generation -1 while it is in none."""
-        found = self._client.group_metadata()
-        return ConsumerGroupMetadata(self.group, found.generation_id, found.member_id, found.group_instance_id)
-
-    async def seek_to_committed(self, *partitions: TopicPartition) -> None:
-        """Go back to the committed offset (of all partitions, if none is named): after an abort, say."""
-        chosen = partitions or tuple(sorted(self.assignment()))
-        for partition in chosen:
-            found = await self._in_thread(self._client.committed, self._owned(partition))
-            if found is not None:
-                self.seek(partition, found)
-            else:
-                policy = self._client.config["auto_offset_reset"]
-                await (self.seek_to_end if policy == "latest" else self.seek_to_beginning)(partition)
-
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
-        """Continue at the log start of these partitions, of all it owns if none is named."""
-        await self._seek_to("beginning_offsets", partitions)
-
-    async def seek_to_end(self, *partitions: TopicPartition) -> None:
-        """Continue after the last record of these partitions, of all it owns if none is named."""
-        await self._seek_to("end_offsets", partitions)
-
-    async def _seek_to(self, question: str, partitions: tuple[TopicPartition, ...]) -> None:
-        chosen = partitions or tuple(sorted(self.assignment()))
-        for partition, offset in (await self._lookups.offsets(question, chosen)).items():
-            self.seek(partition, offset)
-
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        """The numbers of a topic's partitions, None if there is no such topic."""
-        return self._now(lambda: self._client.partitions_for_topic(self._plan.real_topic(topic)))
-
-    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where each log begins: above 0 if retention has taken its beginning."""
-        return await self._lookups.offsets("beginning_offsets", partitions)
-
-    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The high watermark of each partition: the offset after the last record that can be read."""
-        return await self._lookups.offsets("end_offsets", partitions)
-
-    async def offsets_for_times(self, timestamps: Mapping[TopicPartition, int]
-                                ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record of each partition whose timestamp is not before a time (ms); None if all are before it."""
-        return await self._lookups.for_times(timestamps, self._app.time_of_day)
-
-    def _now(self, act: Callable[[], T]) -> T:
-        """kafka-python may be asked from one thread only; what that one is doing takes a moment at most."""
-        return self._thread.submit(act).result()
-
-    def _owned(self, partition: TopicPartition) -> Any:
-        if partition not in self.assignment():
-            raise ValueError(f"{partition}: not assigned to {self._app.name}; it owns {sorted(self.assignment())}")
-        return self._lookups.real(partition)
-
     # -- closing
 
     async def stop(self) -> None:
@@ -284,31 +174,3 @@ class RealConsumer:
 
     async def __aexit__(self, *exc: Any) -> None:
         await self.stop()
-
-
-def _wait_until_known(client: Any, topics: list[str]) -> None:
-    """A member that joins before its broker has heard of a new topic is assigned nothing, perhaps for minutes."""
-    until = time.monotonic() + KNOWN_WITHIN
-    while not all(client.partitions_for_topic(topic) for topic in topics) and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def _listener(app: RealApp, consumer: RealConsumer) -> Any:
-    """Writes down what a rebalance gives and takes."""
-    from kafka.consumer.subscription_state import ConsumerRebalanceListener
-
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc,unused-ignore]
-        def on_partitions_revoked(self, revoked: Any) -> None:
-            self._write("revoked", revoked)
-
-        def on_partitions_assigned(self, assigned: Any) -> None:
-            self._write("assigned", assigned)
-
-        def on_partitions_lost(self, lost: Any) -> None:
-            self._write("lost_partitions", lost)
-
-        def _write(self, kind: str, partitions: Any) -> None:
-            rows = sorted([app.plan.topic(tp.topic), tp.partition] for tp in partitions)
-            app.marks.write(kind, consumer.group, rows)
-
-    return Listener()

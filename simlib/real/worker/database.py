@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simlib.services.stored_database import shortened
+from simlib.services.faces import DatabaseTransaction, Statements
+from simlib.services.stored_database import Act, shortened
 from simlib.sql.connection import DatabaseFile
 from simlib.sql.rows import Rows
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
 
-class RealDatabase:
+class RealDatabase(Statements):
     """Statements run in threads: SQLite's own wait for a lock holds up one task, not the whole service."""
 
     def __init__(self, app: RealApp, file: Path) -> None:
@@ -25,30 +25,17 @@ class RealDatabase:
         self._idle: list[DatabaseFile] = []
         self._open: dict[asyncio.Task[Any] | None, DatabaseFile] = {}
 
-    async def execute(self, sql: str, parameters: Any = ()) -> Rows:
-        """Carry out one statement; its rows, with `rowcount` and `lastrowid`."""
-        return await self._step(sql, lambda database: database.execute(sql, parameters))
-
-    async def executemany(self, sql: str, rows: Iterable[Any]) -> Rows:
-        """One statement for each of several rows of parameters, as one step: all of them or none."""
-        given = list(rows)
-        return await self._step(sql, lambda database: database.execute_many(sql, given))
-
-    async def executescript(self, script: str) -> Rows:
-        """Several statements separated by semicolons, as one step: all of them or none."""
-        return await self._step(script, lambda database: database.execute_script(script))
-
-    def transaction(self) -> RealTransaction:
+    def transaction(self) -> DatabaseTransaction[RealDatabase]:
         """`async with app.database.transaction():` - all statements of the block are committed together, or none."""
-        return RealTransaction(self)
+        return DatabaseTransaction(self)
 
     # -- statements
 
-    async def _step(self, sql: str, act: Callable[[DatabaseFile], Rows]) -> Rows:
+    async def _step(self, sql: str, act: Act) -> Rows:
         rows: Rows = await self._app.step("execute", lambda: self._carry_out(sql, act), shortened(sql))
         return rows
 
-    async def _carry_out(self, sql: str, act: Callable[[DatabaseFile], Rows]) -> Rows:
+    async def _carry_out(self, sql: str, act: Act) -> Rows:
         transaction = self._open.get(asyncio.current_task())
         database = transaction or self._connection()
         try:
@@ -69,7 +56,6 @@ class RealDatabase:
     # -- transactions
 
     async def begin(self) -> None:
-        """Take the lock for the task that runs now."""
         if asyncio.current_task() in self._open:
             raise sqlite3.OperationalError("cannot start a transaction within a transaction")
         database = self._connection()
@@ -77,7 +63,6 @@ class RealDatabase:
         self._open[asyncio.current_task()] = database
 
     async def commit(self) -> None:
-        """The COMMIT, a step of its own."""
         database = self._open[asyncio.current_task()]
         try:
             await self._app.step("execute", lambda: asyncio.to_thread(database.control, "COMMIT"), "COMMIT")
@@ -87,27 +72,9 @@ class RealDatabase:
         self._over("committed")
 
     def roll_back(self, error: BaseException) -> None:
-        """The block was left by an exception."""
         self._open[asyncio.current_task()].roll_back()
         self._over(f"rolled back: {type(error).__name__}: {error}")
 
     def _over(self, how: str) -> None:
         self._idle.append(self._open.pop(asyncio.current_task()))
         self._app.marks.write("transaction", how)
-
-
-class RealTransaction:
-    """What `async with app.database.transaction():` enters."""
-
-    def __init__(self, database: RealDatabase) -> None:
-        self._database = database
-
-    async def __aenter__(self) -> RealDatabase:
-        await self._database.begin()
-        return self._database
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None:
-            await self._database.commit()
-        else:
-            self._database.roll_back(error)

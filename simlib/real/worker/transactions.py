@@ -11,6 +11,7 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.plan import Plan
 from simlib.real.worker.errors import as_ours
 from simlib.services.errors import IllegalStateError
+from simlib.services.faces import NO_TRANSACTIONAL_ID, ProducerTransaction, member_of
 from simlib.services.in_hand import ConsumerGroupMetadata
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ class RealTransactional:
         self._open = False
         await self._at_the_coordinator("abort transaction", lambda: self._client.abort_transaction())
 
-    def transaction(self) -> RealTransactionContext:
+    def transaction(self) -> ProducerTransaction:
         """`async with producer.transaction():` begins, and commits at the end; an exception aborts, and goes on."""
-        return RealTransactionContext(self)
+        return ProducerTransaction(self)
 
     # -- how
 
@@ -89,8 +90,7 @@ class RealTransactional:
 
     def _check_transactional(self, what: str, open: bool = False) -> None:
         if self._transactional_id is None:
-            raise IllegalStateError(f"{what}: this producer has no transactional_id; "
-                                    "give one: app.producer(transactional_id=app.name)")
+            raise IllegalStateError(f"{what}: {NO_TRANSACTIONAL_ID}")
         if open and not self._open:
             raise IllegalStateError(f"{what}: no transaction is open")
 
@@ -104,29 +104,8 @@ class RealTransactional:
             await self.abort_transaction()
 
 
-class RealTransactionContext:
-    """One transaction, as a block."""
-
-    def __init__(self, producer: RealTransactional) -> None:
-        self._producer = producer
-
-    async def __aenter__(self) -> None:
-        await self._producer.begin_transaction()
-
-    async def __aexit__(self, kind: type[BaseException] | None, *exc: Any) -> None:
-        if kind is None:
-            await self._producer.commit_transaction()
-        else:
-            await self._producer.abort_what_is_open()
-
-
 def _real_member(group_id: str | ConsumerGroupMetadata, prefix: str) -> Any:
     from kafka.structs import ConsumerGroupMetadata as Real
 
-    if isinstance(group_id, str):
-        return prefix + group_id
-    if not isinstance(group_id, ConsumerGroupMetadata):
-        raise TypeError(f"send_offsets_to_transaction(..., {group_id!r}): give the group's name, or "
-                        "consumer.group_metadata()")
-    return Real(group_id=prefix + group_id.group_id, generation_id=group_id.generation_id,
-                member_id=group_id.member_id, group_instance_id=group_id.group_instance_id)
+    member = member_of(group_id)
+    return Real(**{**member._asdict(), "group_id": prefix + member.group_id})

@@ -1,0 +1,52 @@
+"""When a run is over: what the marks of its workers tell, without a Kafka."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from simlib.real.timeline import Timeline
+from simlib.real.watching import QUIET_AFTER, Watch
+
+
+class Written:
+    """A worker that has written some marks."""
+
+    def __init__(self, *marks: list) -> None:
+        self.plan, self._marks = SimpleNamespace(name="billing-0", restart_after=1.0), list(marks)
+
+    def new_marks(self) -> list[list]:
+        return self._marks
+
+
+class Stopped(Timeline):
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+
+def told(watch: Watch, timeline: Stopped, at: float, kind: str) -> None:
+    timeline.now = at
+    watch.listen(Written([int(at * 1e9), kind, "charge", 1]))
+
+
+@pytest.mark.parametrize("end", ["ended", "given_up"])
+def test_after_a_long_step_a_run_waits_for_what_its_end_brings(end: str) -> None:
+    """The mark of what follows - an exception, a commit - comes a moment after that of the step's end."""
+    timeline = Stopped()
+    watch = Watch(timeline, {}, lambda name, seconds: None)
+    told(watch, timeline, 1, "begun")
+    assert watch.is_something_under_way()
+    told(watch, timeline, 31, end)
+    assert watch.is_something_under_way()
+    timeline.now += QUIET_AFTER + 1
+    assert not watch.is_something_under_way()
+
+
+def test_short_steps_keep_no_run_alive() -> None:
+    """A loop that commits what it has committed before is quiet."""
+    timeline = Stopped()
+    watch = Watch(timeline, {}, lambda name, seconds: None)
+    for second in range(1, 10):
+        told(watch, timeline, second, "begun")
+        told(watch, timeline, second + 0.5, "ended")
+        assert not watch.is_something_under_way()
