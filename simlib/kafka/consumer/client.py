@@ -27,6 +27,8 @@ OnRecords = Callable[[list[Run]], None]
 class ConsumerClient:
     """Lives in a process and dies with it; a restarted process makes a new one."""
 
+    cursor_type = Cursor
+
     def __init__(self, process: Process, group: str, topics: tuple[str, ...], settings: Any, cluster: Cluster,
                  network: Network, on_error: Callable[[str], None]) -> None:
         self.process = process
@@ -111,7 +113,7 @@ class ConsumerClient:
         """Own these partitions too, and find out where to start."""
         new = [tp for tp in tps if tp not in self.cursors]
         for tp in new:
-            self.cursors[tp] = Cursor(tp)
+            self.cursors[tp] = self.cursor_type(tp)
             self.recorder.event("assigned", self.process, group=self.group_code, tp=tp)
         self.on_assigned(new)
         self.starting.find(new)

@@ -63,6 +63,12 @@ class Membership:
         if self._lost or self.has_to_join or self.rebalance is not None:
             self._catch_up()
 
+    def awaits_poll(self) -> bool:
+        """Is there something that only the next poll will do?"""
+        if self._lost:
+            return True
+        return self.has_to_join if self.rebalance is None else self.rebalance.awaits_poll()
+
     def working(self) -> None:
         """The application has records in hand and must poll again within max_poll_interval_ms (K88)."""
         self._poll_limit.set(self.consumer.process.clock.env._now + self._patience)
