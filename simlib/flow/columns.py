@@ -76,7 +76,7 @@ class Columns:
         handed, done = self.deliveries.times(sums, constants)
         recorder.delivery_times.frombytes(np.column_stack([handed, done]).tobytes())
         parts = self._in_lanes(rows, np.cumsum(rows["count"]) - rows["count"])
-        order = np.lexsort((parts["first"], parts["written"]))
+        order = np.lexsort((parts["first"], parts["member"], parts["written"]))
         names = ("member", "incarnation", "group", "tp", "lane", "start", "count", "offset", "generation", "first")
         _extend(recorder, "deliveries", [handed[parts["first"]][order], *(parts[name][order] for name in names)])
 
