@@ -12,7 +12,7 @@ from benchmarks.lines import lines
 from benchmarks.machine import describe_machine
 from benchmarks.peers.environment import NoPeer, peer_python
 from benchmarks.rounds import Sample, measure
-from benchmarks.workloads import UTILISATION, WORKLOADS, service_time
+from benchmarks.workloads import IN_COLUMNS, UTILISATION, WORKLOADS, service_time
 
 ALIKE = ("1000", "20000", str(service_time(1_000)))
 """Rate, records and service time of the pipeline that is compared."""
@@ -26,7 +26,7 @@ def samples(peer: Path | None) -> list[Sample]:
         peers = [Sample("happysim", ("peer", "happysim", *ALIKE), python),
                  Sample("simlib, the peer's Python", ("peer", "simlib", *ALIKE), python), *peers]
     return [*peers, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
-            *(Sample(name, ("engine", name)) for name in WORKLOADS),
+            *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
             *([Sample("film", ("film",))] if can_be_measured() else [])]

@@ -31,8 +31,8 @@ SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
 
 def lines(results: Results, with_happysim: bool) -> list[Line]:
     """All lines of the table."""
-    return [*_speed(results), *_peers(results, with_happysim), *_growth(results), *_size(results), *_explored(results),
-            *_feel(results), *_film(results)]
+    return [*_speed(results), *_flow(results), *_peers(results, with_happysim), *_growth(results), *_size(results),
+            *_explored(results), *_feel(results), *_film(results)]
 
 
 def _speed(results: Results) -> list[Line]:
@@ -48,6 +48,20 @@ def _speed(results: Results) -> list[Line]:
         Line("... SimPy events a record", results.median("100,000/s", "events"), "events", 0.5, at_most=True),
         Line("100,000 records/s, linger_ms=0", rate("100,000/s, linger 0"), SPEED, 200_000),
     ]
+
+
+def _flow(results: Results) -> list[Line]:
+    """What issue 6 asks for in the end is told beside each figure; nothing is promised yet."""
+    def rate(name: str) -> float:
+        return results.median(f"flow, {name}", "rate")
+
+    return [Line("engine=\"flow\", a consumer dies, 300 records/s a partition", rate("300/s a partition"), SPEED),
+            Line("... 3,000 records/s a partition", rate("3,000/s a partition"), SPEED),
+            Line("... 30,000 records/s a partition", rate("30,000/s a partition"), SPEED),
+            Line("... bytes of columns kept", results.median("flow, 30,000/s a partition", "bytes"), "bytes/record",
+                 64, at_most=True),
+            Line("... the README's scenario : engine=\"events\"", results.ratio("flow, section 3", "section 3", "rate"),
+                 "times", 2)]
 
 
 def _peers(results: Results, with_happysim: bool) -> list[Line]:

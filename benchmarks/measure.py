@@ -24,10 +24,11 @@ USED_FIRST = ("Scenario", "Topic", "Producer", "ConsumerGroup", "Crash", "replac
 
 def engine(name: str) -> dict[str, float]:
     """Records a CPU second through `run`, a small run of the same kind before it; events and bytes for each record."""
-    from benchmarks.workloads import WORKLOADS
+    from benchmarks.workloads import IN_COLUMNS, WORKLOADS
     from simlib import replace, run
 
-    scenario = WORKLOADS[name]()
+    scenario = {**WORKLOADS, **IN_COLUMNS}[name]()
+    run = partial(run, engine="flow" if name in IN_COLUMNS else "events")
     run(replace(scenario, "duration", min(1.0, scenario.duration / 2)) if not scenario.faults else scenario)
     seconds: list[float] = []
     while not seconds or (sum(seconds) < LONG_ENOUGH and len(seconds) < 5):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic
+from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic, replace
 
 UTILISATION = 0.8
 """How busy the three consumers are in the steady workloads, as in the pipelines they are compared with."""
@@ -32,6 +32,12 @@ def steady(rate: float, records: int, linger_ms: float) -> Scenario:
     )
 
 
+def dying(rate: float, records: int) -> Scenario:
+    """The same load, and one of the consumers dies; its partition has another owner when its session is over."""
+    calm = replace(steady(rate, records, 5), "groups.billing.session_timeout_ms", 6_000)
+    return replace(calm, "faults", [Crash("billing-1", at=calm.duration / 4)])
+
+
 def service_time(rate: float) -> float:
     """Seconds a record takes, so that three consumers are as busy as UTILISATION says."""
     return UTILISATION * 3 / rate
@@ -47,3 +53,11 @@ WORKLOADS = {
     "10,000/s, 1e5": lambda: steady(10_000, 100_000, 5),
     "10,000/s, 1e6": lambda: steady(10_000, 1_000_000, 5),
 }
+
+IN_COLUMNS = {
+    "flow, 300/s a partition": lambda: dying(900, 50_000),
+    "flow, 3,000/s a partition": lambda: dying(9_000, 300_000),
+    "flow, 30,000/s a partition": lambda: dying(90_000, 1_000_000),
+    "flow, section 3": section_3,
+}
+"""The same for the flow engine: its lines of issue 6, with the consumer that dies."""

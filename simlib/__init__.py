@@ -14,7 +14,7 @@ _HOME = {
         "Crash", "Shutdown", "PowerLoss", "Pause", "NetworkCut", "SlowLink", "LoseRequest", "LoseReply",
         "AddPartitions", "Change",
         "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights", "InOrder",
-        "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "PathError"),
+        "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "EngineError", "PathError"),
     "simlib.running": ("run",),
     "simlib.exploring": ("explore",),
     "simlib.sweeping": ("sweep",),
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from simlib.scenario import Constant as Constant
     from simlib.scenario import ConsumerGroup as ConsumerGroup
     from simlib.scenario import Crash as Crash
+    from simlib.scenario import EngineError as EngineError
     from simlib.scenario import Exponential as Exponential
     from simlib.scenario import Given as Given
     from simlib.scenario import InOrder as InOrder

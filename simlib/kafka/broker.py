@@ -63,8 +63,8 @@ class Broker(Process):
         """What is only in memory."""
         self.image = Image(-1, {}, frozenset())
         self.leads: dict[int, Led] = {}
-        self.followers = SafeFollowers(self) if self.cluster.has_safe_followers else FollowerSessions(self)
-        self.consumers = ConsumerFetches(self)
+        self.followers = self.new_followers()
+        self.consumers = self.new_consumers()
         self._handlers: dict[str, Callable[[Exchange], None]] = {
             "produce": self.on_produce, "fetch": self.consumers.fetch, "replica_fetch": self.followers.fetch,
             "metadata": self.on_metadata, "find_coordinator": self.on_find_coordinator,
@@ -72,6 +72,13 @@ class Broker(Process):
             "write_txn_markers": self.transactional.write_marker, "init_producer_id": self.transaction_log.handle,
             "add_partitions_to_txn": self.transaction_log.handle, "add_offsets_to_txn": self.transaction_log.handle,
             "end_txn": self.transaction_log.handle}
+
+    def new_followers(self) -> FollowerSessions:
+        """Nobody has fetched yet."""
+        return SafeFollowers(self) if self.cluster.has_safe_followers else FollowerSessions(self)
+
+    def new_consumers(self) -> ConsumerFetches:
+        return ConsumerFetches(self)
 
     # -- life
 

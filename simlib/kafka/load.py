@@ -42,7 +42,7 @@ class LoadProducer(Process):
         self.draws = {role: Stream(seed, producer.name, role) for role in ("key", "partition")}
         self.keys = key_names(producer.keys)
         self.key_bytes = [key.encode("utf-8") if isinstance(key, str) else key for key in self.keys]
-        self.key_codes = np.array([network.recorder.code("keys", key) for key in self.keys], dtype=np.int32)
+        self.key_codes = network.recorder.key_codes(self.keys)
         self.blocks: Iterator[np.ndarray] | None = None
         self.number = 0
         self.plan = 0

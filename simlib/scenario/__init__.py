@@ -12,7 +12,7 @@ from simlib.scenario.distributions import (
     as_distribution,
 )
 from simlib.scenario.draws import Sampler, Stream
-from simlib.scenario.errors import ConfigError, PathError, ScenarioError
+from simlib.scenario.errors import ConfigError, EngineError, PathError, ScenarioError
 from simlib.scenario.faults import (
     AddPartitions,
     Change,
@@ -67,6 +67,7 @@ __all__ = [
     "Crash",
     "Description",
     "Distribution",
+    "EngineError",
     "Exponential",
     "Given",
     "InOrder",

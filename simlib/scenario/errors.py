@@ -27,6 +27,18 @@ class ScenarioError(ValueError):
         return type(self), (self.problems,)
 
 
+class EngineError(ValueError):
+    """What the flow engine cannot do in a scenario that the readable engine can run (`problems`: one line each)."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {line}" for line in self.problems)
+        super().__init__(f'engine="flow" cannot run this scenario; engine="events" can:\n{lines}')
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
 def did_you_mean(given: object, known: Iterable[str]) -> str:
     """ "; did you mean linger_ms?" or nothing, to be put at the end of an error."""
     close = get_close_matches(str(given), list(known), n=1, cutoff=0.6)

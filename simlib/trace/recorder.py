@@ -90,6 +90,10 @@ class Recorder:
         if progress:
             self.last_progress = now
 
+    def key_codes(self, keys: Iterable[Any]) -> np.ndarray:
+        """The codes of a producer's keys."""
+        return np.array([self.code("keys", key) for key in keys], dtype=np.int32)
+
     def event(self, kind: str, actor: Any = None, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
               detail: str = "") -> None:
         """Write down a control event (closed list in `simlib.trace.columns`)."""
@@ -170,7 +174,9 @@ def _messages(lanes: list[Any]) -> dict[str, Any]:
     }
     for column, kind in (("number", np.int64), ("key", np.int32), ("created", np.int64), ("bytes", np.int32)):
         table[column] = np.concatenate([part[column] for part in parts] or [np.empty(0, kind)]).astype(kind)
-    texts = [text for part in parts for text in part["value"] or [None] * len(part["number"])]
-    table["value"] = [None if text is None else json.loads(text) for text in texts] if any(
-        part["value"] for part in parts) else None
+    if any(part["value"] for part in parts):
+        texts = [text for part in parts for text in part["value"] or [None] * len(part["number"])]
+        table["value"] = [None if text is None else json.loads(text) for text in texts]
+    else:
+        table["value"] = None
     return table

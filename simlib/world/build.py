@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simlib.kafka.broker import Broker, Replica
 from simlib.kafka.cluster import INTERNAL_TOPIC, TRANSACTION_TOPIC, Cluster
@@ -17,7 +17,7 @@ from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.topology import replicas_of
+from simlib.scenario.topology import ConsumerGroup, replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
@@ -25,20 +25,17 @@ if TYPE_CHECKING:
     from simlib.world.world import World
 
 
+M = TypeVar("M", bound=Member)
+
+
 def build(world: World) -> tuple[Cluster, Lanes]:
     """All processes, with a cluster that is already up and a member of every declared group on its way."""
     scenario = world.scenario
-    settings = resolve_broker(scenario.broker_config)
-    cluster = Cluster(settings, _topic_settings(scenario, settings))
-    cluster.processes = world.processes
-    cluster.client = scenario.client
-    cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
-    cluster.oldest_age = round(scenario.duration * 1_000)
+    cluster = new_cluster(world)
     cluster.is_safe = world.network.wire is None and _nothing_hits_brokers(world)
     cluster.has_safe_followers = cluster.is_safe and (world.steps is not None or _is_plain(world))
     lanes = Lanes(cluster, world.recorder)
-    _brokers(world, cluster)
-    _topics(world, cluster)
+    servers_and_topics(world, cluster)
     for process in (*_producers(world, cluster, lanes), *_members(world, cluster), *_services(world, cluster, lanes)):
         world.processes[process.name] = process
     for process in world.processes.values():
@@ -46,6 +43,24 @@ def build(world: World) -> tuple[Cluster, Lanes]:
             process.start()
     _start_late(world)
     return cluster, lanes
+
+
+def new_cluster(world: World) -> Cluster:
+    """What a scenario says of its cluster; nobody lives in it yet."""
+    scenario = world.scenario
+    settings = resolve_broker(scenario.broker_config)
+    cluster = Cluster(settings, _topic_settings(scenario, settings))
+    cluster.processes = world.processes
+    cluster.client = scenario.client
+    cluster.transaction_replicas = replicas_of(1, min(3, scenario.brokers), scenario.brokers)
+    cluster.oldest_age = round(scenario.duration * 1_000)
+    return cluster
+
+
+def servers_and_topics(world: World, cluster: Cluster, broker_type: type[Broker] = Broker) -> None:
+    """Controllers and brokers that know every topic."""
+    _brokers(world, cluster, broker_type)
+    _topics(world, cluster)
 
 
 def _nothing_hits_brokers(world: World) -> bool:
@@ -74,12 +89,12 @@ def _topic_settings(scenario: Scenario, broker: BrokerSettings) -> dict[str, Any
 
 # -- the cluster
 
-def _brokers(world: World, cluster: Cluster) -> None:
+def _brokers(world: World, cluster: Cluster, broker_type: type[Broker]) -> None:
     scenario = world.scenario
     metadata = Metadata()
     cluster.controllers = [Controller(cluster, world.network, metadata, *world.identity(name))
                            for name in scenario.controller_names]
-    cluster.brokers = [Broker(number, cluster, world.network, *world.identity(name))
+    cluster.brokers = [broker_type(number, cluster, world.network, *world.identity(name))
                        for number, name in enumerate(scenario.broker_names)]
     for process in (*cluster.controllers, *cluster.brokers):
         world.processes[process.name] = process
@@ -127,14 +142,18 @@ def _producers(world: World, cluster: Cluster, lanes: Lanes) -> list[Any]:
 
 
 def _members(world: World, cluster: Cluster) -> list[Member]:
+    return [member for group in world.scenario.groups for member in members(world, cluster, group, Member)]
+
+
+def members(world: World, cluster: Cluster, group: ConsumerGroup, member_type: type[M]) -> list[M]:
+    """The processes of a declared group."""
+    work = WorkTimes(group, cluster, world.scenario.seed)
+    world.recorder.code("groups", group.name)
     found = []
-    for group in world.scenario.groups:
-        work = WorkTimes(group, cluster, world.scenario.seed)
-        world.recorder.code("groups", group.name)
-        for name in group.members:
-            settings = as_brokers_say(resolve_consumer(world.scenario.client, group.overrides(name)), cluster.settings)
-            world.note_isolation(group.name, settings)
-            found.append(Member(group, settings, work, cluster, world.network, *world.identity(name)))
+    for name in group.members:
+        settings = as_brokers_say(resolve_consumer(world.scenario.client, group.overrides(name)), cluster.settings)
+        world.note_isolation(group.name, settings)
+        found.append(member_type(group, settings, work, cluster, world.network, *world.identity(name)))
     return found
 
 

@@ -8,6 +8,8 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
+from simlib.kafka.cluster import Cluster
+from simlib.kafka.producer.client import Lanes
 from simlib.scenario.gathering import head_start
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
@@ -21,7 +23,7 @@ from simlib.world.clock import LAST, Clock
 from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
-from simlib.world.final_logs import final_logs, final_transactions, log_end, replica_names
+from simlib.world.final_logs import Row, final_logs, final_transactions, log_end, replica_names
 from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
@@ -40,6 +42,9 @@ LONG_WAIT, OUT_OF_STEP = 100 * SECOND, 7 * MS
 class World:
     """Everything of one run. `run()` may be called once; afterwards `recorder` holds what happened."""
 
+    clock_type: type[Clock] = Clock
+    network_type: type[Network] = Network
+
     def __init__(self, scenario: Scenario, wire: bool = False, schedule: Schedule | None = None,
                  programs: dict[str, bytes] | None = None) -> None:
         """`schedule`: number the services' steps, and hit some; `programs`: services' code, if already packed."""
@@ -47,11 +52,11 @@ class World:
         self.programs = programs or {}
         self.taken: list[Step] = []
         self.unreached: list[Hit] = []
-        self.clock = Clock(-nanoseconds(head_start(scenario)), busy=schedule is None)
+        self.clock = self.clock_type(-nanoseconds(head_start(scenario)), busy=schedule is None)
         names = sorted([*scenario.process_names(), "world"], key=natural)
         self.rank = {name: i for i, name in enumerate(names)}
         self.recorder = Recorder(self.clock, names)
-        self.network = Network(self.clock, scenario, self.recorder)
+        self.network = self.network_type(self.clock, scenario, self.recorder)
         if wire:
             self.network.wire = []
         self.outside = Outside(self.recorder, *self.identity("world"))
@@ -71,11 +76,15 @@ class World:
         self.steps = None if schedule is None else Steps(self, schedule)
         self.last_planned = last_planned(scenario)
         self.ends_when_quiet = bool(scenario.services or scenario.inputs)
-        self.cluster, self.lanes = build(self)
+        self.cluster, self.lanes = self.build()
         self.stores = Stores(self)
         self.failures = Failures(self)
         self.changes = Changes(self)
         self.faults = Faults(self)
+
+    def build(self) -> tuple[Cluster, Lanes]:
+        """Make all processes, and start those that gather before time 0."""
+        return build(self)
 
     def identity(self, name: str) -> tuple[Clock, str, int]:
         """What every process is made with."""
@@ -188,10 +197,14 @@ class World:
         for part in (*parts, self):
             forget(part)
 
+    def final_logs(self) -> list[Row]:
+        """What is in the logs at the end, as ranges of lanes."""
+        return final_logs(self.cluster)
+
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
         recorder = self.recorder
-        tables = recorder.tables(partial(log_end, final_logs(self.cluster)),
+        tables = recorder.tables(partial(log_end, self.final_logs()),
                                  final_transactions(self.cluster, recorder.removed_aborted))
         told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
                 for (process, what), count in self.exceptions.items()]

@@ -6,15 +6,17 @@ from benchmarks import report
 from benchmarks.lines import Line, lines
 from benchmarks.measure import engine
 from benchmarks.rounds import Results
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import IN_COLUMNS, WORKLOADS
 
 ENGINE = {"records": 1.0, "rate": 250_000.0, "events": 0.1, "bytes": 90.0}
 
 
 def results(**faster):
     """One round in which everything has the same speed, but for the samples given."""
-    names = [*WORKLOADS, "simpy", "happysim", "simlib, the peer's Python"]
+    names = [*WORKLOADS, *IN_COLUMNS, "simpy", "happysim", "simlib, the peer's Python"]
     rounds = {name: [{**ENGINE, "rate": faster.get(name, 250_000.0)}] for name in names}
+    rounds["flow, section 3"] = [{**ENGINE, "rate": 900_000.0}]
+    rounds["flow, 30,000/s a partition"] = [{**ENGINE, "bytes": 40.0}]
     rounds["memory"] = [{"kept": 80.0, "most": 900.0}]
     rounds["player"], rounds["draws"] = [{"seconds": 1.5, "sent": 50_000}], [{"one": 0.3}]
     rounds["imports"] = [{"bare": 1.0, "names": 180.0, "heavy": 0}]
@@ -47,6 +49,11 @@ def test_the_table_says_no_where_a_promise_is_broken():
     table = report.as_table([Line("slow", 3.0, "s", 2.0, at_most=True), Line("only told", 0.5, "s")])
     assert "NO" in table[2] and "at most 2" in table[2]
     assert len({len(row) for row in table}) == 1
+
+
+def test_the_flow_engine_is_measured_too():
+    found = engine("flow, section 3")
+    assert found["records"] == 5_400 and found["events"] < 1
 
 
 def test_a_measurement_measures():

@@ -30,6 +30,8 @@ MEMBERSHIPS: dict[str, Any] = {"classic": Membership, "consumer": ReconcilingMem
 class ConsumerClient:
     """Lives in a process and dies with it; a restarted process makes a new one."""
 
+    cursor_type = Cursor
+
     def __init__(self, process: Process, group: str, topics: tuple[str, ...], settings: Any, cluster: Cluster,
                  network: Network, on_error: Callable[[str], None]) -> None:
         self.process = process
@@ -114,7 +116,7 @@ class ConsumerClient:
         """Own these partitions too, and find out where to start."""
         new = [tp for tp in tps if tp not in self.cursors]
         for tp in new:
-            self.cursors[tp] = Cursor(tp)
+            self.cursors[tp] = self.cursor_type(tp)
             self.recorder.event("assigned", self.process, group=self.group_code, tp=tp)
         self.on_assigned(new)
         self.starting.find(new)

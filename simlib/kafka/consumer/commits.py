@@ -46,12 +46,21 @@ class Commits:
             self.due = now + self.interval
             if consumer.membership.may_deliver() and self._something_new() and not consumer.dies_at_commit("before"):
                 self._send(self.positions(), self._auto_committed, True, self._postpone)
-        elif self.alarm.deadline != self.due and self._something_new():
+        else:
+            self.watch()
+
+    def watch(self) -> None:
+        """A poll that lasts commits by itself when it is time, if there is something new when it begins."""
+        if self.alarm.deadline != self.due and self._something_new():
             self.alarm.set(self.due)
 
     def waited(self) -> None:
         """A long poll is over: shorter ones would have let its deadlines pass one by one, with nothing to commit."""
-        late = self.consumer.process.clock.env._now - self.due
+        self.let_pass(self.consumer.process.clock.env._now)
+
+    def let_pass(self, now: int) -> None:
+        """The next deadline is one that lies ahead."""
+        late = now - self.due
         if late >= 0:
             self.due += (late // self.interval + 1) * self.interval
 

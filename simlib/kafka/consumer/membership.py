@@ -49,6 +49,12 @@ class Membership(Place):
         if self._lost or self.has_to_join or self.rebalance is not None:
             self._catch_up()
 
+    def awaits_poll(self) -> bool:
+        """Is there something that only the next poll will do?"""
+        if self._lost:
+            return True
+        return self.has_to_join if self.rebalance is None else self.rebalance.awaits_poll()
+
     def may_deliver(self) -> bool:
         """Eager members have nothing to deliver during a rebalance; cooperative ones go on reading (K91, K92)."""
         return self.rebalance is None or (self.cooperative and not self.rebalance.commits)

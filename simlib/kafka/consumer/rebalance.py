@@ -43,6 +43,9 @@ class Rebalance:
         if self._assignment is not None:
             self._take(self._assignment)
 
+    def awaits_poll(self) -> bool:
+        return self._assignment is not None
+
     def _commit(self, then: Callable[[], None]) -> None:
         def committed(error: str | None) -> None:
             self.commits = False

@@ -43,8 +43,7 @@ class Sender:
         self.linger = millis(settings.linger_ms)
         self.most: int | None = None
         if lane.value_bytes is not None:  # all records have the same size: so many fill a batch, or leave no room
-            self.most = max(1, settings.batch_size // max(1, lane.value_bytes))
-            self._filling = self.most - (self.most * lane.value_bytes >= settings.batch_size)
+            self.most, self._filling = records_in_batch(settings.batch_size, lane.value_bytes)
         self.delivery_timeout = millis(settings.delivery_timeout_ms)
         self.epoch = 0
         self.sequence = 0
@@ -277,3 +276,9 @@ def permitted_in_flight(settings: Any, client: str) -> int:
     if client == "kafka-python" and settings.enable_idempotence:
         return 1
     return int(settings.max_in_flight_requests_per_connection)
+
+
+def records_in_batch(batch_size: int, value_bytes: int) -> tuple[int, int]:
+    """How many records of one size fill a batch, and which after its first makes it leave."""
+    most = max(1, batch_size // max(1, value_bytes))
+    return most, most - (most * value_bytes >= batch_size)

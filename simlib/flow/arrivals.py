@@ -1,0 +1,45 @@
+"""The records of a declared load, all at once: when each is created, its key, its partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simlib.kafka.partitioner import crc32_partition, keyed_partition
+from simlib.scenario.draws import Stream
+from simlib.scenario.loads import arrival_times, key_codes, key_names
+from simlib.scenario.settings import ProducerSettings
+from simlib.scenario.topology import Producer
+
+Share = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+"""(partition, created in ns, message numbers, places in `key_names`), in order of creation."""
+
+
+def shares(producer: Producer, settings: ProducerSettings, partitions: int, seed: int, until: float
+           ) -> Iterator[Share]:
+    """What a producer creates before `until` seconds, partition by partition; those that get nothing are left out."""
+    created = arrival_times(producer, Stream(seed, producer.name, "arrival"), until)
+    keys = key_codes(producer, Stream(seed, producer.name, "key"), 0, len(created))
+    where = _partitions(producer, settings, Stream(seed, producer.name, "partition"), keys, partitions)
+    for partition in range(partitions):
+        mine = np.flatnonzero(where == partition)
+        if len(mine):
+            yield partition, created[mine], mine, keys[mine]
+
+
+def _partitions(producer: Producer, settings: ProducerSettings, stream: Stream, keys: np.ndarray, count: int
+                ) -> np.ndarray:
+    """Of each record: by its key (K39), or at random for a null key (K44a)."""
+    names = key_names(producer.keys)
+    if not names:
+        return np.asarray(stream.block(0, len(keys)) * count).astype(np.int64)
+    table = [_partition(name.encode("utf-8") if isinstance(name, str) else name, settings, stream, count)
+             for name in names]
+    return np.array(table, np.int64)[keys]
+
+
+def _partition(key: bytes, settings: ProducerSettings, stream: Stream, count: int) -> int:
+    if settings.partitioner == "consistent_random":
+        return crc32_partition(key, count, stream.uniform(0))
+    return keyed_partition(key, count)

@@ -1,0 +1,62 @@
+"""What members were handed, poll by poll; unrolled to records when the run is over."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from simlib.flow.service import Stretch
+from simlib.trace.runs import unroll
+
+COLUMNS = ("began", "written", "member", "incarnation", "group", "tp", "offset", "count", "generation")
+
+
+class Deliveries:
+    """One row a stretch of a poll. Times of records follow from `began` and the group's service times, unless given."""
+
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self.given: dict[int, tuple[list[int], list[int]]] = {}
+        """Row -> when its records were handed over and done, where that cannot be reckoned."""
+
+    def __len__(self) -> int:
+        return len(self.rows) // len(COLUMNS)
+
+    def add(self, began: int, written: int, who: tuple[int, int, int], stretch: Stretch, generation: int) -> None:
+        """`who`: member, incarnation, group (codes); `written`: when the poll was over."""
+        self.rows.extend((began, written, *who, stretch.tp, stretch.offset, stretch.count, generation))
+
+    def add_given(self, handed: list[int], done: list[int], written: int, who: tuple[int, int, int], stretch: Stretch,
+                  generation: int) -> None:
+        self.given[len(self)] = handed, done
+        self.add(handed[0], written, who, stretch, generation)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
+        return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+
+    def times(self, sums: dict[tuple[int, int], np.ndarray], constants: dict[int, int | None]
+              ) -> tuple[np.ndarray, np.ndarray]:
+        """When each record was handed over, and done: row after row."""
+        rows = self.columns()
+        handed, done = np.empty(int(rows["count"].sum()), np.int64), np.empty(int(rows["count"].sum()), np.int64)
+        first = np.cumsum(rows["count"]) - rows["count"]
+        for group, tp in sorted(set(zip(rows["group"].tolist(), rows["tp"].tolist(), strict=True))):
+            mine = np.flatnonzero((rows["group"] == group) & (rows["tp"] == tp))
+            count, offset = rows["count"][mine], rows["offset"][mine]
+            places, offsets = unroll(first[mine], count), unroll(offset, count)
+            constant = constants[group]
+            before = offsets * constant if constant is not None else _upto(sums[group, tp], offsets)
+            after = (offsets + 1) * constant if constant is not None else _upto(sums[group, tp], offsets + 1)
+            began = np.repeat(rows["began"][mine] - before[np.cumsum(count) - count], count)
+            handed[places], done[places] = began + before, began + after
+        for row, (when, until) in self.given.items():
+            here = slice(first[row], first[row] + len(when))
+            handed[here], done[here] = when, until
+        return handed, done
+
+
+def _upto(sums: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Sums that were never made belong to rows whose times are given."""
+    return sums[np.minimum(offsets, len(sums) - 1)]

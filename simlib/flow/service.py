@@ -1,0 +1,83 @@
+"""How long the records of a poll take, without looking at each: sums of named draws, made ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from simlib.kafka.cluster import Cluster
+from simlib.kafka.work import WorkTimes
+from simlib.scenario.distributions import as_distribution
+from simlib.scenario.draws import Stream
+from simlib.scenario.topology import ConsumerGroup
+from simlib.units import SECOND
+
+AHEAD = 4_096
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Consecutive records of a partition that a poll handed over."""
+
+    tp: int
+    offset: int
+    count: int
+
+
+class Service:
+    """The service times of one group: those of `WorkTimes`, and for first deliveries their running sums."""
+
+    def __init__(self, group: ConsumerGroup, cluster: Cluster, seed: int) -> None:
+        self.work = WorkTimes(group, cluster, seed)
+        self.group = group.name
+        self.cluster = cluster
+        self.seed = seed
+        self.constant = self.work.constant
+        self._distribution = as_distribution(group.service_time)
+        self._streams: dict[int, Stream] = {}
+        self._sums: dict[int, list[int]] = {}
+
+    def length(self, stretch: Stretch) -> int:
+        """Of the first delivery of all of it, in nanoseconds; of any delivery, if every record takes the same time."""
+        if self.constant is not None:
+            return self.constant * stretch.count
+        sums = self._sums_up_to(stretch.tp, stretch.offset + stretch.count)
+        return sums[stretch.offset + stretch.count] - sums[stretch.offset]
+
+    def done(self, began: int, stretches: list[Stretch]) -> list[int]:
+        """When each record is finished, if the first is begun at `began`."""
+        return list(accumulate([self.length(Stretch(one.tp, one.offset + i, 1)) for one in stretches
+                                for i in range(one.count)], initial=began))[1:]
+
+    def done_again(self, began: int, stretches: list[Stretch]) -> list[int]:
+        """The same where the group has seen some of the records before: each delivery has a draw of its own."""
+        return list(accumulate(self.work.of(stretches), initial=began))[1:]  # type: ignore[arg-type]
+
+    def is_first(self, stretch: Stretch) -> bool:
+        """Has the group seen none of these records before?"""
+        return stretch.offset >= self.cluster.read_up_to.get((self.group, stretch.tp), 0)
+
+    def delivered(self, stretch: Stretch, count: int) -> None:
+        """The first `count` records were handed over."""
+        self.work.delivered(stretch, count)  # type: ignore[arg-type]
+
+    def sums(self, tp: int) -> np.ndarray:
+        """Running sums of the service times of first deliveries, by offset, as far as they were needed."""
+        return np.array(self._sums.get(tp, [0]), np.int64)
+
+    def _sums_up_to(self, tp: int, offset: int) -> list[int]:
+        sums = self._sums.setdefault(tp, [0])
+        while len(sums) <= offset:
+            first = len(sums) - 1
+            draws = self._distribution.draws(self._stream(tp), first, AHEAD)
+            times = np.rint(draws * SECOND).astype(np.int64)
+            sums.extend((sums[-1] + np.cumsum(times)).tolist())
+        return sums
+
+    def _stream(self, tp: int) -> Stream:
+        if tp not in self._streams:
+            topic, partition = self.cluster.tps[tp]
+            self._streams[tp] = Stream(self.seed, self.group, "service", topic, partition, 1)
+        return self._streams[tp]
