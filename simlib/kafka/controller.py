@@ -85,6 +85,13 @@ class ControllerState:
                     return replica
         return NO_LEADER
 
+    def awaited(self, partition: int) -> tuple[int, ...]:
+        """While nobody leads: the replicas in sync; with none of them the eligible ones, else the last leader (K55)."""
+        isr = self.partitions[partition].isr
+        if isr or self.eligible is None:
+            return isr
+        return self.eligible.of(partition) or (self.eligible.last_leader(partition),)
+
     def _can_lead(self, replica: int) -> bool:
         return replica in self.alive and replica not in self.shutting_down
 

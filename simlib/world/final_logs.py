@@ -51,10 +51,12 @@ def replica_names(cluster: Cluster) -> list[list[str]]:
 
 
 def _log(cluster: Cluster, tp: int) -> Log:
-    """The log that counts: the leader's; if nobody leads just now, the furthest one of the replicas in sync."""
-    state: Any = cluster.active_controller().metadata.state.partitions[tp]
+    """The log that counts: the leader's; if nobody leads just now, the furthest one of the replicas waited for."""
+    controller: Any = cluster.active_controller().metadata.state
+    state = controller.partitions[tp]
     if state.leader >= 0 and tp in cluster.brokers[state.leader].leads:
         return cluster.brokers[state.leader].replicas[tp].log
-    replicas = [cluster.brokers[number].replicas.get(tp) for number in state.isr]  # none where nobody has told it yet
+    awaited = [cluster.brokers[number] for number in controller.awaited(tp)]
+    replicas = [broker.replicas.get(tp) for broker in awaited]  # none where nobody has told it yet
     return max([replica.log for replica in replicas if replica], key=lambda log: (log.last_epoch, log.end),
                default=Log())

@@ -75,3 +75,14 @@ def test_with_enough_in_sync_replicas_nobody_else_is_eligible():
                   Crash(SECOND, at=40, restart_after=40), Crash(LEADER, at=45, restart_after=40)])
     assert all(broker != FIRST or time > 60 for time, broker in elections(trace))
     assert laws.no_acked_write_lost(trace), laws.no_acked_write_lost(trace)
+
+
+@pytest.mark.statement("K55")
+@pytest.mark.parametrize("restart_after", [None, 0.1])
+def test_what_the_last_leader_has_is_not_lost_while_it_is_waited_for(restart_after):
+    """Its session ends, nobody is in sync, and the run is over before it is back or may lead again."""
+    scenario = Scenario([Topic("orders")], [Producer("shop", "orders", rate=5, records=5)], brokers=2, duration=8,
+                        faults=[Crash("broker-0", at=2, restart_after=restart_after)], broker_config=ELR)
+    trace = run(scenario)
+    assert leaderless(trace) != [] and trace.summary().in_log == 5 and trace.lost.empty
+    assert laws.conservation(trace) and laws.no_acked_write_lost(trace)
