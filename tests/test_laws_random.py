@@ -13,6 +13,7 @@ from strategies import calm_scenarios, scenarios
 from simlib import laws, run
 from simlib.scenario import (
     AddPartitions,
+    Bursts,
     ConsumerGroup,
     Crash,
     Pause,
@@ -49,6 +50,23 @@ LAST_IN_SYNC = Scenario(
     producers=[Producer("shop", "orders", rate=0.5, records=1)],
     faults=[Shutdown("broker-1", 0.001, 0.1), PowerLoss(["broker-0"], 0.002, 0.1)])
 """Both replicas have the record when it is acknowledged; one leaves in good order, and the other loses power (K59)."""
+
+
+CLEANED_OFTEN = {"cleanup_policy": "compact", "segment_ms": 100, "min_cleanable_dirty_ratio": 0}
+
+COMPACTED_MEANWHILE = Scenario(
+    [Topic("orders", config=CLEANED_OFTEN)], brokers=1, duration=13,
+    producers=[Producer("shop", "orders", rate=0.5, records=3, keys=1)],
+    groups=[ConsumerGroup("billing", "orders", consumers=2, service_time=0, enable_auto_commit=False,
+                          auto_offset_reset="earliest", max_poll_interval_ms=2_000, max_poll_records=1)],
+    faults=[Pause("billing-0", 0.0, 5.111)])
+"""Who wakes up after it was replaced has a record in hand that its successor found no more in the log."""
+
+COMPACTED_AND_LOST = Scenario(
+    [Topic("orders", replication_factor=2, config=CLEANED_OFTEN)], brokers=2, duration=18,
+    producers=[Producer("shop", "orders", arrivals=Bursts(3, 0.5), records=13, keys=("a", "b", "c"))],
+    groups=[ConsumerGroup("billing", "orders", service_time=0.02)], faults=[PowerLoss(["broker-0"], 5.001, 0.1)])
+"""A replica whose log has holes loses power, and is sent batches that are still whole elsewhere."""
 
 
 def judged(trace, law):
@@ -121,6 +139,8 @@ def check_liveness(scenario):
 @given(scenarios())
 @example(COMMITS_LOST)
 @example(LAST_IN_SYNC)
+@example(COMPACTED_MEANWHILE)
+@example(COMPACTED_AND_LOST)
 def test_every_law_holds(scenario):
     check_laws(scenario)
 

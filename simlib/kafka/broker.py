@@ -103,9 +103,10 @@ class Broker(Process):
     def lose_unflushed(self, flushed_before: int) -> None:
         """The host lost power: what the operating system had not written to disk is gone (K59)."""
         for replica in self.replicas.values():
-            kept = next((entry.base for entry in replica.log.entries if entry.time >= flushed_before), None)
+            log = replica.log
+            kept = next((place for place, entry in enumerate(log.entries) if entry.time >= flushed_before), None)
             if kept is not None:
-                self.discard(replica, kept)
+                self.discard(replica, log.entries[kept - 1].end if kept else log.start)
 
     def discard(self, replica: Replica, to: int) -> None:
         """Everything from offset `to` on leaves this replica."""

@@ -68,6 +68,17 @@ def needs_cleaning(state: Dirt, settings: Any) -> bool:
     return state.ratio > settings.min_cleanable_dirty_ratio or (state.is_overdue and state.ratio > 0)
 
 
+def part(entry: Entry, first: int, count: int, horizon: int | None) -> Entry:
+    """Some records of a batch, at their offsets."""
+    whole, kind = entry.batch, Entry if horizon is None else CleanedEntry
+    lane: Any = whole.lane
+    batch = Batch(lane, whole.start + first, count, lane.size(whole.start + first, count), whole.created)
+    part = kind(entry.base + first, batch, entry.epoch, entry.time)
+    if isinstance(part, CleanedEntry) and horizon is not None:
+        part.horizon = horizon
+    return part
+
+
 def clean(log: Log, segments: Segments, settings: Any, end: int, now: int, key_of: KeyOf) -> Pass:
     """Rewrite a log up to the offset `end`; a tombstone found for the first time stays for delete_retention_ms."""
     horizon = now + settings.delete_retention_ms
@@ -113,19 +124,8 @@ def _sort_out(entry: Entry, last: dict[bytes | None, int], horizon: int, now: in
                                              ) else until
     for said, places in verdicts:
         if said:
-            result.removed[said].append(_part(entry, places[0], len(places), None))
+            result.removed[said].append(part(entry, places[0], len(places), None))
         elif len(places) == batch.count and (until is None or isinstance(entry, CleanedEntry)):
             result.kept.append(entry)
         else:
-            result.kept.append(_part(entry, places[0], len(places), until))
-
-
-def _part(entry: Entry, first: int, count: int, horizon: int | None) -> Entry:
-    """Some records of a batch, at their offsets."""
-    whole, kind = entry.batch, Entry if horizon is None else CleanedEntry
-    lane: Any = whole.lane
-    batch = Batch(lane, whole.start + first, count, lane.size(whole.start + first, count), whole.created)
-    part = kind(entry.base + first, batch, entry.epoch, entry.time)
-    if isinstance(part, CleanedEntry) and horizon is not None:
-        part.horizon = horizon
-    return part
+            result.kept.append(part(entry, places[0], len(places), until))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.compaction import part
 from simlib.units import SECOND
 from simlib.world.process import Alarm
 
@@ -106,7 +107,8 @@ class Fetcher:
         for entry in entries:
             if entry.base > log.end:
                 log.leave_hole(entry.base)
-            log.append(entry)
+            had = log.end - entry.base  # the rest of a batch of which our cleaner had kept the beginning
+            log.append(part(entry, had, entry.batch.count - had, None) if had else entry)
         replica.high_watermark = high_watermark if high_watermark < log.end else log.end
 
     def _forget_beginning(self, tp: int, start: int) -> bool:

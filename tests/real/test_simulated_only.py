@@ -18,14 +18,12 @@ class Cluster:
         return {}
 
 
-@pytest.mark.statement("K94")
 def test_a_real_run_refuses_the_protocol_kafka_python_does_not_have() -> None:
     scenario = Scenario([Topic("orders")], groups=[ConsumerGroup("billing", "orders", group_protocol="consumer")])
     with pytest.raises(RealRunError, match=r"ConsumerGroup\('billing'\): group_protocol='consumer' .* simulated only"):
         refuse_impossible(scenario, (), Cluster(), None)
 
 
-@pytest.mark.statement("K94")
 def test_a_real_consumer_is_not_given_settings_kafka_python_does_not_have() -> None:
     with pytest.raises(ConfigError, match="simulated only: real runs use kafka-python"):
         consumer_config({"group_protocol": "consumer", "group_remote_assignor": "range"})
