@@ -90,7 +90,8 @@ class ControllerState:
         isr = self.partitions[partition].isr
         if isr or self.eligible is None:
             return isr
-        return self.eligible.of(partition) or (self.eligible.last_leader(partition),)
+        last = self.eligible.last_leader(partition)
+        return self.eligible.of(partition) or ((last,) if last != NO_LEADER else ())
 
     def _can_lead(self, replica: int) -> bool:
         return replica in self.alive and replica not in self.shutting_down
