@@ -31,7 +31,7 @@ LESSONS = (
     Lesson("12", "retries_and_dead_letters", 60, "One bad record, ten thousand waiting"),
     Lesson("13", "tracing", 45, "Where did order 17 go?"),
     Lesson("14", "schema_evolution", 60, "May I rename this field?"),
-    Lesson("15", "capacity_and_backpressure", 75, "How many consumers do I need?"),
+    Lesson("15", "capacity_and_backpressure", 90, "How many consumers do I need?"),
     Lesson("16", "real_kafka", 75, "Is the simulator honest?"),
     Lesson("17", "capstone", 90, "Move a monolith's checkout to events"),
 )

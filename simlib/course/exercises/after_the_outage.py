@@ -4,7 +4,8 @@ from typing import Any
 
 from simlib import Pause, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.friday import no, packing, waits, whole
+from simlib.course.exercises.friday import packing, waits, whole
+from simlib.course.exercises.refusals import no
 from simlib.data import orders
 
 ID = "15-outage"

@@ -6,7 +6,7 @@ from typing import Any
 
 from simlib import Scenario, Service, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.friday import no
+from simlib.course.exercises.refusals import no
 from simlib.patterns.resilience import hedged
 
 ID = "15-again"

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from simlib import Exponential, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
-from simlib.course.exercises.friday import no, packing, waits, whole
+from simlib.course.exercises.friday import packing, waits, whole
+from simlib.course.exercises.refusals import no
 from simlib.data import orders
 
 ID = "15-consumers"
@@ -39,8 +40,9 @@ def judge_consumers(consumers: Any) -> Verdict:
             return no(ID, _too_few(day, number, waited))
         if number > 1 and mean_wait(day, number - 1) <= day.wait:
             return no(ID, _too_many(day, number))
-    told = "; ".join(f"{consumers(*day)} wait {mean_wait(day, consumers(*day)):.2f} s" for day in DAYS)
-    return Verdict(True, f"{ID}: yes. In the three days: {told}, and with one consumer fewer it would be too long.")
+    told = "; ".join(f"with {consumers(*day)} consumers orders wait {mean_wait(day, consumers(*day)):.2f} s "
+                     f"({day.wait:g} allowed)" for day in DAYS)
+    return Verdict(True, f"{ID}: yes. In the three days: {told}, and with one fewer it would be too long.")
 
 
 @cache

@@ -1,9 +1,8 @@
-"""Lesson 15: what its judges share: real orders that are packed, how long they wait, and a refusal."""
+"""Lesson 15: what its judges share: real orders that are packed, how long they wait."""
 
 from typing import Any
 
 from simlib import ConsumerGroup, Scenario, Topic
-from simlib.course.exercise import Verdict
 
 
 def packing(rows: Any, partitions: int, consumers: int, work: Any, duration: float, **more: Any) -> Scenario:
@@ -22,8 +21,3 @@ def waits(trace: Any) -> Any:
 def whole(number: Any) -> bool:
     """A whole number, 1 or more."""
     return isinstance(number, int) and not isinstance(number, bool) and number >= 1
-
-
-def no(exercise: str, text: str, table: Any = None, picture: Any = None) -> Verdict:
-    """A refusal."""
-    return Verdict(False, f"{exercise}: no. {text}", table, picture)
