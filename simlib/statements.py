@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from simlib.data import DataFileError, data_file
 
 REGISTER_FILE = "statements.toml"
 ID_PATTERN = re.compile(r"K\d{2,3}[a-z]?|[PCT]\d{2}|D-[a-z]+|peer-T\d{1,2}")
-PLACES = {"simulator", "real"}
-MAY_BE_EMPTY = {"modelled", "simplified"}
+PLACES = {"simulator", "real", "otherwise"}
+MAY_BE_EMPTY = {"modelled", "simplified", "not_modelled"}
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,25 @@ class Statement:
     modelled: str
     simplified: str
     where: tuple[str, ...]
+    line: str = ""
+    not_modelled: str = ""
+    kafka_python: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What `docs/fidelity.md` says of it; tests hold `where` to what was tried."""
+        if not self.modelled:
+            return "not modelled"
+        return "differs" if "otherwise" in self.where else "agrees" if "real" in self.where else "simulated only"
+
+    @property
+    def holds(self) -> bool:
+        """Whether a lesson may claim it."""
+        return self.verdict in ("agrees", "simulated only")
 
 
 FIELDS = [field.name for field in fields(Statement)]
+REQUIRED = [field.name for field in fields(Statement) if field.default is MISSING]
 
 
 def statements(path: Path | None = None) -> dict[str, Statement]:
@@ -53,13 +69,13 @@ def _problems(entries: list[dict[str, Any]]) -> list[str]:
 
 
 def _entry_problems(entry: dict[str, Any]) -> list[str]:
-    missing = [f"{name} is missing" for name in FIELDS if name not in entry]
+    missing = [f"{name} is missing" for name in REQUIRED if name not in entry]
     unknown = [f"{name} is no field; fields are {', '.join(FIELDS)}" for name in entry if name not in FIELDS]
     return missing + unknown or _text_problems(entry) + _meaning_problems(entry)
 
 
 def _text_problems(entry: dict[str, Any]) -> list[str]:
-    texts = {name: entry[name] for name in FIELDS if name != "where"}
+    texts = {name: text for name, text in entry.items() if name != "where"}
     not_text = [f"{name} is not text" for name, text in texts.items() if not isinstance(text, str)]
     blank = [f"{name} is empty" for name, text in texts.items() if text == "" and name not in MAY_BE_EMPTY]
     return not_text + blank
@@ -70,7 +86,7 @@ def _meaning_problems(entry: dict[str, Any]) -> list[str]:
     if not ID_PATTERN.fullmatch(str(entry["id"])):
         found.append("an id looks like K46, K46a, K94c, P09, C01, T20, D-broker or peer-T1")
     if not (isinstance(entry["where"], list) and entry["where"] and set(entry["where"]) <= PLACES):
-        found.append(f"where is {entry['where']!r}; it lists one or both of {sorted(PLACES)}")
-    if not entry["modelled"] and not entry["simplified"]:
-        found.append("it is not modelled; simplified must say why")
+        found.append(f"where is {entry['where']!r}; it lists one or more of {sorted(PLACES)}")
+    if not entry["modelled"] and not entry.get("not_modelled"):
+        found.append("it is not modelled; not_modelled must say why")
     return found

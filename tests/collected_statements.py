@@ -1,6 +1,7 @@
 """List the tests that carry statement ids, without running one: `python tests/collected_statements.py tests`.
 
-Prints JSON, {statement id: [test, ...]}. A test marked skip or xfail does not count: it proves nothing.
+Prints JSON, {mark: {statement id: [test, ...]}} for the marks `statement` and `differs`. A test marked skip or xfail
+does not count: it proves nothing.
 """
 
 import contextlib
@@ -10,12 +11,14 @@ import sys
 
 import pytest
 
+MARKS = ("statement", "differs")
+
 
 class Collector:
-    """A pytest plugin that notes the `statement` marks of what was collected."""
+    """A pytest plugin that notes the ids in the marks of what was collected."""
 
     def __init__(self) -> None:
-        self.tests: dict[str, list[str]] = {}
+        self.tests: dict[str, dict[str, list[str]]] = {mark: {} for mark in MARKS}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         for item in session.items:
@@ -23,9 +26,9 @@ class Collector:
                 self._note(item)
 
     def _note(self, item: pytest.Item) -> None:
-        for mark in item.iter_markers("statement"):
-            for statement_id in mark.args:
-                self.tests.setdefault(statement_id, []).append(item.nodeid)
+        for name, tests in self.tests.items():
+            for statement_id in (found for mark in item.iter_markers(name) for found in mark.args):
+                tests.setdefault(statement_id, []).append(item.nodeid)
 
 
 def main(folder: str) -> None:

@@ -1,15 +1,14 @@
 """A test of tests: every statement of the register has a test, every id a test carries is registered."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from simlib.data import DataFileError
+from docs import ledger
+from docs.ledger import collected
+from simlib.course.lesson_source import find_lessons, read_lesson
+from simlib.course.proofreading import unknown_statements
 from simlib.statements import statements
 
 TESTS = Path(__file__).parent
@@ -24,21 +23,17 @@ WANTED = {
     **{f"C{number:02d}": "code everybody copies" for number in (1, 2, 3, 6)},
     **{f"T{number}": "theory" for number in ("01", "04", "07", "10", "11", "12", "20", "21", "22", "33", "34")},
 }
-ON_A_REAL_KAFKA = re.compile(r"tests/(real/|conformance/.*\[real\])")
-
-
-def collected(folder: Path) -> dict[str, list[str]]:
-    """The statement ids in a folder of tests, with the tests that carry them."""
-    command = [sys.executable, str(TESTS / "collected_statements.py"), str(folder)]
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # three times as fast
-    shown = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=TESTS.parent, env=alone)
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-    return json.loads(shown.stdout)
 
 
 @pytest.fixture(scope="module")
-def tested() -> dict[str, list[str]]:
+def carried() -> dict[str, dict[str, list[str]]]:
+    """The ids in the marks of all tests, by mark."""
     return collected(TESTS)
+
+
+@pytest.fixture(scope="module")
+def tested(carried) -> dict[str, list[str]]:
+    return carried["statement"]
 
 
 def test_every_statement_has_a_test(tested):
@@ -56,10 +51,39 @@ def test_the_register_holds_what_the_course_promises():
     assert not missing, f"missing from data/statements.toml: {', '.join(missing)}"
 
 
-def test_the_register_says_what_was_tried_on_a_real_kafka(tested):
-    tried = {name for name, tests in tested.items() if any(ON_A_REAL_KAFKA.match(test) for test in tests)}
-    said = {name for name, one in statements().items() if name.startswith("K") and "real" in one.where}
-    assert said == tried
+def test_the_register_says_what_was_tried_elsewhere_than_in_the_simulator(carried):
+    tried = {name for name, tests in carried["statement"].items() if any(map(ledger.place_of, tests))}
+    assert {name for name, one in statements().items() if "real" in one.where} == tried
+    assert {name for name, one in statements().items() if "otherwise" in one.where} == set(carried["differs"])
+
+
+def test_who_shows_a_difference_is_no_test_of_the_simulator(carried):
+    assert all(ledger.place_of(test) for tests in carried["differs"].values() for test in tests)
+
+
+def test_the_ledger_is_what_the_tests_say(carried):
+    made = ledger.page(carried)
+    assert made == ledger.PAGE.read_text(encoding="utf-8"), "out of date: python docs/ledger.py"
+    shown = dict(re.findall(r"^\| (\S+) \|.*\| (agrees|differs|simulated only|not modelled|no test) \|", made, re.M))
+    assert {name: shown[name] for name in statements()} == {name: one.verdict for name, one in statements().items()}
+
+
+def test_a_lesson_claims_nothing_that_is_missing_or_disproved():
+    lessons = [read_lesson(path) for path in find_lessons(ledger.ROOT / "lessons")]
+    found = {lesson.stem: unknown_statements(lesson) for lesson in lessons}
+    assert found and not any(found.values()), found
+
+
+def test_a_statement_shows_what_became_of_its_tests():
+    """Tested on both; without its test on a real Kafka; without any; with one that shows a difference."""
+    def row(carried: list[str], differs: list[str]) -> str:
+        return str(ledger.row(statements()["K86"], {"statement": {"K86": carried}, "differs": {"K86": differs}}, {}))
+
+    virtual, real = (f"tests/conformance/test_groups_on_both.py::test_one[{on}]" for on in ("virtual", "real"))
+    assert "| agrees |" in row([virtual, real], []) and "Apache Kafka" in row([virtual, real], [])
+    assert "| simulated only |" in row([virtual], []) and "Apache Kafka" not in row([virtual], [])
+    assert "| no test |  | no test |" in row([], [])
+    assert "| differs |" in row([virtual, real], [real])
 
 
 def test_the_modules_named_in_the_register_exist():
@@ -86,66 +110,10 @@ def test_only_tests_that_run_count(tmp_path):
         "@pytest.mark.parametrize('n', [case])\ndef test_four(n): pass\n",
         encoding="utf-8",
     )
-    assert sorted(collected(tmp_path)) == ["K01", "K02", "K03", "K07"]
+    assert sorted(collected(tmp_path)["statement"]) == ["K01", "K02", "K03", "K07"]
 
 
 def test_tests_that_cannot_be_collected_are_an_error(tmp_path):
     (tmp_path / "test_broken.py").write_text("import no_such_module\n", encoding="utf-8")
-    with pytest.raises(AssertionError, match="no_such_module"):
+    with pytest.raises(RuntimeError, match="no_such_module"):
         collected(tmp_path)
-
-
-GOOD = {
-    "id": '"K01"',
-    "given": '"a"',
-    "when": '"b"',
-    "then": '"c"',
-    "source": '"d"',
-    "modelled": '"e"',
-    "simplified": '""',
-    "where": '["simulator"]',
-}
-
-
-def register(tmp_path, **changes):
-    """A register with one entry; a change to None leaves the field out."""
-    lines = [f"{name} = {text}" for name, text in {**GOOD, **changes}.items() if text is not None]
-    path = tmp_path / "statements.toml"
-    path.write_text("\n".join(["[[statement]]", *lines, ""]), encoding="utf-8")
-    return path
-
-
-def test_a_good_register_is_read(tmp_path):
-    statement = statements(register(tmp_path))["K01"]
-    assert (statement.then, statement.where) == ("c", ("simulator",))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"source": '""'}, "K01: source is empty"),
-        ({"when": None}, "K01: when is missing"),
-        ({"model": '"x"'}, "K01: model is no field"),
-        ({"given": "5"}, "K01: given is not text"),
-        ({"id": '"k1"'}, "k1: an id looks like"),
-        ({"where": '["moon"]'}, "it lists one or both of"),
-        ({"where": "[]"}, "it lists one or both of"),
-        ({"modelled": '""'}, "simplified must say why"),
-        ({"then": '"broken'}, "cannot be read"),
-    ],
-)
-def test_a_bad_entry_is_refused_by_name(tmp_path, changes, message):
-    with pytest.raises(DataFileError, match=message):
-        statements(register(tmp_path, **changes))
-
-
-def test_repeats_an_empty_register_and_no_register_are_refused(tmp_path):
-    path = register(tmp_path)
-    path.write_text(path.read_text(encoding="utf-8") * 2, encoding="utf-8")
-    with pytest.raises(DataFileError, match="K01 stands there twice"):
-        statements(path)
-    path.write_text("", encoding="utf-8")
-    with pytest.raises(DataFileError, match="no \\[\\[statement\\]\\]"):
-        statements(path)
-    with pytest.raises(DataFileError, match="cannot be read"):
-        statements(tmp_path / "none.toml")

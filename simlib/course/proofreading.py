@@ -20,7 +20,7 @@ def read_through(lesson: LessonSource, lessons: Path) -> dict[str, list[str]]:
         "header agrees with the course": header_troubles(lesson),
         "words, cells and lines fit the minutes": complaints(lesson),
         "numbers in the prose have a claim": unclaimed_numbers(lesson),
-        "statement ids are registered": unknown_statements(lesson),
+        "statements are registered, tested and not disproved": unknown_statements(lesson),
         "terms in italics are in the glossary": missing_terms(lesson, read_terms(lessons / "glossary.md")),
         "links are links": link_troubles(lesson, lessons),
     }
@@ -41,10 +41,17 @@ def header_troubles(lesson: LessonSource) -> list[str]:
 
 
 def unknown_statements(lesson: LessonSource) -> list[str]:
-    """Statement ids that the register does not have; a lesson without any is told, too."""
+    """Cited ids that the register does not have, or not as something that holds; a lesson without any is told, too."""
+    register, cited = statements(), cited_statements(lesson)
+    found = [f"{name}: not in data/statements.toml" for name in cited if name not in register]
+    found += [f"{name}: {register[name].verdict}" for name in cited if name in register and not register[name].holds]
+    return found if cited else ["none cited"]
+
+
+def cited_statements(lesson: LessonSource) -> list[str]:
+    """The ids in a lesson's marks, in order: [K86], [P09, C01]."""
     text = "\n".join(cell.text for cell in lesson.cells)
-    cited = [name for marks in re.findall(STATEMENTS, text) for name in re.split(r",\s*", marks)]
-    return [name for name in cited if name not in statements()] if cited else ["none cited"]
+    return [name for marks in re.findall(STATEMENTS, text) for name in re.split(r",\s*", marks)]
 
 
 def link_troubles(lesson: LessonSource, lessons: Path) -> list[str]:

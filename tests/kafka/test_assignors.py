@@ -53,6 +53,7 @@ def test_ten_topics_of_one_partition(name, first):
     assert [len(held) for held in assignment.values()] == [first, 10 - first]
 
 
+@pytest.mark.statement("K84a")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -111,8 +112,8 @@ def test_dynamic_members_can_swap_over_a_bounce():
     assert before["a"] == after["Z-was-b"]
 
 
+@pytest.mark.statement("K84b")
 def test_static_members_count_before_dynamic_ones():
-    """kafka-python 3.0 gives C0 nothing here: it groups the members without sorting them."""
     subscriptions = {
         "C0": Subscription(("t",), instance_id="I0"),
         "C1": Subscription(("t",)),

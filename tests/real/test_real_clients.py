@@ -69,6 +69,8 @@ async def sends_something_refused(app) -> None:
                 await app.effect(f"idempotent={idempotent}", type(error).__name__)
 
 
+@pytest.mark.statement("K68a")
+@pytest.mark.differs("K68a")
 def test_an_idempotent_kafka_python_never_recovers_from_a_record_that_was_refused(kafka: LocalKafka) -> None:
     """3.0.12; the Java client's producer goes on, and so does the simulator's."""
     scenario = Scenario(topics=[Topic("notes", replication_factor=3, config={"cleanup_policy": "compact"})],

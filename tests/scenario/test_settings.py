@@ -34,7 +34,9 @@ def kafka_python(table):
     return (KafkaProducer if table is PRODUCER else KafkaConsumer).DEFAULT_CONFIG
 
 
-@pytest.mark.parametrize("table", [PRODUCER, CONSUMER], ids=["producer", "consumer"])
+@pytest.mark.parametrize("table", [pytest.param(PRODUCER, marks=pytest.mark.statement("D-producer")),
+                                   pytest.param(CONSUMER, marks=pytest.mark.statement("D-consumer"))],
+                         ids=["producer", "consumer"])
 def test_kafka_python_s_column_is_the_installed_client_s(table):
     installed = kafka_python(table)
     compared = [name for name in table if name in installed and name not in OBJECTS]

@@ -165,8 +165,8 @@ def test_a_reader_that_is_away_for_longer_misses_the_deletion():
 
 # -- what is refused
 
-@pytest.mark.statement("K68")
-def test_a_record_without_a_key_is_refused():
+@pytest.mark.statement("K68", "K68a")
+def test_a_record_without_a_key_is_refused_and_the_next_one_is_written():
     async def bank(app):
         producer = app.producer()
         try:
