@@ -1,10 +1,10 @@
 # Everything is in lab.py; make only calls it.
 PYTHON ?= $(shell command -v python3 || command -v python)
 
-.PHONY: lab test quick soak real bench notebooks bundle lesson kafka kafka-stop
+.PHONY: lab test quick soak real bench notebooks ledger bundle lesson kafka kafka-stop
 lab:
 	$(PYTHON) lab.py
-test quick soak real bench notebooks kafka kafka-stop:
+test quick soak real bench notebooks ledger kafka kafka-stop:
 	$(PYTHON) lab.py $@
 bundle:
 	$(PYTHON) lab.py bundle $(or $(DIR),bundle)

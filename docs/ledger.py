@@ -1,26 +1,21 @@
-"""Makes docs/fidelity.md, the ledger, from the tests, the register and the lessons: `python docs/ledger.py`."""
+"""Makes docs/fidelity.md, the ledger, from the tests, the register and the lessons: `python lab.py ledger`."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
+from docs.evidence import ROOT, Tests, collected, locked_version, place_of, verdict_of
 from simlib.course.lesson_source import find_lessons, read_lesson
 from simlib.course.proofreading import cited_statements
 from simlib.data import data_file
 from simlib.real.artifacts import KAFKA_VERSION
 from simlib.statements import REGISTER_FILE, Statement, statements
 
-DOCS = Path(__file__).parent
-ROOT = DOCS.parent
+DOCS = ROOT / "docs"
 PAGE = DOCS / "fidelity.md"
+README = ROOT / "README.md"
 HEAD = DOCS / "ledger_head.md"
 GAPS = DOCS / "gaps.toml"
 VERDICTS = ("agrees", "differs", "simulated only", "not modelled", "no test")
@@ -28,8 +23,6 @@ COLUMNS = ("id", "statement", "simulated", "real", "verdict", "simplified", "not
 SECTION = re.compile(r"^# --- (?P<title>.+?) -+\n(?:# (?P<about>.+)\n)?|^id = \"(?P<id>.+)\"$", re.MULTILINE)
 SHOWN_FIRST = ("tests/kafka/conformance/", "tests/patterns/", "tests/theory/")
 """Where a whole run shows it; tests of single parts come after."""
-
-Tests = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -54,51 +47,10 @@ class Section:
 
 
 def main() -> None:
-    PAGE.write_text(page(collected(ROOT / "tests")), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
-
-
-def collected(folder: Path) -> dict[str, Tests]:
-    """{"statement": {id: tests that carry it}, "differs": ...} of a folder of tests, found by pytest's own collection."""
-    command = [sys.executable, str(ROOT / "tests" / "collected_statements.py"), str(folder)]
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # three times as fast
-    shown = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=ROOT, env=alone)
-    if shown.returncode:
-        raise RuntimeError(shown.stdout + shown.stderr)
-    return json.loads(shown.stdout)
-
-
-# -- what the tests say
-
-
-@cache
-def real_places() -> dict[str, re.Pattern[str]]:
-    """What is not the simulator, and the tests that ask it."""
-    client = locked_version("kafka-python")
-    return {f"Apache Kafka {KAFKA_VERSION}": re.compile(r"tests/(real/|conformance/.*\[real\])"),
-            "PostgreSQL": re.compile(r"tests/patterns/test_postgresql\.py"),
-            f"kafka-python {client}": re.compile(r"tests/(kafka/test_kafka_python\.py|scenario/test_settings\.py::test_kafka_python_s)")}
-
-
-def locked_version(package: str) -> str:
-    """The version that uv.lock names."""
-    packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
-    return next(one["version"] for one in packages if one["name"] == package)
-
-
-def place_of(test: str) -> str:
-    """Where a test runs; "" is the simulator."""
-    return next((name for name, pattern in real_places().items() if pattern.match(test)), "")
-
-
-def verdict_of(one: Statement, tests: dict[str, Tests]) -> str:
-    """What the tests that carry its id have tried."""
-    places = [place_of(test) for test in tests["statement"].get(one.id, ())]
-    if "" not in places:
-        return "no test"
-    if not one.modelled:
-        return "not modelled"
-    return "differs" if tests["differs"].get(one.id) else "agrees" if any(places) else "simulated only"
+    tests = collected(ROOT / "tests")
+    PAGE.write_text(page(tests), encoding="utf-8")
+    README.write_text(counted(README.read_text(encoding="utf-8"), tests), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)}, and its numbers into README.md")
 
 
 # -- the table
@@ -199,6 +151,16 @@ def headline(claimed: list[Section]) -> str:
     parts += [f"{counts['differs']} differ", f"{counts['simulated only']} are simulated only",
               f"{counts['not modelled']} are not modelled", f"{counts['no test']} have no test"]
     return f"{len(rows)} statements: {', '.join(parts)}."
+
+
+def counted(readme: str, tests: dict[str, Tests]) -> str:
+    """The README with the numbers of today."""
+    rows = [row for section in sections(tests) for row in section.rows]
+    kafka = f"Apache Kafka {KAFKA_VERSION}"
+    agreeing = sum(row.verdict == "agrees" and row.place == kafka for row in rows)
+    readme = re.sub(r"\d+(?= statements about Kafka)", str(len(rows)), readme)
+    readme = re.sub(r"\d+ agree on a real Apache Kafka [\d.]+\d", f"{agreeing} agree on a real {kafka}", readme)
+    return re.sub(r"\d+ differ\b", f"{sum(row.verdict == 'differs' for row in rows)} differ", readme)
 
 
 def overview(all_sections: list[Section]) -> Iterator[str]:

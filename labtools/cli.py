@@ -21,6 +21,7 @@ _COMMANDS = """commands:
   real           those of them that run on a real Kafka, which is started for them (needs Java 17 and Maven)
   bench          the benchmarks
   notebooks      make notebooks/ anew from lessons/
+  ledger         make docs/fidelity.md anew from the tests: what was tried, and what came of it
   kafka          start a real Kafka on this computer: three brokers, without Docker (needs Java 17 and Maven)
   kafka-stop     end it, and throw its data away
   bundle FOLDER  write a folder of wheels, for a classroom without internet
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", default="start", metavar="command",
                         choices=["start", "doctor", "lesson", "test", "quick", "soak", "real", "bench", "notebooks",
-                                 "bundle", "kafka", "kafka-stop"])
+                                 "ledger", "bundle", "kafka", "kafka-stop"])
     parser.add_argument("argument", nargs="?", help="the lesson's number, or the bundle's folder")
     parser.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without a network")
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="bundle only for this kind of computer")
@@ -88,7 +89,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         return checks.check(options.command)
     if options.command == "lesson":
         return run([venv_python(), "-m", "simlib.course.proof", (options.argument or "00").zfill(2)], cwd=ROOT)
-    module = {"bench": "benchmarks", "notebooks": "simlib.course.build"}[options.command]
+    module = {"bench": "benchmarks", "notebooks": "simlib.course.build", "ledger": "docs.ledger"}[options.command]
     return run([venv_python(), "-m", module], cwd=ROOT)
 
 

@@ -32,7 +32,7 @@ class Statement:
 
     @property
     def verdict(self) -> str:
-        """What `docs/fidelity.md` says of it; tests hold `where` to what was tried."""
+        """What the ledger (docs/fidelity.md) says of it; tests hold `where` to what was tried."""
         if not self.modelled:
             return "not modelled"
         return "differs" if "otherwise" in self.where else "agrees" if "real" in self.where else "simulated only"

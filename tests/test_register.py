@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs import ledger
-from docs.ledger import collected
+from docs.evidence import collected, place_of
 from simlib.course.lesson_source import find_lessons, read_lesson
 from simlib.course.proofreading import unknown_statements
 from simlib.statements import statements
@@ -52,18 +52,21 @@ def test_the_register_holds_what_the_course_promises():
 
 
 def test_the_register_says_what_was_tried_elsewhere_than_in_the_simulator(carried):
-    tried = {name for name, tests in carried["statement"].items() if any(map(ledger.place_of, tests))}
+    tried = {name for name, tests in carried["statement"].items() if any(map(place_of, tests))}
     assert {name for name, one in statements().items() if "real" in one.where} == tried
     assert {name for name, one in statements().items() if "otherwise" in one.where} == set(carried["differs"])
 
 
 def test_who_shows_a_difference_is_no_test_of_the_simulator(carried):
-    assert all(ledger.place_of(test) for tests in carried["differs"].values() for test in tests)
+    assert all(place_of(test) for tests in carried["differs"].values() for test in tests)
 
 
 def test_the_ledger_is_what_the_tests_say(carried):
     made = ledger.page(carried)
-    assert made == ledger.PAGE.read_text(encoding="utf-8"), "out of date: python docs/ledger.py"
+    assert made == ledger.PAGE.read_text(encoding="utf-8"), "out of date: python lab.py ledger"
+    readme = ledger.README.read_text(encoding="utf-8")
+    assert "agree on a real Apache Kafka" in readme
+    assert ledger.counted(readme, carried) == readme, "out of date: python lab.py ledger"
     shown = dict(re.findall(r"^\| (\S+) \|.*\| (agrees|differs|simulated only|not modelled|no test) \|", made, re.M))
     assert {name: shown[name] for name in statements()} == {name: one.verdict for name, one in statements().items()}
 

@@ -1,4 +1,4 @@
-"""The assignors of the installed kafka-python, against Kafka's Javadoc and the simulator's: where they differ [K84 ff.]."""
+"""The assignors of the installed kafka-python, against Kafka's Javadoc and the simulator's [K84, K84a, K84b]."""
 
 import json
 from pathlib import Path

@@ -32,8 +32,8 @@ def test_it_needs_nothing_but_the_standard_library(source: Path) -> None:
 
 def test_help_names_every_command() -> None:
     text = lab("--help").stdout
-    for command in ("start", "doctor", "lesson", "test", "quick", "soak", "real", "bench", "notebooks", "bundle",
-                    "kafka", "kafka-stop", "--wheels", "--port"):
+    for command in ("start", "doctor", "lesson", "test", "quick", "soak", "real", "bench", "notebooks", "ledger",
+                    "bundle", "kafka", "kafka-stop", "--wheels", "--port"):
         assert command in text
 
 
@@ -139,7 +139,7 @@ def test_one_failing_check_fails_all_but_the_rest_still_run(monkeypatch: pytest.
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="cannot run on this system: no make")
-@pytest.mark.parametrize("target", ["lab", "test", "quick", "soak", "bench", "notebooks", "bundle", "lesson"])
+@pytest.mark.parametrize("target", ["lab", "test", "quick", "soak", "bench", "notebooks", "ledger", "bundle", "lesson"])
 def test_make_only_calls_lab_py(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     (line,) = done.stdout.splitlines()
