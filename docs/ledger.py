@@ -63,7 +63,7 @@ def row(one: Statement, tests: dict[str, Tests], lessons: dict[str, list[str]]) 
     otherwise = tests["differs"].get(one.id, [])
     real = most_telling(otherwise or [test for test in carried if place_of(test)], one)
     verdict = verdict_of(one, tests)
-    cells = (one.id, one.line or one.then, link(simulated) if simulated else "no test", _real(real, one), verdict,
+    cells = (one.id, one.heading, link(simulated) if simulated else "no test", _real(real, one), verdict,
              one.simplified, one.not_modelled, ", ".join(lessons.get(one.id, [])))
     return Row(cells, verdict, place_of(real))
 

@@ -21,6 +21,7 @@ _HOME = {
     "simlib.services.errors": ("KafkaError", "CommitFailedError", "Overloaded", "RemoteError", "RedisError"),
     "simlib.trace.trace": ("Trace",),
     "simlib.kafka.topic_partition": ("TopicPartition",),
+    "simlib.statements": ("statement",),
     "simlib.views.controls": ("sliders",),
     "simlib.views.player": ("play",),
     "simlib.real.local_kafka": ("LocalKafka",),
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from simlib.services.errors import Overloaded as Overloaded
     from simlib.services.errors import RedisError as RedisError
     from simlib.services.errors import RemoteError as RemoteError
+    from simlib.statements import statement as statement
     from simlib.sweeping import sweep as sweep
     from simlib.trace.trace import Trace as Trace
     from simlib.views.controls import sliders as sliders

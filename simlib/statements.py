@@ -3,6 +3,8 @@
 import re
 import tomllib
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,11 @@ class Statement:
     kafka_python: str = ""
 
     @property
+    def heading(self) -> str:
+        """All of it in one line."""
+        return self.line or self.then
+
+    @property
     def verdict(self) -> str:
         """What the ledger (docs/fidelity.md) says of it; tests hold `where` to what was tried."""
         if not self.modelled:
@@ -42,9 +49,40 @@ class Statement:
         """Whether a lesson may claim it."""
         return self.verdict in ("agrees", "simulated only")
 
+    def rows(self) -> list[tuple[str, str]]:
+        """(label, text) of all there is to say."""
+        said = [("given", self.given), ("when", self.when), ("then", self.then), ("source", self.source),
+                ("verdict", f"{self.verdict}: {MEANING[self.verdict]}"), ("simulated by", self.modelled),
+                ("simplified", self.simplified), ("not modelled", self.not_modelled),
+                ("kafka-python", self.kafka_python)]
+        return [(label, text) for label, text in said if text]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.id}: {self.heading}", *(f"  {label}: {text}" for label, text in self.rows())])
+
+    def _repr_html_(self) -> str:
+        left = "style='text-align:left'"
+        cells = "".join(f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(text)}</td></tr>"
+                        for label, text in self.rows())
+        return f"<table><caption {left}><b>{escape(self.id)}: {escape(self.heading)}</b></caption>{cells}</table>"
+
+
+MEANING = {"agrees": "one test holds the simulator to it, another the real thing",
+           "differs": "the real thing does otherwise, and a test shows how",
+           "simulated only": "tested in virtual time alone, against its source",
+           "not modelled": "nothing here could show it"}
 
 FIELDS = [field.name for field in fields(Statement)]
 REQUIRED = [field.name for field in fields(Statement) if field.default is MISSING]
+
+
+def statement(name: str) -> Statement:
+    """What a mark like [K86] stands for: print it, or leave it as the last line of a cell."""
+    register = statements()
+    if name not in register:
+        near = get_close_matches(str(name), register, 3, 0.5) or [*register][:3]
+        raise LookupError(f"no statement {name!r}; there are {len(register)}, among them {', '.join(near)}")
+    return register[name]
 
 
 def statements(path: Path | None = None) -> dict[str, Statement]:

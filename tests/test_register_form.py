@@ -2,6 +2,7 @@
 
 import pytest
 
+import simlib
 from simlib.data import DataFileError
 from simlib.statements import statements
 
@@ -61,6 +62,22 @@ def test_the_verdict_follows_from_where_it_was_tested(tmp_path, changes, verdict
 def test_a_bad_entry_is_refused_by_name(tmp_path, changes, message):
     with pytest.raises(DataFileError, match=message):
         statements(register(tmp_path, **changes))
+
+
+def test_a_mark_can_be_looked_up():
+    shown = str(simlib.statement("K86"))
+    assert shown.startswith("K86: A killed member's partitions") and "verdict: agrees" in shown
+    assert "K99: Lag" in simlib.statement("K99")._repr_html_()
+
+
+def test_what_is_shown_in_a_notebook_is_escaped(tmp_path):
+    page = statements(register(tmp_path, then='"a < b"', line='"1 < 2 & 3"'))["K01"]._repr_html_()
+    assert "a &lt; b" in page and "1 &lt; 2 &amp; 3" in page and "a < b" not in page
+
+
+def test_an_unknown_mark_is_refused_with_its_neighbours():
+    with pytest.raises(LookupError, match="no statement 'K86x'; there are .* among them .*K86"):
+        simlib.statement("K86x")
 
 
 def test_repeats_an_empty_register_and_no_register_are_refused(tmp_path):
