@@ -18,7 +18,7 @@ WANTED = {
     **{f"K{number}": "brokers" for number in range(44, 61)},
     **{f"K{number}": "logs" for number in (*range(61, 72), "71a")},
     **{f"K{number}": "consumers" for number in (*range(72, 80), *range(81, 102), "94a", "94b", "94c")},
-    **{f"peer-T{number}": "peers" for number in (1, 2, 3, 6, 7, 8, 10, 11, 12)},
+    **{f"peer-T{number}": "peers" for number in (1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13)},
     **{f"P{number:02d}": "patterns" for number in (*range(1, 16), 28, 29, 30, *range(34, 43))},
     **{f"C{number:02d}": "code everybody copies" for number in (1, 2, 3, 6)},
     **{f"T{number}": "theory" for number in ("01", "04", "07", "10", "11", "12", "20", "21", "22", "33", "34")},

@@ -168,14 +168,14 @@ def test_two_relays_survive_any_two_accidents():
     assert result.holds and result.tried == result.total > 5_000
 
 
-@pytest.mark.statement("P03", "C03")
+@pytest.mark.statement("P03", "C03", "peer-T5")
 def test_an_outbox_is_at_least_once_a_death_between_sending_and_marking_repeats():
     result = explored(shop(together, relay), each_once, only="crash")
     assert broken_by(result) == {("crash-after", "send", 1), ("crash-after", "send", 2)}
     assert max(times(result.counterexample.trace).values()) == 2
 
 
-@pytest.mark.statement("P03")
+@pytest.mark.statement("P03", "peer-T5")
 def test_marking_first_loses_instead():
     result = explored(shop(together, broken.marks_first, count=1))
     assert anomaly(result) == "unheard of"

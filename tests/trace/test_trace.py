@@ -95,6 +95,7 @@ def test_summary_reads_as_a_mapping_and_refuses_unknown_names():
         summary["dupes"]
 
 
+@pytest.mark.statement("peer-T13")
 def test_summary_says_what_is_modelled():
     assert "Apache Kafka 4.x, client kafka-python" in repr(charged_twice().trace().summary())
 

@@ -3,7 +3,7 @@
 import pytest
 from producer_scenarios import events, shop
 
-from simlib import AddPartitions, ConsumerGroup, Crash, Shutdown, run
+from simlib import AddPartitions, ConsumerGroup, Crash, Scenario, Shutdown, Topic, run
 
 STEADY = [n / 10 for n in range(1, 900)]  # ten records a second for a minute and a half
 KEYED = {"keys": 30, "partitions": 3, "duration": 120}
@@ -84,6 +84,20 @@ def test_two_groups_get_every_record_and_have_lags_of_their_own():
     last = trace.lag.groupby("group", observed=True).lag.last()
     assert last["billing"] == 0 and last["audit"] > 500
     assert len(trace.records) == len(STEADY) and set(trace.records.copies) == {1}
+
+
+@pytest.mark.statement("K99", "peer-T9")
+def test_a_partition_s_lag_is_that_of_its_own_records():
+    """Two keys, one of them busy: the partition of the other hardly lags, and the third has no lag at all."""
+    rows = [{"key": "busy" if n % 20 else "calm", "value": 1, "at": n / 20} for n in range(100)]
+    shop = Scenario([Topic("orders", partitions=3)], inputs={"orders": rows}, duration=5,
+                    groups=billing(3, service_time=0.1, auto_commit_interval_ms=100))
+    trace = run(shop)
+    busy, calm = (trace.records[trace.records.key == key].partition.unique().item() for key in ("busy", "calm"))
+    written, worked = trace.records.groupby("partition").size(), trace.deliveries.groupby("partition").done.count()
+    last = trace.lag.groupby("partition").lag.last()
+    assert busy != calm and set(last.index) == {busy, calm}
+    assert last[calm] <= 1 < 40 < last[busy] and last[busy] >= written[busy] - worked[busy]
 
 
 @pytest.mark.statement("K86", "T32", "peer-T3")
