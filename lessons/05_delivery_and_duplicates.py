@@ -58,7 +58,8 @@
 #
 # You need three things. Events stay with the broker; a consumer asks for them. The members of a *consumer group* share
 # the work, and each *partition* has one reader. A dead member is missed after its *session timeout*: 45 seconds [K86].
-# (A mark like [K86] names a statement. `import simlib; simlib.statement("K86")` shows its source and how it was tested.)
+# (A mark like [K86] names a statement. `import simlib; simlib.statement("K86")` shows its source and how it was
+# tested.)
 #
 # <details><summary>Do you have what you need? Two questions.</summary>
 #
