@@ -89,6 +89,15 @@ def test_a_statement_shows_what_became_of_its_tests():
     assert "| differs |" in row([virtual, real], [real])
 
 
+def test_what_is_registered_is_no_gap_any_more(tmp_path, monkeypatch):
+    gaps = tmp_path / "gaps.toml"
+    section = '[[section]]\ntitle = "queues"\nverdict = "no test"\nwhy = "w"\n'
+    gaps.write_text(f'{section}[section.lines]\nK86 = "x"\nR01 = "y"\n', encoding="utf-8")
+    monkeypatch.setattr(ledger, "GAPS", gaps)
+    (section,) = ledger.gaps()
+    assert [row.cells[:2] for row in section.rows] == [("R01", "y")]
+
+
 def test_the_modules_named_in_the_register_exist():
     named = {path for one in statements().values() for path in re.findall(r"[\w/]+\.py", one.modelled)}
     missing = sorted(path for path in named if not (TESTS.parent / "simlib" / path).is_file())
