@@ -123,6 +123,7 @@ class Database:
     def close(self) -> None:
         self._times.close()
         self.sqlite.close()
+        del self._times  # which refers to this
 
     # -- what is allowed
 

@@ -142,6 +142,10 @@ class Network:
             self.clock.pending -= 1
         del self._open[exchange.source][exchange]
 
+    def under_way(self) -> list[Exchange]:
+        """Every request that has not been answered yet."""
+        return [exchange for exchanges in self._open.values() for exchange in exchanges]
+
     def stall(self, exchange: Exchange, timeout: int) -> None:
         """A parked request whose answer cannot come any more is given up after `timeout`."""
         if not exchange.done and exchange.deadline == NEVER:

@@ -194,7 +194,7 @@ class World:
                 alarm.forget()
         parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
                  self.changes, self.clock.env, self.clock, self.recorder]
-        for part in (*parts, self):
+        for part in (*parts, *self.network.under_way(), self):
             forget(part)
 
     def final_logs(self) -> list[Row]:

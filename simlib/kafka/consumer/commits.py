@@ -100,19 +100,7 @@ class Commits:
         if consumer.dies_at_commit("before"):
             return
         process.busy(1)
-
-        def settled(error: str | None) -> None:
-            process.busy(-1)
-            if error is not None or not consumer.dies_at_commit("after"):
-                then(error)
-
-        def attempt() -> None:
-            self._send(offsets, settled, auto, again)
-
-        def again() -> None:
-            self.consumer.metadata.retry(attempt)
-
-        attempt()
+        _Commit(self, offsets, then, auto).attempt()
 
     def _send(self, offsets: dict[int, int], then: Then, auto: bool, again: Callable[[], None]) -> None:
         """One attempt. `again()` follows if no coordinator takes it, `then` if it is stored or refused."""
@@ -156,3 +144,25 @@ class Commits:
         if generation < 0 or generation != membership.generation:
             return
         membership.commit_refused(error)
+
+
+class _Commit:
+    """One commit on its way. Not closures that name one another: those are garbage only the collector can find."""
+
+    def __init__(self, commits: Commits, offsets: dict[int, int], then: Then, auto: bool) -> None:
+        self.commits = commits
+        self.offsets = offsets
+        self.then = then
+        self.auto = auto
+
+    def attempt(self) -> None:
+        self.commits._send(self.offsets, self._settled, self.auto, self._again)
+
+    def _again(self) -> None:
+        self.commits.consumer.metadata.retry(self.attempt)
+
+    def _settled(self, error: str | None) -> None:
+        consumer = self.commits.consumer
+        consumer.process.busy(-1)
+        if error is not None or not consumer.dies_at_commit("after"):
+            self.then(error)
