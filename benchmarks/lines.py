@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from benchmarks.flow_lines import flow_lines
+from benchmarks.line import SPEED, Line
 from benchmarks.rounds import Results
 
-
-@dataclass(frozen=True)
-class Line:
-    """One promise: a figure, its bound, and whether the bound is a least or a most."""
-
-    what: str
-    value: float
-    unit: str
-    bound: float | None = None
-    at_most: bool = False
-
-    @property
-    def kept(self) -> bool | None:
-        """Whether the promise is kept; None where nothing was promised."""
-        if self.bound is None:
-            return None
-        return self.value <= self.bound if self.at_most else self.value >= self.bound
-
-
-SPEED = "records/CPU s"
 SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
 
 
-def lines(results: Results, with_happysim: bool) -> list[Line]:
+def lines(results: Results) -> list[Line]:
     """All lines of the table."""
-    return [*_speed(results), *_flow(results), *_peers(results, with_happysim), *_growth(results), *_size(results),
+    return [*_speed(results), *flow_lines(results), *_peers(results), *_growth(results), *_size(results),
             *_explored(results), *_feel(results), *_film(results)]
 
 
@@ -50,21 +30,8 @@ def _speed(results: Results) -> list[Line]:
     ]
 
 
-def _flow(results: Results) -> list[Line]:
-    """What issue 6 asks for in the end is told beside each figure; nothing is promised yet."""
-    def rate(name: str) -> float:
-        return results.median(f"flow, {name}", "rate")
-
-    return [Line("engine=\"flow\", a consumer dies, 300 records/s a partition", rate("300/s a partition"), SPEED),
-            Line("... 3,000 records/s a partition", rate("3,000/s a partition"), SPEED),
-            Line("... 30,000 records/s a partition", rate("30,000/s a partition"), SPEED),
-            Line("... bytes of columns kept", results.median("flow, 30,000/s a partition", "bytes"), "bytes/record",
-                 64, at_most=True),
-            Line("... the README's scenario : engine=\"events\"", results.ratio("flow, section 3", "section 3", "rate"),
-                 "times", 2)]
-
-
-def _peers(results: Results, with_happysim: bool) -> list[Line]:
+def _peers(results: Results) -> list[Line]:
+    with_happysim = "happysim" in results.rounds
     simlib = "simlib, the peer's Python" if with_happysim else "1,000/s, linger 5"
     found = [Line("plain SimPy, an event for each record and step, no Kafka", results.median("simpy", "rate"), SPEED),
              Line("simlib with its whole Kafka : plain SimPy", results.ratio(simlib, "simpy", "rate"), "times")]

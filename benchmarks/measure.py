@@ -42,15 +42,44 @@ def engine(name: str) -> dict[str, float]:
 
 
 def peer(name: str, rate: str, records: str, service_time: str) -> dict[str, float]:
-    """The same figure for another simulator, or for simlib in the other simulator's Python."""
-    if name == "simlib":
-        return engine("1,000/s, linger 5")
+    """The same figure for something else that does the same, each in the Python it needs."""
     from importlib import import_module
 
-    measure = import_module(f"benchmarks.peers.{name}_pipeline").measure
+    measure = import_module(f"benchmarks.peers.{name}").measure
     measure(float(rate), 1_000, float(service_time))
     done = measure(float(rate), int(records), float(service_time))
-    return {"records": done["records"], "rate": done["records"] / done["cpu"]}
+    return {**done, "rate": done["records"] / done["cpu"]}
+
+
+def queue(customers: str) -> dict[str, float]:
+    """M/M/1 through `run`: customers a CPU second, and how long they waited on average, in service times."""
+    from benchmarks.workloads import queue
+    from simlib import run
+
+    run(queue(1_000), engine="flow")
+    scenario = queue(int(customers))
+    begin = time.process_time()
+    trace = run(scenario, engine="flow", progress=False)
+    spent = time.process_time() - begin
+    handed = trace.handed
+    waited = handed.time - trace.messages.created[handed.message]
+    service = scenario.groups[0].service_time.mean
+    return {"records": len(trace.messages), "rate": len(trace.messages) / spent,
+            "wait": float(waited.mean()) / 1e9 / service}
+
+
+def at_once() -> dict[str, float]:
+    """CPU milliseconds of a run of 100,000 records and its summary, where such a run was made before."""
+    from benchmarks.workloads import PER_PARTITION, steady
+    from simlib import run
+
+    scenario = steady(3 * PER_PARTITION, 100_000, 5)
+
+    def look() -> None:
+        str(run(scenario, engine="flow", progress=False).summary())
+
+    look()
+    return {"milliseconds": statistics.median(_milliseconds(look) for _ in range(15))}
 
 
 def memory() -> dict[str, float]:
@@ -151,7 +180,8 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 KINDS: dict[str, Callable[..., dict[str, float]]] = {
     "player": player, "draws": draws,
-    "engine": engine, "peer": peer, "memory": memory, "imports": imports, "redraw": redraw,
+    "engine": engine, "peer": peer, "queue": queue, "at_once": at_once,
+    "memory": memory, "imports": imports, "redraw": redraw,
     "explored": explored,
     "film": film,
 }

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.lines import Line
+from benchmarks.line import Line
 
 FOLDER = Path(__file__).parent
 VERDICTS = {True: "yes", False: "NO", None: ""}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simlib import ConsumerGroup, Crash, Producer, Scenario, Topic, replace
+from simlib import ConsumerGroup, Crash, Exponential, Producer, Scenario, Topic, replace
 
 UTILISATION = 0.8
 """How busy the three consumers are in the steady workloads, as in the pipelines they are compared with."""
@@ -38,6 +38,30 @@ def dying(rate: float, records: int) -> Scenario:
     return replace(calm, "faults", [Crash("billing-1", at=calm.duration / 4)])
 
 
+def million_a_second(seconds: float) -> Scenario:
+    """Kafka's headline figure: a million records of 100 bytes a second over three brokers; 30 partitions, 30 consumers.
+    """
+    rate, partitions = 1_000_000, 30
+    return Scenario(
+        topics=[Topic("orders", partitions=partitions, replication_factor=3)],
+        producers=[Producer("shop", topic="orders", rate=rate, keys=3_000, linger_ms=5, acks="all")],
+        groups=[ConsumerGroup("billing", topic="orders", consumers=partitions,
+                              service_time=UTILISATION * partitions / rate)],
+        duration=seconds,
+        seed=7,
+    )
+
+
+def queue(customers: int, service: float = 1e-3) -> Scenario:
+    """M/M/1: one partition, one consumer, links that take next to nothing; each record is a batch of its own."""
+    return Scenario(
+        topics=[Topic("customers")],
+        producers=[Producer("door", topic="customers", rate=UTILISATION / service, arrivals="poisson", keys=1)],
+        groups=[ConsumerGroup("counter", topic="customers", service_time=Exponential(service))],
+        brokers=1, latency=service / 1_000, duration=customers * service / UTILISATION, seed=7,
+    )
+
+
 def service_time(rate: float) -> float:
     """Seconds a record takes, so that three consumers are as busy as UTILISATION says."""
     return UTILISATION * 3 / rate
@@ -54,10 +78,18 @@ WORKLOADS = {
     "10,000/s, 1e6": lambda: steady(10_000, 1_000_000, 5),
 }
 
+PER_PARTITION = 30_000
+"""Records a second in each of three partitions, at which a large run is measured."""
+
 IN_COLUMNS = {
     "flow, 300/s a partition": lambda: dying(900, 50_000),
     "flow, 3,000/s a partition": lambda: dying(9_000, 300_000),
     "flow, 30,000/s a partition": lambda: dying(90_000, 1_000_000),
     "flow, section 3": section_3,
+    "flow, 1e5": lambda: steady(3 * PER_PARTITION, 100_000, 5),
+    "flow, 1e6": lambda: steady(3 * PER_PARTITION, 1_000_000, 5),
+    "flow, 1e7": lambda: steady(3 * PER_PARTITION, 10_000_000, 5),
+    "flow, 1e5 at 1,000/s": lambda: steady(1_000, 100_000, 5),
+    "flow, a million a second": lambda: million_a_second(5),
 }
-"""The same for the flow engine: its lines of issue 6, with the consumer that dies."""
+"""For the flow engine: its lines of issue 6; the first three with the consumer that dies."""

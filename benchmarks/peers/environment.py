@@ -12,6 +12,8 @@ from labtools.layout import ROOT, TOOLS, program
 HAPPYSIM = "happysim==0.2.5"
 NEEDED = [HAPPYSIM, "simpy>=4.1.1,<5", "numpy>=2.2,<3", "cloudpickle>=3.1,<4", "tqdm>=4.67,<5"]
 PLACE = TOOLS / "benchmarks"
+GROUP = "bench"
+"""The dependency group of pyproject.toml with numba, as uv.lock has it."""
 
 
 class NoPeer(Exception):
@@ -28,8 +30,22 @@ def peer_python() -> Path:
     return python
 
 
+def has_numba(python: Path) -> bool:
+    """Can a loop be compiled there? numba is fetched if it is not there; some machines have none."""
+    if not _imports(python, "numba"):
+        locked = PLACE / "locked.txt"
+        uv = find_uv()
+        quiet([uv, "export", "--frozen", "--only-group", GROUP, "--no-hashes", "--output-file", locked], cwd=ROOT)
+        quiet([uv, "pip", "install", "--no-config", "--python", python, "--requirements", locked], cwd=ROOT)
+    return _imports(python, "numba")
+
+
 def _works(python: Path) -> bool:
-    return python.exists() and quiet([python, "-c", "import happysimulator, simpy, numpy, cloudpickle, tqdm"])[0] == 0
+    return python.exists() and _imports(python, "happysimulator, simpy, numpy, cloudpickle, tqdm")
+
+
+def _imports(python: Path, names: str) -> bool:
+    return quiet([python, "-c", f"import {names}"])[0] == 0
 
 
 def _make(python: Path) -> None:

@@ -58,7 +58,7 @@ def test_nothing_in_the_lock_tells_of_a_machine() -> None:
     assert not re.search(r"file:|/home/|/root/|/Users/|[A-Z]:\\\\|localhost|127\.0\.0\.1", text)
 
 
-@pytest.mark.parametrize("part", ["dependencies", "kafka", "test", "installer", "dev"])
+@pytest.mark.parametrize("part", ["dependencies", "kafka", "test", "installer", "dev", "bench"])
 def test_every_dependency_has_a_lower_and_an_upper_bound(pyproject: dict, part: str) -> None:
     places = pyproject["project"] | pyproject["project"]["optional-dependencies"] | pyproject["dependency-groups"]
     for line in places[part]:
