@@ -9,6 +9,7 @@ from ipywidgets import HTML, Box, Button, Layout, RadioButtons, Text, VBox
 
 from simlib.course.predict import Question, in_words
 from simlib.course.store import Guess
+from simlib.views.saved import as_still, hides_its_still, publish
 
 WHOLE = {"width": "auto", "flex": "0 0 auto"}       # as wide as its words, also where the page is narrow
 
@@ -28,7 +29,8 @@ class Form(VBox):
         flow = "row wrap" if asked.kind == "number" else "column"
         rows = Box([self.answer, self.button], layout=Layout(display="flex", flex_flow=flow))
         asking = HTML(value=f"<div style='line-height:1.5'><b>{with_code(asked.text)}</b></div>")
-        super().__init__([asking, rows, self.line])
+        super().__init__()
+        self.children = [asking, rows, self.line, hides_its_still(self)]
 
     def send(self) -> None:
         """Read the answer and keep it, or say what would be one."""
@@ -58,7 +60,15 @@ class Form(VBox):
     def __repr__(self) -> str:
         return f"[a question, when run: {self.asked.text}]"
 
+    def _ipython_display_(self) -> None:
+        """The form, and after it what a saved page shows in its place."""
+        choices = "".join(f"<li>{escape(choice)}</li>" for choice in self.asked.choices)
+        words = (f"<b>{with_code(self.asked.text)}</b>" + (f"<ul>{choices}</ul>" if choices else "")
+                 + "<p><i>Run this cell to answer.</i></p>")
+        publish(super()._repr_mimebundle_(), [as_still(words, repr(self))])
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """For whoever shows one form only."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if isinstance(bundle, dict):
             bundle["text/plain"] = repr(self)       # ipywidgets would cut it at 110 characters

@@ -10,10 +10,10 @@ import simlib
 from simlib.course.exercise import Exercise
 from simlib.course.exercises import of_lesson
 from simlib.course.lesson_source import Cell, LessonError, LessonSource
+from simlib.views.saved import WIDGET_VIEW
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 SECONDS_A_CELL = 120
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def learners(lesson: LessonSource) -> Any:
@@ -129,8 +129,12 @@ def _tidy(book: Any) -> Any:
     runs = [cell for cell in book.cells if cell.cell_type == "code"]
     for count, cell in enumerate(runs, start=1):
         cell.execution_count, cell.metadata = count, {}
-        cell.outputs = [_tidy_output(output, count) for output in cell.outputs]
+        cell.outputs = [_tidy_output(output, count) for output in cell.outputs if not _is_widget_alone(output)]
     return book
+
+
+def _is_widget_alone(output: Any) -> bool:
+    return set(output.get("data", {})) == {WIDGET_VIEW}
 
 
 def _tidy_output(output: Any, count: int) -> Any:

@@ -9,6 +9,7 @@ from ipywidgets import HTML, Button, Image, Layout, VBox
 from simlib.scenario.describe import describe
 from simlib.views.knobs import knobs, value_of
 from simlib.views.rendering import Rendering, as_code, changed, expected_records, render
+from simlib.views.saved import Form, as_still, hides_its_still, publish
 from simlib.views.style import SHOWN_WIDTH
 
 NARROW = {"width": "auto", "align_self": "flex-start"}
@@ -27,7 +28,9 @@ class Panel(VBox):
         self.state = HTML(layout=Layout(min_height="2em"))
         self.picture = Image(format="png", layout=Layout(width=f"{SHOWN_WIDTH}px", max_width="100%"))
         self.below, self.code = HTML(), HTML()
-        super().__init__([*self.knobs.values(), self.back, self.state, self.picture, self.below, self.code])
+        super().__init__()
+        self.children = [*self.knobs.values(), self.back, self.state, self.picture, self.below, self.code,
+                         hides_its_still(self)]
         for control in self.knobs.values():
             control.observe(self._moved, names="value")
         self.back.on_click(lambda _: self.reset())
@@ -74,10 +77,22 @@ class Panel(VBox):
         self.below.value = f"<div style='line-height:1.5'>{shown.html}</div>" if shown.html else ""
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{path} = {value_of(control)}" for path, control in self.knobs.items())
-        return f"[sliders, when run: {values}]"
+        return f"[sliders, when run: {self._values()}]"
+
+    def _values(self) -> str:
+        return ", ".join(f"{path} = {value_of(control)}" for path, control in self.knobs.items())
+
+    def _ipython_display_(self) -> None:
+        """The sliders, and after them what a saved page shows in their place."""
+        publish(super()._repr_mimebundle_(), self._stills())
+
+    def _stills(self) -> list[Form]:
+        picture = [{"image/png": _base64(self.picture.value), "text/plain": repr(self)}] if self.picture.value else []
+        hint = f"<p><i>Run this cell to move its sliders. Here they say: {escape(self._values())}.</i></p>"
+        return [*picture, as_still(self.state.value + self.below.value + hint, repr(self))]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """For whoever shows one form only."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if isinstance(bundle, dict):
             bundle["text/plain"] = repr(self)

@@ -124,6 +124,18 @@ def restart_kernel(page: Any) -> None:
     page.wait_for_function(KERNEL_READY)
 
 
+def end_kernels(page: Any, course: Course) -> None:
+    """All that run, as if the computer had been switched off overnight."""
+    server, token = re.match(r"(http://[^/]+)/.*token=(\w+)", course.url()).groups()
+    for kernel in page.request.get(f"{server}/api/kernels?token={token}").json():
+        page.request.delete(f"{server}/api/kernels/{kernel['id']}", headers={"Authorization": f"token {token}"})
+
+
+def save(page: Any) -> None:
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
+
+
 def answer(page: Any, call: str, text: str) -> Any:
     """Type an answer over the exercise's cell that has this call, run it; returns the cell."""
     cell = page.locator(".jp-NotebookPanel .jp-CodeCell", has_text=call).first

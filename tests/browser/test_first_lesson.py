@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 from learner import ROOT, Course
-from notebook_page import KERNEL_READY, SHOWN, SLIDER, count_code_cells, errors, shift_enter, wait_until_have_run
+from notebook_page import (
+    FORM,
+    KERNEL_READY,
+    SHOWN,
+    SLIDER,
+    count_code_cells,
+    end_kernels,
+    errors,
+    open_lesson,
+    save,
+    shift_enter,
+    wait_until_have_run,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -70,10 +82,38 @@ def numbers_below(shown: dict) -> str:
 
 def test_the_learners_work_is_kept_apart_from_the_course(lesson, course: Course) -> None:
     given = digest(ROOT / "notebooks" / LESSON)
-    lesson.keyboard.press("Control+s")
-    lesson.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
+    save(lesson)
     assert digest(ROOT / "notebooks" / LESSON) == given
     assert digest(course.folder / LESSON) != given
+
+
+STANDS_FOR = ".jp-OutputArea-output .simlib-still"
+"""What a saved page shows in place of sliders and questions."""
+
+
+def test_where_sliders_and_questions_live_nothing_stands_for_them(lesson) -> None:
+    forms, sliders = lesson.locator(FORM), lesson.locator(SLIDER)
+    assert forms.count() and sliders.count()
+    assert lesson.locator(STANDS_FOR).count() and not lesson.locator(f"{STANDS_FOR}:visible").count()
+    cell = lesson.locator(".jp-CodeCell", has=sliders.first)
+    assert cell.locator("img:visible").count() == 1, "its own picture, and not the one that is kept for later"
+
+
+def test_a_page_that_is_opened_again_shows_questions_and_pictures_in_place_of_the_widgets(lesson, course, browser):
+    save(lesson)
+    end_kernels(lesson, course)
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(60_000)
+    open_lesson(page, course, LESSON)
+    question, hint = (page.locator(STANDS_FOR, has_text=f"Run this cell to {what}") for what in ("answer", "move"))
+    for still in (question, hint):
+        still.first.scroll_into_view_if_needed()
+        still.first.wait_for()
+    cell = page.locator(".jp-CodeCell", has=hint.first)
+    assert cell.locator("img:visible").count() == 1
+    assert page.locator(SLIDER).count() == page.locator(FORM).count() == 0
+    page.screenshot(path=SCREENSHOTS / "lesson-00-opened-again.png")
+    page.close()
 
 
 def digest(path: Path) -> str:

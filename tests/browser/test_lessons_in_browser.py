@@ -16,6 +16,7 @@ from notebook_page import (
     TOO_WIDE,
     answer,
     count_code_cells,
+    end_kernels,
     errors,
     open_lesson,
     plain,
@@ -44,9 +45,7 @@ def lesson(request, course: Course, browser):
     page.code_cells = count_code_cells(course, request.param)
     SCREENSHOTS.mkdir(exist_ok=True)
     yield page
-    server, token = re.match(r"(http://[^/]+)/.*token=(\w+)", course.url()).groups()
-    for kernel in page.request.get(f"{server}/api/kernels?token={token}").json():
-        page.request.delete(f"{server}/api/kernels/{kernel['id']}", headers={"Authorization": f"token {token}"})
+    end_kernels(page, course)
     page.close()
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 import nbformat
 import pytest
 from learner import Course
-from notebook_page import count_code_cells, errors, open_lesson, shift_enter, use_theme, wait_until_have_run
+from notebook_page import (
+    count_code_cells,
+    end_kernels,
+    errors,
+    open_lesson,
+    save,
+    shift_enter,
+    use_theme,
+    wait_until_have_run,
+)
 
 from benchmarks.film import busy
 from simlib import run
@@ -256,9 +265,7 @@ def luminance(*channels: int) -> float:
 
 
 def test_when_the_kernel_is_gone_what_was_sent_still_plays(lab, players, course):
-    server, token = re.match(r"(http://[^/]+)/.*token=(\w+)", course.url()).groups()
-    for kernel in lab.request.get(f"{server}/api/kernels?token={token}").json():
-        lab.request.delete(f"{server}/api/kernels/{kernel['id']}", headers={"Authorization": f"token {token}"})
+    end_kernels(lab, course)
     players[0].scroll_into_view_if_needed()
     seek(lab, players[0], 40.0)
     assert "died" in players[0].locator(".sp-card", has_text="broker-1").inner_text()
@@ -270,8 +277,7 @@ def test_when_the_kernel_is_gone_what_was_sent_still_plays(lab, players, course)
 
 def test_a_notebook_that_is_opened_again_shows_the_pictures_in_place_of_the_films(lab, course, browser):
     lab.keyboard.press("Escape")
-    lab.keyboard.press("Control+s")
-    lab.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.lm-mod-current.jp-mod-dirty')")
+    save(lab)
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(60_000)
     open_lesson(page, course, NOTEBOOK)

@@ -13,6 +13,7 @@ from simlib.course.form import Form
 from simlib.course.predict import Question, earlier, in_words, keep
 from simlib.course.session import Session, session
 from simlib.course.store import course_home
+from simlib.views.saved import WIDGET_VIEW
 
 TWICE = "How many orders are charged twice?"
 
@@ -179,6 +180,16 @@ def test_the_form_shows_an_earlier_guess_and_escapes_the_question():
 def test_the_form_has_the_same_text_in_every_run():
     asked = Question("twice", TWICE)
     assert repr(form(asked)) == repr(form(asked)) == f"[a question, when run: {TWICE}]"
+
+
+def test_a_notebook_keeps_the_question_in_an_output_of_its_own(monkeypatch):
+    outputs = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata=None: outputs.append(data))
+    form(Question("a", "Is `a < b`?", "choice", ("<yes>", "no")))._ipython_display_()
+    widget, still = outputs
+    assert widget.keys() == {WIDGET_VIEW}, "whatever stands beside it is never shown"
+    assert "<code>a &lt; b</code>" in still["text/html"] and "<li>&lt;yes&gt;</li>" in still["text/html"]
+    assert still["text/plain"] == "[a question, when run: Is `a < b`?]"
 
 
 def test_a_file_damaged_again_does_not_replace_the_one_kept_aside(learner: Path, capsys):

@@ -13,6 +13,7 @@ from simlib.views.controls import sliders
 from simlib.views.knobs import LogSlider, knob, value_of
 from simlib.views.picture import Picture
 from simlib.views.rendering import Rendering, as_code, expected_records, render, shown_as
+from simlib.views.saved import WIDGET_VIEW
 
 RESTART = "faults.0.restart_after"
 
@@ -149,6 +150,28 @@ def test_the_same_page_has_the_same_text():
 def test_a_saved_page_shows_the_picture_where_no_widget_runs():
     bundle = panel(show=lambda trace: Picture(b"png", "lag"))._repr_mimebundle_()
     assert bundle["image/png"] == "cG5n"
+
+
+def published(monkeypatch: pytest.MonkeyPatch, widget: Any) -> list[dict[str, str]]:
+    """The outputs that a notebook gets of it."""
+    outputs: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, metadata=None: outputs.append(data))
+    widget._ipython_display_()
+    return outputs
+
+
+def test_a_notebook_keeps_the_sliders_and_after_them_what_they_showed_each_in_an_output_of_its_own(monkeypatch):
+    widget, picture, words = published(monkeypatch, panel(show=lambda trace: (Picture(b"png", "<lag>"), 7)))
+    assert widget.keys() == {WIDGET_VIEW}, "whatever stands beside it is never shown"
+    assert picture == {"image/png": "cG5n", "text/plain": "[sliders, when run: faults.0.restart_after = 30]"}
+    for part in ("&lt;lag&gt;", "<p>7</p>", "Run this cell to move its sliders", "faults.0.restart_after = 30"):
+        assert part in words["text/html"]
+
+
+def test_a_notebook_keeps_numbers_and_mistakes_too(monkeypatch):
+    assert [output.keys() for output in published(monkeypatch, panel())] == [{WIDGET_VIEW}, {"text/html", "text/plain"}]
+    broken = published(monkeypatch, panel(show=lambda trace: trace.nothing))[-1]
+    assert "show(trace) stopped: AttributeError" in broken["text/html"]
 
 
 @pytest.mark.parametrize(
