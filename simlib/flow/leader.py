@@ -9,6 +9,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
+from simlib.flow.leader_alone import may_be_alone, write_alone
 from simlib.flow.outbox import BY_ANSWER, Outbox
 from simlib.flow.partition_log import PartitionLog, Waiting
 from simlib.flow.sessions import Session
@@ -44,6 +45,8 @@ class Leader:
         self.sessions: dict[int, Session] = {}
         self._agenda: list[tuple[int, int, int, int, Any]] = []
         self._changes = 0
+        self._started = 0
+        self._is_alone = False
         self.now = 0
 
     # -- what there is
@@ -61,6 +64,8 @@ class Leader:
 
     def start(self, outbox: Outbox) -> None:
         """A producer begins to send."""
+        self._started += 1
+        self._is_alone = self._started == 1 and may_be_alone(self.data[outbox.tp], outbox)
         self._send(outbox)
 
     # -- time
@@ -69,12 +74,26 @@ class Leader:
         """Everything before a moment (time, order within it) happens."""
         agenda = self._agenda
         while agenda and agenda[0] < until:
+            if self._is_alone and len(agenda) == 1 and self._write_alone(until[0]):
+                continue
             time, order, _, _, what = heappop(agenda)
             self.now, self._order = time, order
             if isinstance(what, Outbox):
                 self._write(what)
             else:
                 self._fetched(*what)
+
+    def _write_alone(self, until: int) -> bool:
+        """Batches that nobody gets in between, up to a time; False if the next one is not of that kind."""
+        arrival, order, occasion, _, outbox = self._agenda[0]
+        if not isinstance(outbox, Outbox) or arrival + 2 * self._round_trip >= until:
+            return False
+        left = write_alone(self.data[outbox.tp], outbox, (arrival, occasion), self.latency, until)
+        self._agenda.clear()
+        if left is not None:
+            self._changes += 1
+            heappush(self._agenda, (left[0], order, left[1], self._changes, outbox))
+        return True
 
     # -- producers
 

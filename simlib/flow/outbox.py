@@ -28,7 +28,7 @@ class Outbox:
         self.rank = rank
         self.value_bytes = value_bytes
         self.linger = millis(settings.linger_ms)
-        self.most, self._filling = records_in_batch(settings.batch_size, value_bytes)
+        self.most, self.filling = records_in_batch(settings.batch_size, value_bytes)
         self.acks = {"all": -1, -1: -1}.get(settings.acks, settings.acks)
         self.permitted = permitted_in_flight(settings, client)
         self.delivery_timeout = millis(settings.delivery_timeout_ms)
@@ -74,7 +74,7 @@ class Outbox:
     def _ready(self) -> int:
         """When the next batch has lingered, or is full."""
         ready = self.created[self.next] + self.linger
-        last = self.next + self._filling
+        last = self.next + self.filling
         return min(ready, self.created[last]) if last < len(self.created) else ready
 
     def cut_the_rest(self) -> None:
