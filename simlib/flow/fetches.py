@@ -49,9 +49,13 @@ class Fetches:
         self.max_bytes = max_bytes
         self.max_wait = max_wait
         self.in_flight: dict[int, Fetch] = {}
-        self._known: tuple[int, ...] = (0,)
+        self.known: tuple[int, ...] = (0,)
         """Up to which moment the leaders' columns are complete."""
         self._numbers = 0
+
+    def skip_numbers(self, many: int) -> None:
+        """So many requests were reckoned elsewhere."""
+        self._numbers += many
 
     def next_number(self) -> int:
         """The how-manieth request of this process."""
@@ -82,7 +86,7 @@ class Fetches:
 
     def look(self, known: tuple[int, ...]) -> None:
         """The leaders have moved on: see what is answered now. That there is nothing may have been too early to say."""
-        self._known = known
+        self.known = known
         for number, fetch in self.in_flight.items():
             if not fetch.answer:
                 self._look(number, fetch)
@@ -111,7 +115,7 @@ class Fetches:
     # -- at the leader
 
     def _look(self, number: int, fetch: Fetch) -> None:
-        if (fetch.arrival, self.order) >= self._known:
+        if (fetch.arrival, self.order) >= self.known:
             return
         at, order, answer = fetch.arrival, self.order, self._there(number, fetch)
         if not answer:

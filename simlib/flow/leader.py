@@ -65,6 +65,7 @@ class Leader:
     def start(self, outbox: Outbox) -> None:
         """A producer begins to send."""
         self._started += 1
+        self.data[outbox.tp].expect(outbox)
         self._is_alone = self._started == 1 and may_be_alone(self.data[outbox.tp], outbox)
         self._send(outbox)
 

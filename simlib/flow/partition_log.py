@@ -31,6 +31,7 @@ class PartitionLog:
         self.sessions: list[Session] = []
         self.waiting: list[Waiting] = []
         self.bases, self.times, self.sizes = array("q"), array("q"), array("q")
+        self._widest = self._longest = 1
         self.outboxes: list[Outbox] = []
         """Of each batch: its first offset, when it was written, the bytes in the log after it, and who sent it."""
         self.moments: list[Moment] = []
@@ -42,6 +43,10 @@ class PartitionLog:
         self.outboxes.append(outbox)
         self.sizes.append((self.sizes[-1] if self.sizes else 0) + count * outbox.value_bytes)
         self.end += count
+
+    def expect(self, outbox: Outbox) -> None:
+        """Batches of this producer will come."""
+        self._widest, self._longest = max(self._widest, outbox.value_bytes), max(self._longest, outbox.most)
 
     def replicated(self) -> int:
         """What every follower has."""
@@ -68,6 +73,10 @@ class PartitionLog:
         """The high watermark just before a moment."""
         place = bisect_left(self.moments, moment)
         return self.high_watermarks[place - 1] if place else 0
+
+    def fits(self, offset: int, limit: int, max_bytes: int) -> bool:
+        """Are these so few records that a fetch gets them all, whatever batches they stand in?"""
+        return (limit - offset + self._longest) * self._widest <= max_bytes
 
     def read(self, offset: int, limit: int, max_bytes: int) -> int:
         """How far a fetch from `offset` gets: whole batches up to `limit`, at most `max_bytes`, but at least one."""

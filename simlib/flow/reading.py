@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from simlib.flow.deliveries import Deliveries
 from simlib.flow.fetches import Fetches
+from simlib.flow.reading_alone import may_read_alone, read_alone
 from simlib.flow.service import Service, Stretch
 from simlib.units import NEVER
 from simlib.world.clock import MESSAGE, TIMER
@@ -45,6 +46,8 @@ class Reading:
     def advance(self, until: tuple[int, ...]) -> None:
         """Polls, work and fetched records up to a moment; stops where a poll has more to do than to read."""
         self.look(until)
+        if may_read_alone(self):
+            read_alone(self, until[0])
         while (moment := self.next()) is not None and moment < until:
             self.step()
 

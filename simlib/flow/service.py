@@ -43,7 +43,7 @@ class Service:
         """Of the first delivery of all of it, in nanoseconds; of any delivery, if every record takes the same time."""
         if self.constant is not None:
             return self.constant * stretch.count
-        sums = self._sums_up_to(stretch.tp, stretch.offset + stretch.count)
+        sums = self.sums_up_to(stretch.tp, stretch.offset + stretch.count)
         return sums[stretch.offset + stretch.count] - sums[stretch.offset]
 
     def done(self, began: int, stretches: list[Stretch]) -> list[int]:
@@ -67,7 +67,8 @@ class Service:
         """Running sums of the service times of first deliveries, by offset, as far as they were needed."""
         return np.array(self._sums.get(tp, [0]), np.int64)
 
-    def _sums_up_to(self, tp: int, offset: int) -> list[int]:
+    def sums_up_to(self, tp: int, offset: int) -> list[int]:
+        """The same, and more of them if an offset is not reached yet; the list goes on growing."""
         sums = self._sums.setdefault(tp, [0])
         while len(sums) <= offset:
             first = len(sums) - 1
