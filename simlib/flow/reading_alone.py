@@ -177,7 +177,9 @@ def _write_down(reading: Reading, tp: int, done: Done) -> None:
     """What was handed over and done; what was in hand before may be of an earlier generation."""
     if not done.counts:
         return
-    generations = [reading.generation] + [reading.client.membership.generation] * (len(done.counts) - 1)
+    generations = [reading.client.membership.generation] * len(done.counts)
+    if reading.in_hand:
+        generations[0] = reading.generation
     reading.deliveries.add_many(done.began, done.ended, reading.who, tp, done.first, done.counts, generations)
     records = sum(done.counts)
     reading.service.delivered(Stretch(tp, done.first, records), records)

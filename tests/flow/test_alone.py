@@ -1,0 +1,108 @@
+"""Where nobody gets in between, batches and polls are reckoned in one go: nothing may differ from step by step."""
+
+import numpy as np
+import pytest
+from flow_scenarios import faults, groups, producers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import one_of
+
+import simlib.flow.leader
+import simlib.flow.reading
+from simlib import ConsumerGroup, Crash, Exponential, Producer, Scenario, Topic, run
+
+compared = settings(max_examples=60, derandomize=True, deadline=None, database=None,
+                    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+many = settings(compared, max_examples=3_000, derandomize=False, print_blob=True)
+
+
+@st.composite
+def lonely(draw):
+    """As many partitions as brokers, at most; a producer, and consumers for each of them."""
+    brokers = draw(st.integers(1, 3))
+    partitions = draw(st.integers(1, brokers))
+    shop = draw(producers(draw(one_of("shop", "a-shop")), "orders", "kafka-python"))
+    group = draw(groups("billing", ["orders"]))
+    end = float(draw(st.integers(5, 40)))
+    return Scenario([Topic("orders", partitions, draw(st.integers(1, brokers)))], [shop], [group], brokers=brokers,
+                    latency=draw(one_of(0.0005, 0.001, 0.0101)), duration=end, seed=draw(st.integers(0, 1_000)),
+                    faults=draw(st.one_of(st.just([]), faults(group.members, end))))
+
+
+def tables(scenario):
+    """Everything that is written down, raw."""
+    data = run(scenario, engine="flow", progress=False).data
+    return {table: {name: np.asarray(column) for name, column in columns.items() if column is not None}
+            for table, columns in data.tables.items()}
+
+
+def step_by_step(scenario):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simlib.flow.leader, "may_be_alone", lambda *_: False)
+        patch.setattr(simlib.flow.reading, "may_read_alone", lambda _: False)
+        return tables(scenario)
+
+
+def same(scenario):
+    fast, slow = tables(scenario), step_by_step(scenario)
+    assert fast.keys() == slow.keys()
+    for table, columns in slow.items():
+        order, other = (np.lexsort([one for one in found[table].values() if one.dtype != object][::-1])
+                        if table in ("deliveries", "events") else slice(None) for found in (slow, fast))
+        if table == "delivery_times":
+            continue  # compared with the deliveries, which say where theirs begin
+        for name, column in columns.items():
+            if name != "first":
+                assert np.array_equal(column[order], fast[table][name][other]), (table, name)
+    assert _handed(fast) == _handed(slow)
+
+
+def _handed(found):
+    """(group, member, partition, offset, handed over, done) of each delivery."""
+    rows, times = found["deliveries"], found["delivery_times"]
+    return sorted((int(group), int(member), int(tp), int(base) + i, int(times["handed"][first + i]),
+                   int(times["done"][first + i]))
+                  for group, member, tp, base, count, first in zip(
+                      *(rows[name] for name in ("group", "member", "tp", "base_offset", "count", "first")), strict=True)
+                  for i in range(count))
+
+
+def shop(**more):
+    return Scenario(**{"topics": [Topic("orders", partitions=3, replication_factor=3)], "duration": 15.0, "seed": 7,
+                       "producers": [Producer("shop", "orders", rate=600, keys=30, linger_ms=5)],
+                       "groups": [ConsumerGroup("billing", "orders", 3, service_time=0.004)], **more})
+
+
+@pytest.mark.parametrize("scenario", [
+    shop(), shop(faults=[Crash("billing-1", at=10, restart_after=5)]),
+    shop(groups=[ConsumerGroup("billing", "orders", 3, service_time=Exponential(0.004), auto_commit_interval_ms=100)]),
+    shop(groups=[ConsumerGroup("billing", "orders", 3, service_time=0.02, max_partition_fetch_bytes=900)]),
+    shop(producers=[Producer("a-shop", "orders", rate=3_000, keys=30, batch_size=1_000)]),
+    shop(topics=[Topic("orders")], brokers=1, producers=[Producer("shop", "orders", rate=400, arrivals="poisson")]),
+])
+def test_in_one_go_as_step_by_step(scenario):
+    same(scenario)
+
+
+@compared
+@given(lonely())
+def test_random_scenarios_in_one_go_as_step_by_step(scenario):
+    same(scenario)
+
+
+@pytest.mark.soak
+@many
+@given(lonely())
+def test_many_random_scenarios_in_one_go_as_step_by_step(scenario):
+    same(scenario)
+
+
+def test_nearly_everything_is_reckoned_in_one_go(monkeypatch):
+    """Work is counted, not time: the agenda of the leaders is left for what commits disturb."""
+    steps = []
+    write = simlib.flow.leader.Leader._write
+    monkeypatch.setattr(simlib.flow.leader.Leader, "_write", lambda self, what: (steps.append(1), write(self, what)))
+    poll = simlib.flow.reading.Reading._poll_again
+    monkeypatch.setattr(simlib.flow.reading.Reading, "_poll_again", lambda self: (steps.append(1), poll(self)))
+    batches = len(run(shop(), engine="flow", progress=False).data.column("appends", "time"))
+    assert batches > 3_500 and len(steps) < batches / 20
