@@ -44,7 +44,7 @@ def samples(peer: Path | None, numba: bool) -> list[Sample]:
             *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
-            *([Sample("film", ("film",))] if can_be_measured() else [])]
+            *([Sample(kind, (kind,)) for kind in ("film", "slider")] if can_be_measured() else [])]
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def main() -> int:
     if not numba:
         note += "\nNot compared with a compiled loop: numba could not be installed here."
     if not can_be_measured():
-        note += "\nThe film was not measured: there is no Chromium on this computer, or no Playwright."
+        note += "\nNothing was measured in a browser: there is no Chromium on this computer, or no Playwright."
     results = measure(samples(peer, numba), rounds, lambda text: print(text, file=sys.stderr))
     found = lines(results)
     print("\n".join(report.as_table(found)) + note)

@@ -172,6 +172,13 @@ def film() -> dict[str, float]:
     return film()
 
 
+def slider() -> dict[str, float]:
+    """A slider in a real JupyterLab."""
+    from benchmarks.slider import slider
+
+    return slider()
+
+
 def _milliseconds(work: Callable[[], Any]) -> float:
     begin = time.process_time()
     work()
@@ -183,7 +190,7 @@ KINDS: dict[str, Callable[..., dict[str, float]]] = {
     "engine": engine, "peer": peer, "queue": queue, "at_once": at_once,
     "memory": memory, "imports": imports, "redraw": redraw,
     "explored": explored,
-    "film": film,
+    "film": film, "slider": slider,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""From the release of a slider to the new picture, in a real JupyterLab: by the clock of its page."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from labtools.chromium import FLAGS, find_chromium
+
+TESTS = Path(__file__).resolve().parents[1] / "tests" / "browser"
+NAME = "slider.ipynb"
+RECORDS = 100_000
+CELL = f"""from simlib import *
+busy = Scenario(topics=[Topic("orders", partitions=3, replication_factor=3)], duration={RECORDS} / 90_000,
+                producers=[Producer("shop", topic="orders", rate=90_000, keys=3_000, linger_ms=5)],
+                groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=2.7e-5)])
+sliders(busy, "producers.shop.linger_ms")"""
+MOVES = 12
+
+WATCH = """() => {
+    const output = document.querySelector('.simlib-live').closest('.jp-OutputArea-output');
+    const image = output.querySelector('img'), seen = {times: [], rebuilt: 0, places: [], bytes: []};
+    const place = () => [image, output.querySelector('.noUi-target')].flatMap(part => {
+        const box = part.getBoundingClientRect();
+        return [box.x, box.y, box.width, box.height];
+    });
+    document.addEventListener('pointerup', () => { seen.released = performance.now(); }, true);
+    image.addEventListener('load', () => requestAnimationFrame(async () => {
+        seen.times.push(performance.now() - seen.released);
+        seen.places.push(place());
+        seen.bytes.push((await (await fetch(image.src)).blob()).size);
+    }));
+    new MutationObserver(changes => {
+        for (const change of changes) {
+            for (const part of [...change.addedNodes, ...change.removedNodes]) seen.rebuilt += part.localName === 'img';
+        }
+    }).observe(output, {subtree: true, childList: true});
+    seen.places.push(place());
+    window.seen = seen;
+}"""
+
+
+def write_notebook(folder: Path) -> None:
+    """A notebook with one slider over so many records."""
+    import nbformat
+
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)]), folder / NAME)
+
+
+def move(page: Any, times: int = MOVES) -> dict[str, Any]:
+    """Drag the slider so often, each time to somewhere else; says what was seen meanwhile (see WATCH)."""
+    handle = page.locator(".jp-OutputArea-output .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    track = page.locator(".jp-OutputArea-output .noUi-target").first.bounding_box()
+    page.evaluate(WATCH)
+    for number in range(times):
+        box = handle.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(track["x"] + track["width"] * (0.2 + 0.05 * (7 * number % 11)), track["y"] + 2, steps=3)
+        page.mouse.up()
+        page.wait_for_function("wanted => window.seen.bytes.length >= wanted", arg=number + 1)
+    return page.evaluate("() => window.seen")
+
+
+def slider() -> dict[str, float]:
+    """Milliseconds by the clock, at the median and at most; bytes of a picture."""
+    sys.path.insert(0, str(TESTS))
+    from learner import press_ctrl_c, start_course
+    from notebook_page import open_lesson, shift_enter, wait_until_have_run
+    from playwright.sync_api import sync_playwright
+
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        course = start_course(Path(folder) / "course")
+        try:
+            course.url()
+            write_notebook(course.folder)
+            page = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS).new_page()
+            page.set_default_timeout(60_000)
+            open_lesson(page, course, NAME)
+            shift_enter(page)
+            wait_until_have_run(page, 1)
+            seen = move(page)
+        finally:
+            press_ctrl_c(course.process)
+    return {"milliseconds": statistics.median(seen["times"]), "slowest": max(seen["times"]),
+            "sent": max(seen["bytes"])}
