@@ -10,7 +10,6 @@ import numpy as np
 from simlib.trace.deliveries import Deliveries
 from simlib.trace.lag import group_partitions, lag_columns
 from simlib.trace.records import Messages
-from simlib.trace.runs import combined
 from simlib.trace.trace_data import TraceData
 from simlib.units import NEVER
 
@@ -120,7 +119,7 @@ class Groups:
         read = (tps == tp) & self._is_read(group)
         message, offset = np.r_[message[read], gone], np.r_[offset[read], self.messages.offset[gone]]
         removed = np.r_[np.full(len(message) - len(gone), NEVER), self.messages.removed[gone]]
-        return GroupLog(group, tp, message, offset, *self._fate(group, tp, message),
+        return GroupLog(group, tp, message, offset, *self._fate(group, message),
                         self._skipped(group, tp, offset, removed), self._passed_at(group, tp, offset), removed)
 
     @cached_property
@@ -128,17 +127,27 @@ class Groups:
         """The messages that left the log on purpose."""
         return np.flatnonzero(self.messages.is_removed)
 
-    def _fate(self, group: int, tp: int, message: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _fate(self, group: int, message: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each message: when the group was last handed it, whether it was finished, whether it is in hand."""
-        mine = self._rows_of.get((group, tp), np.empty(0, np.int64))
-        last = np.full(len(self.messages), -1)
-        last[self.deliveries.message[mine]] = mine
-        is_done = mine[self.deliveries.done[mine] != NEVER]
-        finished = np.zeros(len(self.messages), bool)
-        finished[self.deliveries.message[is_done]] = True
-        last, finished = last[message], finished[message]
+        of_all, were_finished = self._last_handed(group)
+        last, finished = of_all[message], were_finished[message]
         handed = np.where(last < 0, NEVER, np.r_[self.deliveries.time, NEVER][last])
         return handed, finished, (last >= 0) & ~finished & np.r_[self._holder_lives, False][last]
+
+    def _last_handed(self, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of every message: the row of its last delivery to a group (-1: none), and whether any was finished."""
+        if group not in self._last:
+            mine = np.flatnonzero(self.deliveries.group == group)
+            message, done = self.deliveries.message[mine], self.deliveries.done[mine] != NEVER
+            last, finished = np.full(len(self.messages), -1), np.zeros(len(self.messages), bool)
+            last[message] = mine
+            finished[message[done]] = True
+            self._last[group] = last, finished
+        return self._last[group]
+
+    @cached_property
+    def _last(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
 
     @cached_property
     def _holder_lives(self) -> np.ndarray:
@@ -147,15 +156,6 @@ class Groups:
         ends = np.isin(self.data.column("events", "kind").astype(str), ENDS_OF_A_PROCESS)
         np.maximum.at(died, self.data.column("events", "actor")[ends], self.data.column("events", "time")[ends])
         return died[self.deliveries.member] < self.deliveries.time
-
-    @cached_property
-    def _rows_of(self) -> dict[tuple[int, int], np.ndarray]:
-        """Rows of `deliveries` for each (group, tp)."""
-        codes = combined(self.deliveries.group, self.deliveries.tp)
-        order = np.argsort(codes, kind="stable")
-        parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-        return {(int(self.deliveries.group[part[0]]), int(self.deliveries.tp[part[0]])): part
-                for part in parts if len(part)}
 
     def _skipped(self, group: int, tp: int, offset: np.ndarray, removed: np.ndarray) -> np.ndarray:
         chosen = self._rows("skipped", group, tp)

@@ -13,7 +13,9 @@ def within(counts: np.ndarray) -> np.ndarray:
 
 def unroll(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """The members of ranges: first `[7, 3]` with counts `[2, 3]` gives `[7, 8, 3, 4, 5]`."""
-    return np.repeat(first, counts) + within(counts)
+    result = np.repeat(first - (np.cumsum(counts) - counts), counts)
+    result += np.arange(len(result))
+    return result
 
 
 def first_of_lanes(lane: np.ndarray, lanes: int) -> np.ndarray:
