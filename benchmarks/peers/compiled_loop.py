@@ -18,7 +18,7 @@ BATCH, POLL = 163, 500
 """Records of 100 bytes in a batch of 16 kB; records a poll hands over at most."""
 
 
-def produce(records: int, rate: float, partition_of: Any, created: Any, ends: Any) -> None:
+def produce(records: int, rate: float, partition_of: Any, numbers: Any, keys: Any, created: Any, ends: Any) -> None:
     """Evenly, each with a key drawn by a counter (splitmix64): when each is created, partition by partition."""
     for number in range(records):
         word = np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -26,8 +26,10 @@ def produce(records: int, rate: float, partition_of: Any, created: Any, ends: An
         word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         key = int((word ^ (word >> np.uint64(31))) >> np.uint64(40)) % len(partition_of)
         partition = partition_of[key]
-        created[partition, ends[partition]] = round(number * (SECOND / rate))
-        ends[partition] += 1
+        place = ends[partition]
+        numbers[partition, place], keys[partition, place] = number, key
+        created[partition, place] = round(number * (SECOND / rate))
+        ends[partition] = place + 1
 
 
 def write(created: Any, linger: int, latency: int, most: int, appended: Any, acked: Any) -> None:
@@ -75,8 +77,9 @@ def measure(rate: float, records: int, service_time: float) -> dict[str, float]:
 
     def everything(many: int) -> int:
         partition_of = np.arange(KEYS) % PARTITIONS
-        created, ends = np.empty((PARTITIONS, many), np.int64), np.zeros(PARTITIONS, np.int64)
-        produced(many, rate, partition_of, created, ends)
+        numbers, created = (np.empty((PARTITIONS, many), np.int64) for _ in range(2))
+        keys, ends = np.empty((PARTITIONS, many), np.int32), np.zeros(PARTITIONS, np.int64)
+        produced(many, rate, partition_of, numbers, keys, created, ends)
         for partition, end in enumerate(ends.tolist()):
             appended, acked, handed, done = (np.empty(end, np.int64) for _ in range(4))
             written(created[partition, :end], LINGER, LATENCY, BATCH, appended, acked)

@@ -62,7 +62,8 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
         if full < records and created[full] < ready:
             ready = created[full]
         at, occasion = (ready, BY_ALARM) if ready > gate else (gate, BY_ANSWER)
-        count = min(bisect_right(created, at, first) - first, most)
+        end = first + most
+        count = bisect_right(created, at, first, end if end < records else records) - first
         cut(at)
         start(first)
         hold(count)

@@ -35,8 +35,10 @@ def test_the_loop_tells_what_the_engine_tells(rate):
 
 def test_its_load_is_spread_evenly_and_in_time():
     many = 3_000
-    created, ends = np.empty((3, many), np.int64), np.zeros(3, np.int64)
+    numbers, keys, created = (np.empty((3, many), np.int64) for _ in range(3))
+    ends = np.zeros(3, np.int64)
     with np.errstate(over="ignore"):
-        compiled_loop.produce(many, 1_000.0, np.arange(compiled_loop.KEYS) % 3, created, ends)
+        compiled_loop.produce(many, 1_000.0, np.arange(compiled_loop.KEYS) % 3, numbers, keys, created, ends)
+    assert (keys[1, :ends[1]] % 3 == 1).all() and (numbers[1, :ends[1]] * 1_000_000 == created[1, :ends[1]]).all()
     assert ends.sum() == many and (np.abs(ends - many / 3) < many / 10).all()
     assert all((np.diff(created[partition, :end]) > 0).all() for partition, end in enumerate(ends))
