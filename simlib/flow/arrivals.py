@@ -12,6 +12,9 @@ from simlib.scenario.loads import arrival_times, key_codes, key_names
 from simlib.scenario.settings import ProducerSettings
 from simlib.scenario.topology import Producer
 
+FEW = 8
+"""Up to so many partitions, looking for the records of each costs less than sorting them all."""
+
 Share = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 """(partition, created in ns, message numbers, places in `key_names`), in order of creation."""
 
@@ -22,10 +25,17 @@ def shares(producer: Producer, settings: ProducerSettings, partitions: int, seed
     created = arrival_times(producer, Stream(seed, producer.name, "arrival"), until)
     keys = key_codes(producer, Stream(seed, producer.name, "key"), 0, len(created))
     where = _partitions(producer, settings, Stream(seed, producer.name, "partition"), keys, partitions)
-    for partition in range(partitions):
-        mine = np.flatnonzero(where == partition)
+    for partition, mine in enumerate(_places(where, partitions)):
         if len(mine):
             yield partition, created[mine], mine, keys[mine]
+
+
+def _places(where: np.ndarray, partitions: int) -> list[np.ndarray]:
+    """The records of each partition, in order."""
+    if partitions <= FEW:
+        return [np.flatnonzero(where == partition) for partition in range(partitions)]
+    order = np.argsort(where.astype(np.min_scalar_type(partitions)), kind="stable")  # a radix sort
+    return np.split(order, np.cumsum(np.bincount(where, minlength=partitions))[:-1])
 
 
 def _partitions(producer: Producer, settings: ProducerSettings, stream: Stream, keys: np.ndarray, count: int
