@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,8 +77,13 @@ class InOrder(KeyDistribution):
 def key_names(keys: int | tuple | None) -> tuple[str | bytes, ...]:
     """The keys of a producer: a number n means key-0 ... key-(n-1); None means none (null keys)."""
     if isinstance(keys, int):
-        return tuple(f"key-{i}" for i in range(keys))
+        return _numbered(keys)
     return () if keys is None else tuple(keys)
+
+
+@lru_cache(maxsize=8)
+def _numbered(keys: int) -> tuple[str, ...]:
+    return tuple([f"key-{i}" for i in range(keys)])
 
 
 def key_codes(producer: Producer, stream: Stream, start: int, n: int) -> np.ndarray:

@@ -117,7 +117,10 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
     5. rebalance: another member has it now, or the generation changed.
     6. seek: same member, same generation: its own code went back.
     """
+    causes = np.zeros(len(deliveries), np.int8)
     again = np.flatnonzero(deliveries.attempt > 1)
+    if not len(again):
+        return causes
     before = deliveries.previous_of_copy[again]
     had, has = deliveries.member[before], deliveries.member[again]
     since, until = deliveries.time[before], deliveries.time[again]
@@ -127,7 +130,6 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
     conditions = [before < 0, _happened(deliveries.data, "crash", had, since, until) | restarted,
                   _happened(deliveries.data, "eviction", had, since, until) | zombie,
                   _happened(deliveries.data, "reset", has, since, until), moved]
-    causes = np.zeros(len(deliveries), np.int8)
     causes[again] = np.select(conditions, [CAUSES.index(c) for c in CAUSES[1:6]], default=CAUSES.index("seek"))
     return causes
 

@@ -92,7 +92,12 @@ class Recorder:
 
     def key_codes(self, keys: Iterable[Any]) -> np.ndarray:
         """The codes of a producer's keys."""
-        return np.array([self.code("keys", key) for key in keys], dtype=np.int32)
+        codes, names, wanted = self._codes["keys"], self.names["keys"], list(keys)
+        for key in wanted:
+            if key not in codes:
+                codes[key] = len(names)
+                names.append(key)
+        return np.array([codes[key] for key in wanted], dtype=np.int32)
 
     def event(self, kind: str, actor: Any = None, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
               detail: str = "") -> None:
