@@ -13,7 +13,10 @@ from simlib.views.saved import Form, as_still, hides_its_still, publish
 from simlib.views.style import SHOWN_WIDTH
 
 NARROW = {"width": "auto", "align_self": "flex-start"}
-FELT = 5_000            # records from which a run takes long enough for a busy sign
+FELT = 5_000            # records from which a run may take long enough for a busy sign
+BUSY = ("<style>@keyframes simlib-late { from { visibility: hidden } }</style>"
+        "<i style='animation: simlib-late 0.3s step-end'>running ...</i>")
+"""Seen only if it stands for a while: what comes and goes at once would flicker."""
 
 
 class Panel(VBox):
@@ -66,7 +69,7 @@ class Panel(VBox):
     def _announce(self) -> None:
         self.code.value = f"<pre># shown: {escape(as_code(self._name, self.moved()))}</pre>"
         if expected_records(changed(self._scenario, self.moved())) > FELT:
-            self.state.value = "<i>running ...</i>"
+            self.state.value = BUSY
 
     def _place(self, shown: Rendering) -> None:
         self.state.value = f"<b>This does not run.</b><pre>{escape(shown.error)}</pre>" if shown.error else ""
