@@ -16,8 +16,9 @@ RECORDS = 100_000
 CELL = f"""from simlib import *
 busy = Scenario(topics=[Topic("orders", partitions=3, replication_factor=3)], duration={RECORDS} / 90_000,
                 producers=[Producer("shop", topic="orders", rate=90_000, keys=3_000, linger_ms=5)],
-                groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=2.7e-5)])
-sliders(busy, "producers.shop.linger_ms")"""
+                groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=2.7e-5,
+                                      auto_commit_interval_ms=100)])
+sliders(busy, "groups.billing.service_time")"""
 MOVES = 12
 
 WATCH = """() => {
@@ -28,11 +29,12 @@ WATCH = """() => {
         return [box.x, box.y, box.width, box.height];
     });
     document.addEventListener('pointerup', () => { seen.released = performance.now(); }, true);
-    image.addEventListener('load', () => requestAnimationFrame(async () => {
+    image.addEventListener('load', () => requestAnimationFrame(() => {
         seen.times.push(performance.now() - seen.released);
         seen.places.push(place());
-        seen.bytes.push((await (await fetch(image.src)).blob()).size);
     }));
+    const make = URL.createObjectURL;
+    URL.createObjectURL = blob => { seen.bytes.push(blob.size); return make.call(URL, blob); };
     new MutationObserver(changes => {
         for (const change of changes) {
             for (const part of [...change.addedNodes, ...change.removedNodes]) seen.rebuilt += part.localName === 'img';
@@ -47,11 +49,12 @@ def write_notebook(folder: Path) -> None:
     """A notebook with one slider over so many records."""
     import nbformat
 
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)]), folder / NAME)
+    cells = [nbformat.v4.new_markdown_cell("# A slider"), nbformat.v4.new_code_cell(CELL)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / NAME)
 
 
 def move(page: Any, times: int = MOVES) -> dict[str, Any]:
-    """Drag the slider so often, each time to somewhere else; says what was seen meanwhile (see WATCH)."""
+    """Drag the slider so often, each time to where the lag is another; says what was seen meanwhile (see WATCH)."""
     handle = page.locator(".jp-OutputArea-output .noUi-handle").first
     handle.scroll_into_view_if_needed()
     track = page.locator(".jp-OutputArea-output .noUi-target").first.bounding_box()
@@ -60,9 +63,9 @@ def move(page: Any, times: int = MOVES) -> dict[str, Any]:
         box = handle.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.mouse.down()
-        page.mouse.move(track["x"] + track["width"] * (0.2 + 0.05 * (7 * number % 11)), track["y"] + 2, steps=3)
+        page.mouse.move(track["x"] + track["width"] * 0.02 * (1 + 7 * number % 11), track["y"] + 2, steps=3)
         page.mouse.up()
-        page.wait_for_function("wanted => window.seen.bytes.length >= wanted", arg=number + 1)
+        page.wait_for_function("wanted => window.seen.times.length >= wanted", arg=number + 1)
     return page.evaluate("() => window.seen")
 
 
