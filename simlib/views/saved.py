@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from simlib.views.style import SHOWN_WIDTH
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LIVE, STILL = "simlib-live", "simlib-still"
 BESIDE = f".jp-OutputArea-child:has(.{LIVE})"
@@ -34,7 +36,7 @@ def publish(bundle: Any, stills: Sequence[Form]) -> None:
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     publish_display_data({WIDGET_VIEW: data[WIDGET_VIEW]}, metadata)
     for still in stills:
-        publish_display_data(still)
+        publish_display_data(still, {kind: {"width": SHOWN_WIDTH} for kind in still if kind == "image/png"})
 
 
 def as_still(html: str, text: str) -> Form:
