@@ -41,8 +41,8 @@ class Outbox:
 
     def fill(self, created: np.ndarray, number: np.ndarray, key: np.ndarray) -> None:
         """All records of the run."""
-        self.created.frombytes(created.astype(np.int64).tobytes())
-        self.number, self.key = number.astype(np.int64), key.astype(np.int32)
+        self.created.frombytes(np.ascontiguousarray(created, np.int64).view(np.uint8).data)
+        self.number, self.key = np.asarray(number, np.int64), np.asarray(key, np.int32)
 
     def cut(self) -> tuple[int, int] | None:
         """Cut the next batch: when, and on what occasion. None if there is nothing, or an answer has to come first."""
