@@ -1,4 +1,4 @@
-"""What issue 6 asks of the flow engine, and what the measurements say."""
+"""What is promised of the flow engine, and what the measurements say."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from simlib.scenario.settings import (
     producer_notes,
     resolve_broker,
     resolve_consumer,
-    resolve_producer,
     resolve_topic,
 )
 from simlib.scenario.topology import ConsumerGroup, Producer, Topic
@@ -64,16 +63,15 @@ def producer_warnings(s: Scenario) -> Iterator[str]:
 
 
 def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
-    """Said when a topic has fewer replicas than min_insync_replicas asks for (K04, K05, K06)."""
+    """Said when a topic has fewer replicas than min_insync_replicas asks for: a leader asks for all there are (K06)."""
     topic = s.topic(producer.topic)
     needed = resolve_topic(topic.config, resolve_broker(s.broker_config)).min_insync_replicas
-    if needed <= topic.replication_factor:
+    there = topic.replication_factor
+    if needed <= there:
         return None
-    acks = resolve_producer(s.client, producer.overrides()).acks
-    short = f"min_insync_replicas={needed} can never be met with replication_factor={topic.replication_factor}"
-    if acks == "all":
-        return f"acks='all' on topic {topic.name!r}: {short}; every send is refused (NOT_ENOUGH_REPLICAS)"
-    return f"acks={acks!r} on topic {topic.name!r}: {short}; records are appended, but no consumer will ever see them"
+    short = (f"topic {topic.name!r}: min_insync_replicas={needed} can never be met with replication_factor={there}; "
+             f"its leader asks for {there} instead (since Kafka 3.7)")
+    return f"{short}: one copy is enough" if there == 1 else f"{short}: no replica may be out of sync"
 
 
 def reset_warnings(s: Scenario) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from strategies import scenarios
 
+from simlib import run
 from simlib.scenario import (
     AddPartitions,
     Bursts,
@@ -458,13 +459,16 @@ def test_idempotence_that_is_switched_off_is_said():
     assert line.startswith('Producer("shop"): acks=1 switches idempotence off without a word')
 
 
-def test_replicas_that_can_never_be_enough_are_allowed_but_said():
-    few = {"topics": [Topic("orders", replication_factor=2, config={"min_insync_replicas": 3})]}
-    assert problems(shop(**few)) == []
-    (line,) = warnings(shop(**few))
-    assert "min_insync_replicas=3 can never be met with replication_factor=2; every send is refused" in line
-    lines = warnings(shop(**few, producers=[Producer("shop", "orders", 1, acks=1)]))
-    assert any("no consumer will ever see them" in line for line in lines)
+@pytest.mark.statement("K06")
+@pytest.mark.parametrize("acks", ["all", 1])
+def test_replicas_that_can_never_be_enough_are_allowed_but_said(acks):
+    few = shop(topics=[Topic("orders", replication_factor=2, config={"min_insync_replicas": 3})], duration=10.0,
+               services=[], producers=[Producer("shop", "orders", rate=5, acks=acks, enable_idempotence=False)])
+    assert problems(few) == []
+    (line,) = warnings(few)
+    assert "min_insync_replicas=3 can never be met with replication_factor=2; its leader asks for 2 instead" in line
+    counts = run(few, progress=False).summary()
+    assert counts.acked == counts.in_log == counts.produced == 50
     by_broker = shop(topics=[Topic("orders")], broker_config={"min_insync_replicas": 2})
     assert "can never be met" in warnings(by_broker)[0]
 
