@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from simlib.real.collected_calls import CollectedCalls
 from simlib.real.plan import Plan
 from simlib.real.worker.marks import read_marks
 from simlib.scenario.scenario import Scenario
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, LOST_WITH_PRODUCER, REFUSED, TIMED_OUT, Recorder
 from simlib.units import NEVER, SECOND
 
-EVENTS = ("commit_failed", "transaction", "exception", "error", "request_lost", "reply_lost", "shown")
+EVENTS = ("commit_failed", "transaction", "request_lost", "reply_lost", "shown")
 """Marks that are events of the trace as they are; the last detail is the text."""
 
 TIMEOUTS = ("KafkaTimeoutError",)
@@ -58,7 +59,7 @@ class _Message:
     ordinal: int = -1
 
 
-class Collector:
+class Collector(CollectedCalls):
     """Fill it in the order of its methods, then take `recorder` and `tables()`."""
 
     def __init__(self, scenario: Scenario, plans: list[Plan], began: int) -> None:
@@ -71,6 +72,7 @@ class Collector:
                 self.recorder.add_tp(topic.name, partition)
         self._messages: dict[str, _Message] = {}
         self._deliveries: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[str, int] = {}
         self._ends: list[tuple[int, str]] = []
         self.producers: dict[str, dict[str, Any]] = {}
         self.exceptions: dict[str, int] = defaultdict(int)
@@ -107,11 +109,11 @@ class Collector:
         self.recorder.events.sort(key=lambda row: row[0])
         return {**self.recorder.tables(self._log_end, {}), "messages": self._message_table()}
 
-    def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1,
+    def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
                detail: str = "") -> None:
         self._clock.now = at
         actor = _Actor(self._actors[process]) if process else None
-        self.recorder.event(kind, actor, group, tp, a, detail=detail)
+        self.recorder.event(kind, actor, group, tp, a, b, detail)
 
     def _tp(self, topic: str, partition: int) -> int:
         tps = self.recorder.names["tps"]
@@ -210,10 +212,13 @@ class Collector:
                                   offset, self._actors[name], int(auto)))
 
     def _on_effect(self, name: str, life: int, effect: str, key: Any, message: str | None) -> None:
-        found = self._messages.get(message or "")
-        lane, ordinal = (-1, -1) if found is None else (found.lane, found.ordinal)
         self.recorder.effect((self._clock.now, self._actors[name], life, self.recorder.code("effects", effect), key,
-                              lane, ordinal))
+                              *self._place_of(message)))
+
+    def _place_of(self, message: str | None) -> tuple[int, int]:
+        """Lane and ordinal of the message in somebody's hand."""
+        found = self._messages.get(message or "")
+        return (-1, -1) if found is None else (found.lane, found.ordinal)
 
     def _on_assigned(self, name: str, life: int, group: str, rows: list[Any]) -> None:
         self._partitions("assigned", name, group, rows)
@@ -235,11 +240,21 @@ class Collector:
     def _on_started(self, name: str, life: int) -> None:
         self._event(self._clock.now, name, "started")
 
+    def _on_redis(self, name: str, life: int, source: str, told: str, changed: bool) -> None:
+        self._event(self._clock.now, source, "redis", detail=told)
+
     def _on_exception(self, name: str, life: int, told: str, trace: str) -> None:
+        self._complaint("exception", name, told, trace)
+
+    def _on_error(self, name: str, life: int, told: str, trace: str) -> None:
+        self._complaint("error", name, told, trace)
+
+    def _complaint(self, kind: str, name: str, told: str, trace: str) -> None:
+        """Written down the first time, counted afterwards."""
         self.exceptions[f"{name} raised {told}"] += 1
         if self.exceptions[f"{name} raised {told}"] == 1:
             self.tracebacks.append(f"{name}: {trace or told}")
-            self._event(self._clock.now, name, "exception", detail=told)
+            self._event(self._clock.now, name, kind, detail=told)
 
     def _on_begun(self, name: str, life: int, kind: str, nth: int, what: str) -> None:
         step = [name, kind, what, self._clock.now, None]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dis
 import os
-from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from collections.abc import Iterator
 from typing import Any
 
 from simlib.real.client_settings import SIMULATED_PROTOCOL
@@ -25,15 +23,15 @@ from simlib.scenario.faults import (
     SlowLink,
     request_kind,
 )
-from simlib.scenario.scenario import REDIS, Scenario
+from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
 
 TOPIC_LEVEL = ("min_insync_replicas", "message_max_bytes", "unclean_leader_election_enable")
 """Settings of brokers that a run sets for its own topics instead."""
 
-NOT_BY_A_WORKER = ("replica_fetch", "call", "redis")
-NOT_ON_APP = {"redis": "keep such marks in app.database", "call": "send an event instead",
-              "serve": "read the requests from a topic"}
+BY_BROKERS = ("replica_fetch", "write_txn_markers")
+BETWEEN_PROCESSES = ("effect", "call", "redis")
+"""Requests that no broker takes part in."""
 POSSIBLE_HITS = ("crash", "stall", "lost request", "lost reply")
 NOT_OURS = "what passes between clients and a cluster that is not ours is not ours to lose"
 NEEDS_LOCAL = "only on a LocalKafka: start one with `python lab.py kafka` or `with LocalKafka() as kafka:`"
@@ -41,7 +39,7 @@ NEEDS_LOCAL = "only on a LocalKafka: start one with `python lab.py kafka` or `wi
 
 def refuse_impossible(scenario: Scenario, schedule: Schedule, cluster: Cluster, local: LocalKafka | None) -> None:
     """Raises RealRunError with everything that stands in the way."""
-    problems = [*_of_scenario(scenario), *_of_services(scenario), *_of_cluster(scenario, cluster, local),
+    problems = [*_of_scenario(scenario), *_of_cluster(scenario, cluster, local),
                 *(problem for fault in scenario.faults for problem in _of_fault(fault, local)),
                 *(problem for hit in schedule for problem in _of_hit(hit, local))]
     if problems:
@@ -63,50 +61,6 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
             yield (f"Producer({producer.name!r}, transactional_id={producer.transactional_id!r}): a real run's "
                    "declared producers write no transactions. Use app.producer(transactional_id=app.name) in a "
                    "service, or virtual time")
-
-
-# -- services
-
-def _of_services(s: Scenario) -> Iterator[str]:
-    for service in s.services:
-        for name in sorted(_used_on_app(service.main)):
-            yield (f"Service({service.name!r}) uses app.{name}, which a real run does not have: {NOT_ON_APP[name]}, or "
-                   "run it in virtual time")
-
-
-def _used_on_app(main: Callable[..., Any]) -> set[str]:
-    """What this code, or a function it refers to, asks of something called `app` that a real run does not have."""
-    found: set[str] = set()
-    waiting: list[Any] = [main]
-    seen: set[int] = set()
-    while waiting:
-        function = waiting.pop()
-        function = getattr(function, "__func__", getattr(function, "func", function))
-        if not isinstance(function, FunctionType) or id(function) in seen:
-            continue
-        seen.add(id(function))
-        found |= _asked_in(function.__code__)
-        cells = [content for cell in function.__closure__ or () for content in _contents(cell)]
-        waiting += [*cells, *(function.__globals__.get(name) for name in function.__code__.co_names)]
-    return found
-
-
-def _contents(cell: Any) -> list[Any]:
-    """Nothing as long as the cell is empty: a name that is given its value later."""
-    try:
-        return [cell.cell_contents]
-    except ValueError:
-        return []
-
-
-def _asked_in(code: CodeType) -> set[str]:
-    found, before = set(), None
-    for instruction in dis.get_instructions(code):
-        if instruction.argval in NOT_ON_APP and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and before == "app":
-            found.add(str(instruction.argval))
-        before = instruction.argval
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    return found.union(*(_asked_in(each) for each in inner))
 
 
 # -- the cluster
@@ -147,8 +101,6 @@ def _of_fault(fault: Any, local: LocalKafka | None) -> Iterator[str]:
 def _of_process(fault: Any, local: LocalKafka | None) -> Iterator[str]:
     if isinstance(fault, Pause) and os.name == "nt":
         yield f"{fault!r}: Windows cannot stop a process for a while (SIGSTOP). Use a Crash, or virtual time"
-    if fault.who == REDIS:
-        yield f"{fault!r}: a real run has no Redis"
     if fault.who.startswith(("broker-", "controller-")):
         if local is None:
             yield f"{fault!r}: nodes of a cluster that is not ours are not ours to harm; {NEEDS_LOCAL}"
@@ -158,9 +110,9 @@ def _of_process(fault: Any, local: LocalKafka | None) -> Iterator[str]:
 
 def _of_loss(fault: Any, local: LocalKafka | None) -> Iterator[str]:
     kind = request_kind(fault.kind)
-    if kind in NOT_BY_A_WORKER:
+    if kind in BY_BROKERS:
         yield f"{fault!r}: requests of kind {kind} cannot be lost on a real run; use virtual time"
-    elif kind != "effect" and local is None:
+    elif kind not in BETWEEN_PROCESSES and local is None:
         yield f"{fault!r}: {NOT_OURS}; {NEEDS_LOCAL}"
 
 
@@ -177,7 +129,7 @@ def _of_hit(hit: Hit, local: LocalKafka | None) -> Iterator[str]:
         yield f"schedule {hit}: a real run can crash, stall and lose ({', '.join(POSSIBLE_HITS)}); use virtual time"
     elif hit.kind == "stall" and os.name == "nt":
         yield f"schedule {hit}: Windows cannot stop a process for a while (SIGSTOP). Use virtual time"
-    elif hit.kind.startswith("lost") and hit.step.kind in ("receive", "execute", "call", "redis"):
+    elif hit.kind.startswith("lost") and hit.step.kind in ("receive", "execute", "show"):
         yield f"schedule {hit}: no message of a {hit.step.kind} step can be lost on a real run; use virtual time"
     elif hit.kind.startswith("lost") and hit.step.kind in ("send", "commit") and local is None:
         yield f"schedule {hit}: {NOT_OURS}; {NEEDS_LOCAL}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simlib.scenario.faults import Crash, LoseReply, LoseRequest
@@ -19,9 +20,9 @@ StepFault = Crash | LoseRequest | LoseReply
 class Plan:
     """One process of a run, for all its lives.
 
-    `role`: service, group, producer or inputs; `owner`: the service's, group's or producer's name; `scenario` is
-    without its services, whose code is in `program`; `faults` (with their places in the scenario) and `hits` are aimed
-    at this process's own steps.
+    `role`: service, group, producer, inputs or redis; `owner`: the service's, group's or producer's name; `scenario` is
+    without its services, whose code is in `program` and whose processes are in `services`; `faults` (with their places
+    in the scenario) and `hits` are aimed at this process's own steps.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Plan:
     folder: Path
     prefix: str
     bootstrap: tuple[str, ...]
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     program: bytes = b""
     restart_after: float | None = None
     database: Path | None = None
@@ -49,6 +51,10 @@ class Plan:
     def output_of(self, life: int) -> Path:
         """What one life of the process prints."""
         return self.folder / f"{self.name}.{life}.out"
+
+    def port_of(self, name: str) -> Path:
+        """Where the process of this name leaves the port at which it listens."""
+        return self.folder / f"{name}.port"
 
     def real_topic(self, topic: str) -> str:
         """The topic's name on the cluster."""

@@ -22,7 +22,7 @@ from simlib.real.processes import Worker
 from simlib.real.supervision import Supervision
 from simlib.scenario.faults import Crash, LoseReply, LoseRequest
 from simlib.scenario.paths import replace
-from simlib.scenario.scenario import INPUTS, Scenario
+from simlib.scenario.scenario import INPUTS, REDIS, Scenario
 from simlib.scenario.schedules import Schedule
 from simlib.services.process import packed
 from simlib.sql.schema import initial_image
@@ -83,7 +83,8 @@ class _Run:
                              restart_after=service.restart_after, database=self.folder / f"{service.name}.sqlite")
                   for service in s.services for name in service.members]
         plans += [self._plan(producer.name, "producer", producer.name) for producer in s.producers]
-        return [*plans, *([self._plan(INPUTS, "inputs", INPUTS)] if s.inputs else [])]
+        return [*plans, *([self._plan(INPUTS, "inputs", INPUTS)] if s.inputs else []),
+                *([self._plan(REDIS, "redis", REDIS)] if s.services else [])]
 
     def _plan(self, name: str, role: str, owner: str, **more: Any) -> Plan:
         faults = tuple((place, fault) for place, fault in enumerate(self.scenario.faults)
@@ -91,8 +92,9 @@ class _Run:
                        and getattr(fault, "at", None) is None)
         hits = tuple(hit for hit in self.schedule if hit.step.process == name)
         bare = replace(self.scenario, "services", ()) if self.scenario.services else self.scenario
-        return Plan(name, role, owner, bare, self.folder, self.prefix, self.bootstrap, faults=faults, hits=hits,
-                    paths=tuple(sys.path), **more)
+        services = {service.name: service.members for service in self.scenario.services}
+        return Plan(name, role, owner, bare, self.folder, self.prefix, self.bootstrap, services, faults=faults,
+                    hits=hits, paths=tuple(sys.path), **more)
 
     def _make_database(self, plan: Plan) -> None:
         """Its tables stand before time 0; readers then never wait for a writer (write-ahead logging)."""

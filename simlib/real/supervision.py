@@ -15,7 +15,7 @@ from simlib.real.local_kafka import LocalKafka
 from simlib.real.processes import Worker, wait_for
 from simlib.real.timeline import Timeline
 from simlib.real.watching import QUIET_AFTER, Watch
-from simlib.scenario.scenario import Scenario
+from simlib.scenario.scenario import REDIS, Scenario
 
 START_WITHIN = 60.0
 """Seconds for all workers to be ready and all declared groups to be assigned."""
@@ -70,7 +70,7 @@ class Supervision:
     def _begin(self) -> None:
         """Members of declared groups join, everybody else gets ready; then time 0 is now."""
         late = {name: service.start for service in self.scenario.services if service.start for name in service.members}
-        first = [worker for name, worker in self.workers.items() if name not in late]
+        first = [worker for name, worker in self.workers.items() if name not in late and self._is_needed(worker)]
         for worker in first:
             worker.start()
         if not wait_for(lambda: all(self._is_ready(worker) for worker in first), START_WITHIN):
@@ -83,6 +83,10 @@ class Supervision:
         for name, start in late.items():
             self.timeline.plan(start, partial(self._start, self.workers[name]))
         self._harm.plan()
+
+    def _is_needed(self, worker: Worker) -> bool:
+        """Redis is started when somebody uses it; sooner only if something is to happen to it."""
+        return worker.plan.role != "redis" or any(getattr(fault, "who", "") == REDIS for fault in self.scenario.faults)
 
     def _is_ready(self, worker: Worker) -> bool:
         if not worker.alive:
@@ -121,6 +125,9 @@ class Supervision:
                     sys.stdout.write(printed)
                 if dead and worker.plan.name not in self._own_end:
                     self._died(worker)
+        for name in self._watch.take_wanted():
+            if self.workers[name].life < 0:
+                self._start(self.workers[name])
         self.timeline.carry_out_what_is_due()
         for worker in self.workers.values():
             if worker.restart_at is not None and worker.restart_at <= self.timeline.now:
@@ -138,7 +145,7 @@ class Supervision:
             raise RealRunError(f"{name} died (exit code {code}), and no fault of this scenario killed it")
         if code != 0:
             self.timeline.note("crashed", name)
-        elif worker.plan.role in ("service", "group"):
+        elif worker.plan.role in ("service", "group", "redis"):
             self.timeline.note("shutdown", name, "main is over")
         if restart_after is not None and code != 0:
             worker.restart_at = self.timeline.now + restart_after

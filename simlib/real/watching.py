@@ -10,8 +10,8 @@ from simlib.real.processes import Worker
 from simlib.real.timeline import Timeline
 
 QUIET_AFTER = 5.0
-MARKS = ("started", "produced", "acked", "failed", "delivered", "effect", "committed", "executed", "assigned",
-         "revoked", "shown", "exception", "finished")
+MARKS = ("started", "produced", "acked", "failed", "delivered", "effect", "committed", "executed", "redis", "called",
+         "answered", "assigned", "revoked", "shown", "exception", "finished")
 """What shows that something still happens."""
 
 
@@ -39,6 +39,12 @@ class Watch:
         """Processes that were started again and have not come to their code yet."""
         self._waiting_groups: set[str] = set()
         self._sessions: dict[str, float] = {}
+        self._wanted: set[str] = set()
+
+    def take_wanted(self) -> set[str]:
+        """Processes that others wait for, and that nobody has started yet."""
+        wanted, self._wanted = self._wanted, set()
+        return wanted
 
     # -- what is to be done
 
@@ -79,7 +85,7 @@ class Watch:
 
     def _is_news(self, kind: str, details: list[Any]) -> bool:
         """A commit that moves nothing and a statement that changes nothing keep no run alive."""
-        if kind == "executed":
+        if kind in ("executed", "redis"):
             return bool(details[2])
         if kind != "committed":
             return True
@@ -133,6 +139,9 @@ class Watch:
 
     def _on_finished(self, name: str, *_: Any) -> None:
         self.dying.setdefault(name, None)
+
+    def _on_wants(self, name: str, whom: str) -> None:
+        self._wanted.add(whom)
 
     def _on_fired(self, name: str, place: int) -> None:
         self.fired.add(place)

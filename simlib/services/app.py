@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.settings import resolve_consumer, resolve_producer
-from simlib.services.calls import Caller
+from simlib.services.caller import Caller
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.database import ServiceDatabase
 from simlib.services.producer import ServiceProducer
 from simlib.services.redis import ServiceRedis
-from simlib.services.serving import NOTHING, Handler, Request, Server
-from simlib.units import NEVER, SECOND
+from simlib.services.server import Server
+from simlib.services.serving import NOTHING, Request
+from simlib.services.talking import Talks
+from simlib.units import SECOND
 from simlib.world.event_loop import VirtualLoop, forget
 from simlib.world.faults import dies
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 EFFECT_TIMEOUT = 30 * SECOND
 
 
-class App:
+class App(Talks):
     """The one argument of a service's `main`."""
 
     def __init__(self, process: ServiceProcess, loop: VirtualLoop) -> None:
@@ -103,36 +105,6 @@ class App:
         if self._redis is None:
             self._redis = ServiceRedis(self, self._process)
         return self._redis
-
-    async def call(self, service: str, request: Any, timeout: float | None = None,
-                   deadline: float | None = None) -> Any:
-        """Ask another service and wait for its answer; both are anything JSON can say.
-
-        `timeout`: seconds this caller waits, None for 30. `deadline`: the instant, on the clock of `now`, after which
-        an answer is of no use to anybody; it ends the wait too, and unlike a timeout it travels with the request.
-        Raises TimeoutError when no answer comes in time, ConnectionRefusedError when no instance listens,
-        ConnectionResetError when one dies meanwhile (then, too, it may have been carried out), Overloaded when it has
-        no room, RemoteError when its handler raised.
-        """
-        return await self._caller.call(service, request, timeout, deadline)
-
-    async def serve(self, handler: Handler, workers: int | None = None, queue: int | None = None) -> None:
-        """Answer the calls of others until cancelled: `async def handler(request)`, a task for each request.
-
-        At most `workers` requests are handled at a time, and at most `queue` wait for their turn, in the order of
-        arrival; None: no limit. Who finds the queue full gets Overloaded at once; whose deadline has passed when its
-        turn comes is dropped.
-        """
-        await self.server.serve(handler, workers, queue)
-
-    @property
-    def deadline(self) -> float | None:
-        """In a handler: until when the caller can use an answer (on the clock of `now`); None if it did not say.
-
-        Calls made by the handler have the same deadline unless given an earlier one.
-        """
-        at = self.handling.get().deadline
-        return None if at == NEVER else at / SECOND
 
     async def effect(self, name: str, key: Any) -> None:
         """Do something in the outside world that cannot be undone: charge a card, send a mail.

@@ -1,4 +1,4 @@
-"""`app.call`: one service asks another and waits for the answer.
+"""`app.call`: one service asks another and waits for the answer, in virtual time as on a real Kafka.
 
 A caller goes round the instances of a service. An instance that is down or does not serve refuses the connection, and
 the next one is tried; only when all refuse does the caller learn of it. A request that was taken is never sent again.
@@ -8,33 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from simlib.scenario.check_calls import DEFAULT_TIMEOUT, callee_problem, is_time, timeout_problem
-from simlib.services.asking import NOT_REACHED, Outcome, ask, no_answer
+from simlib.services.asking import NOT_REACHED, Outcome, no_answer
 from simlib.services.errors import Overloaded, RemoteError
 from simlib.services.producer import encode_value
 from simlib.services.serving import ANSWERED, NOT_SERVING, OVERLOADED, RAISED, Request
 from simlib.trace import calls as rows
 from simlib.units import NEVER, SECOND
 
-if TYPE_CHECKING:
-    from simlib.services.app import App
-    from simlib.services.process import ServiceProcess
-
 LEARNED = {ANSWERED: rows.ANSWERED, RAISED: rows.RAISED, OVERLOADED: rows.OVERLOADED, "timed out": rows.TIMED_OUT,
            "disconnected": rows.RESET, **dict.fromkeys(NOT_REACHED, rows.REFUSED)}
 """What the trace calls an answer, or the lack of one."""
 
 
-class Caller:
-    """The side that asks."""
+class CallingApp(Protocol):
+    """What a caller needs of its `app`."""
 
-    def __init__(self, app: App, process: ServiceProcess) -> None:
+    in_hand: ContextVar[Any]
+    handling: ContextVar[Request]
+
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "") -> Any: ...
+
+
+class Calls(ABC):
+    """The side that asks. Each backend says who can be asked, carries the request, and writes down how it ended."""
+
+    def __init__(self, app: CallingApp) -> None:
         self._app = app
-        self._process = process
         self._turns: dict[str, Iterator[int]] = {}
 
     async def call(self, service: str, request: Any, timeout: float | None, deadline: float | None) -> Any:
@@ -45,8 +51,7 @@ class Caller:
                                     on=("callee", service), what=f"call {service}: {text}")
 
     def _check(self, service: str, timeout: Any, deadline: Any) -> None:
-        known = [one.name for one in self._process.world.scenario.services]
-        wrong = callee_problem(service, self._process.service.name, known) or timeout_problem(service, timeout)
+        wrong = callee_problem(service, self._own_service, self._services()) or timeout_problem(service, timeout)
         if wrong:
             raise ValueError(wrong)
         if deadline is not None and not is_time(deadline):
@@ -66,20 +71,20 @@ class Caller:
         """When the caller gives up (ns)."""
         if timeout is None and deadline != NEVER:
             return deadline
-        latest = self._process.clock.now + round((DEFAULT_TIMEOUT if timeout is None else timeout) * SECOND)
+        latest = self._now + round((DEFAULT_TIMEOUT if timeout is None else timeout) * SECOND)
         return latest if deadline == NEVER else min(latest, deadline)
 
     # -- asking
 
     async def _asked(self, service: str, text: str, timeout: float | None, deadline: float | None) -> Any:
         until = self._deadline(deadline)
-        began, latest = self._process.clock.now, self._latest(timeout, until)
+        began, latest = self._now, self._latest(timeout, until)
         what = f"call({service!r})"
         if latest <= began:
             raise TimeoutError(f"{what}: not sent, for its deadline has passed ({latest / SECOND:g} s)")
         number = self._begin(service, text, until)
         try:
-            outcome = await self._taken(service, Request(number, text, until, *self._app.in_hand.get()), latest)
+            outcome = await self._taken(service, Request(number, text, until, self._app.in_hand.get()), latest)
         except asyncio.CancelledError:
             self._end(number, rows.CANCELLED, f"{service}: cancelled by the caller")
             raise
@@ -89,9 +94,8 @@ class Caller:
             raise no_answer(within if outcome.failure == "timed out" else what, outcome.failure)
         return self._understood(number, service, *outcome.answer)
 
-    def _understood(self, number: int, service: str, kind: str, answer: str) -> Any:
+    def _understood(self, number: Any, service: str, kind: str, answer: str) -> Any:
         self._end(number, LEARNED[kind], f"{service}: {answer}", answer)
-        self._process.recorder.mark(self._process.clock.now, kind == ANSWERED)
         if kind == RAISED:
             raise RemoteError(answer)
         if kind == OVERLOADED:
@@ -102,12 +106,11 @@ class Caller:
         """The outcome at the first instance that takes the request."""
         outcome = Outcome(None, "connection refused")
         for instance in self._in_turn(service):
-            left = latest - self._process.clock.now
+            left = latest - self._now
             if left <= 0:
                 return Outcome(None, "timed out")
-            outcome = await ask(self._app, self._process, self._process.world.processes[instance], "call", request,
-                                left)
-            if outcome.answer == (NOT_SERVING, ""):
+            outcome = await self._ask(instance, request, left)
+            if outcome.answer and outcome.answer[0] == NOT_SERVING:
                 outcome = Outcome(None, "connection refused")
             if outcome.failure not in NOT_REACHED:
                 return outcome
@@ -115,22 +118,37 @@ class Caller:
 
     def _in_turn(self, service: str) -> list[str]:
         """All instances; each call begins with another one."""
-        instances = self._process.world.scenario.members_of(service)
+        instances = self._instances(service)
         first = next(self._turns.setdefault(service, count())) % len(instances)
         return [*instances[first:], *instances[:first]]
 
-    # -- the trace
+    # -- what a backend adds
 
-    def _begin(self, service: str, text: str, deadline: int) -> int:
-        process, handling = self._process, self._app.handling.get()
-        number = process.recorder.call(rows.Call(
-            process.clock.now, process.code, process.incarnation, service, text, deadline, handling.number,
-            *self._app.in_hand.get()))
-        process.recorder.event("called", process, a=number, detail=f"{service}: {text}")
-        return number
+    @property
+    @abstractmethod
+    def _now(self) -> int:
+        """Nanoseconds since the scenario's start."""
 
-    def _end(self, number: int, outcome: int, detail: str, answer: str | None = None) -> None:
-        process = self._process
-        row = process.recorder.calls[number]
-        row.answered, row.outcome, row.answer = process.clock.now, outcome, answer
-        process.recorder.event("answered", process, a=number, detail=detail)
+    @property
+    @abstractmethod
+    def _own_service(self) -> str: ...
+
+    @abstractmethod
+    def _services(self) -> list[str]:
+        """The names of all services."""
+
+    @abstractmethod
+    def _instances(self, service: str) -> Sequence[str]:
+        """The names of a service's processes."""
+
+    @abstractmethod
+    def _ask(self, instance: str, request: Request, within: int) -> Awaitable[Outcome]:
+        """Send a request, and wait at most so many nanoseconds for the outcome: (kind, answer)."""
+
+    @abstractmethod
+    def _begin(self, service: str, text: str, deadline: int) -> Any:
+        """Write down that a call begins: its number."""
+
+    @abstractmethod
+    def _end(self, number: Any, outcome: int, detail: str, answer: str | None = None) -> None:
+        """Write down how it ended; `answer` is None where none came."""

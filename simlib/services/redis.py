@@ -1,4 +1,4 @@
-"""`app.redis`: the scenario's one Redis, with the names and meanings of redis-py's asyncio client.
+"""`app.redis`: the scenario's one Redis, with the names and meanings of redis-py's asyncio client, on both backends.
 
 Values come back as bytes, as they do there unless told otherwise. Unlike newer redis-py clients this one never sends a
 command again by itself: a lost answer is the caller's to deal with.
@@ -6,10 +6,12 @@ command again by itself: a lost answer is the caller's to deal with.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from simlib.services.asking import ask, no_answer
+from simlib.services.asking import Outcome, ask, no_answer
 from simlib.services.errors import DataError, ResponseError
 from simlib.units import SECOND
 from simlib.world.redis import in_words
@@ -24,12 +26,17 @@ ANSWER_WITHIN = 30 * SECOND
 Text = str | bytes
 
 
-class ServiceRedis:
+class TakesSteps(Protocol):
+    """What the commands need of their `app`."""
+
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "") -> Any: ...
+
+
+class Commands(ABC):
     """Raises TimeoutError when a request or its answer is lost, ConnectionError when Redis is down."""
 
-    def __init__(self, app: App, process: ServiceProcess) -> None:
+    def __init__(self, app: TakesSteps) -> None:
         self._app = app
-        self._process = process
 
     async def set(self, name: Text, value: Text | float, ex: int | timedelta | None = None,
                   px: int | timedelta | None = None, nx: bool = False, xx: bool = False) -> bool | None:
@@ -67,13 +74,30 @@ class ServiceRedis:
         return await self._app.step("redis", lambda: self._asked(words), on=("redis", *keys), what=in_words(*words))
 
     async def _asked(self, words: tuple[Any, ...]) -> Any:
-        outcome = await ask(self._app, self._process, self._process.world.stores.redis, "redis", words, ANSWER_WITHIN)
+        outcome = await self._ask(words, ANSWER_WITHIN)
         if outcome.failure:
             raise no_answer(f"redis {in_words(*words)}", outcome.failure)
         succeeded, answer = outcome.answer
         if not succeeded:
             raise ResponseError(answer)
         return answer
+
+    @abstractmethod
+    def _ask(self, words: tuple[Any, ...], within: int) -> Awaitable[Outcome]:
+        """Send a command, and wait at most so many nanoseconds for the outcome: (succeeded, answer)."""
+
+
+class ServiceRedis(Commands):
+    """In virtual time."""
+
+    _app: App
+
+    def __init__(self, app: App, process: ServiceProcess) -> None:
+        super().__init__(app)
+        self._process = process
+
+    def _ask(self, words: tuple[Any, ...], within: int) -> Awaitable[Outcome]:
+        return ask(self._app, self._process, self._process.world.stores.redis, "redis", words, within)
 
 
 def encoded(value: Any) -> bytes:

@@ -71,26 +71,35 @@ def _carry_out(program: Any, plan: Plan, life: int, marks: Marks, control: Contr
         control.stop = lambda: loop.call_soon_threadsafe(whole.cancel)
     try:
         loop.run_until_complete(whole)
-        rest = asyncio.all_tasks(loop)
-        for task in rest:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
     except asyncio.CancelledError:
-        marks.write("finished" if control.stopping else "exception", "main cancelled itself", "")
-        return 0 if control.stopping else 1
+        if not control.stopping:
+            marks.write("exception", "main cancelled itself", "")
+            return 1
     except BaseException as error:  # whatever the service raises ends it: a crash
         if isinstance(error, SystemExit) and error.code in (None, 0):
             marks.write("finished")
             return 0
         marks.write("exception", told(error), in_full(error))
         return 1
+    _cancel_the_rest(loop)
     marks.write("finished")
     return 0
 
 
+def _cancel_the_rest(loop: asyncio.AbstractEventLoop) -> None:
+    """What main has left behind cleans up."""
+    rest = asyncio.all_tasks(loop)
+    for task in rest:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+
+
 def _background(marks: Marks, context: dict[str, Any]) -> None:
     error = context.get("exception")
-    marks.write("error", context.get("message", "") if error is None else told(error))
+    if error is None:
+        marks.write("error", context.get("message", ""), "")
+    else:
+        marks.write("error", told(error), in_full(error))
 
 
 if __name__ == "__main__":

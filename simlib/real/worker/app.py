@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from functools import cached_property
 from random import Random
@@ -13,21 +13,28 @@ from typing import Any, NoReturn
 from simlib.real.address import client_config
 from simlib.real.errors import RealRunError
 from simlib.real.plan import Plan
+from simlib.real.worker.calls import RealCaller, RealServer
 from simlib.real.worker.consumer import RealConsumer
 from simlib.real.worker.database import RealDatabase
 from simlib.real.worker.losses import Losses, Proxy
 from simlib.real.worker.marks import Marks, earlier_lives
 from simlib.real.worker.producer import RealProducer
+from simlib.real.worker.redis import RealRedis
 from simlib.real.worker.steps import Steps
+from simlib.real.worker.wire import ask
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.settings import resolve_consumer
+from simlib.services.asking import Outcome
+from simlib.services.serving import NOTHING, Request
+from simlib.services.talking import Talks
+from simlib.units import SECOND
 
 EFFECT_TIMEOUT = 30.0
 LONG_SLEEP = 5.0
 """A longer sleep is something a run waits for; a shorter one is a loop's heartbeat."""
 
 
-class RealApp:
+class RealApp(Talks):
     """The one argument of a service's `main`."""
 
     def __init__(self, plan: Plan, life: int, marks: Marks, control: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,6 +42,9 @@ class RealApp:
         before = earlier_lives(plan.folder, plan.name, life)
         self.plan, self.marks, self.loop, self.life = plan, marks, loop, life
         self.in_hand: ContextVar[str | None] = ContextVar("in_hand", default=None)
+        self.handling: ContextVar[Request] = ContextVar("handling", default=NOTHING)
+        self._caller, self.server = RealCaller(self), RealServer(self)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._control = control
         self._losses = Losses(plan, marks, before)
         self._steps = Steps(plan, life, marks, self._losses, before)
@@ -56,7 +66,12 @@ class RealApp:
     @property
     def now(self) -> float:
         """Seconds since the scenario's start."""
-        return (time.monotonic_ns() - self._control.began) / 1e9
+        return self.now_ns / SECOND
+
+    @property
+    def now_ns(self) -> int:
+        """The same in nanoseconds."""
+        return time.monotonic_ns() - int(self._control.began)
 
     @property
     def time_of_day(self) -> int:
@@ -101,15 +116,10 @@ class RealApp:
         assert self.plan.database is not None
         return RealDatabase(self, self.plan.database)
 
-    @property
-    def redis(self) -> NoReturn:
-        self._refuse("app.redis", "keep such marks in app.database")
-
-    async def call(self, service: str, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("app.call", "send an event instead")
-
-    async def serve(self, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("app.serve", "read the requests from a topic")
+    @cached_property
+    def redis(self) -> RealRedis:
+        """The scenario's one Redis, `redis-0`: shared by all services, as redis-py's asyncio client."""
+        return RealRedis(self)
 
     def _refuse(self, what: str, instead: str) -> NoReturn:
         problem = f"{self.name} uses {what}, which a real run does not have: {instead}, or run it in virtual time"
@@ -122,7 +132,7 @@ class RealApp:
         """Do something in the outside world that cannot be undone: here, a line in a file."""
         if name in STEP_KINDS:
             raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
-        await self.step(name, lambda: self._happens(name, key), f"{name} {key}")
+        await self.step(name, lambda: self._happens(name, key), what=f"{name} {key}")
 
     async def _happens(self, name: str, key: Any) -> None:
         lost = self._losses.takes("effect")
@@ -158,9 +168,36 @@ class RealApp:
 
     # -- steps
 
-    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], what: str = "") -> Any:
-        """One interaction with the world: the process may be made to die just before it, or just after it."""
-        return await self._steps.take(kind, act, what)
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "",
+                   wire: str | None = None) -> Any:
+        """One interaction with the world: the process may be made to die just before it, or just after it.
+
+        `on`, which steps have in common whose order may matter, is of use in virtual time only.
+        """
+        return await self._steps.take(kind, act, what, wire)
+
+    async def ask(self, kind: str, target: str, payload: Any, within: int) -> Outcome:
+        """Send a request to another process of the run; wait for its outcome, `within` nanoseconds at most.
+
+        Of one that gets lost, or whose reply does, nothing is heard until the time is over.
+        """
+        until = self.now_ns + within
+        if not self._losses.takes(kind, ("request",)):
+            outcome = await ask(self.plan, target, payload, within / SECOND)
+            if outcome.failure or not self._losses.takes(kind, ("reply",)):
+                return outcome
+        await asyncio.sleep((until - self.now_ns) / SECOND)
+        return Outcome(None, "timed out")
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something more this process does from now on."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)  # the event loop itself does not hold it
+        task.add_done_callback(self._tasks.discard)
+
+    def future(self) -> asyncio.Future[Any]:
+        """Something to wait for."""
+        return self.loop.create_future()
 
     def next_number(self) -> int:
         """The number of this producer's next message, over all its lives."""

@@ -32,7 +32,7 @@ class RealDatabase(Statements):
     # -- statements
 
     async def _step(self, sql: str, act: Act) -> Rows:
-        rows: Rows = await self._app.step("execute", lambda: self._carry_out(sql, act), shortened(sql))
+        rows: Rows = await self._app.step("execute", lambda: self._carry_out(sql, act), what=shortened(sql))
         return rows
 
     async def _carry_out(self, sql: str, act: Act) -> Rows:
@@ -65,7 +65,8 @@ class RealDatabase(Statements):
     async def commit(self) -> None:
         database = self._open[asyncio.current_task()]
         try:
-            await self._app.step("execute", lambda: asyncio.to_thread(database.control, "COMMIT"), "COMMIT")
+            await self._app.step("execute", lambda: asyncio.to_thread(database.control, "COMMIT"),
+                                 what="COMMIT")
         except BaseException as error:
             self.roll_back(error)
             raise

@@ -1,4 +1,4 @@
-"""What a scenario only declares - members of groups, producers, its inputs - as services that do it for real."""
+"""What a scenario does not program - members of groups, producers, inputs, Redis - as services that do it for real."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from simlib.real.worker.app import RealApp
 from simlib.real.worker.producer import as_bytes
+from simlib.real.worker.redis import redis
 from simlib.scenario.distributions import as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.scenario.loads import arrival_blocks, key_codes, key_names
@@ -99,4 +100,4 @@ async def until(app: RealApp, at: float) -> None:
         await asyncio.sleep(at - app.now)
 
 
-DECLARED = {"group": member, "producer": load, "inputs": inputs}
+DECLARED = {"group": member, "producer": load, "inputs": inputs, "redis": redis}

@@ -14,15 +14,18 @@ from typing import Any
 
 from simlib.real.plan import Plan
 from simlib.real.worker.marks import Marks
+from simlib.real.worker.wire import read_frame
 from simlib.scenario.draws import Stream
 from simlib.scenario.faults import Crash, LoseRequest, request_kind
+from simlib.world.steps import ON_THE_WIRE
 
 API_KEYS = {0: "produce", 1: "fetch", 3: "metadata", 8: "commit", 10: "find_coordinator", 11: "join", 12: "heartbeat",
-            13: "leave", 14: "sync"}
+            13: "leave", 14: "sync", 22: "init_producer_id", 24: "add_partitions_to_txn", 25: "add_offsets_to_txn",
+            26: "end_txn", 28: "txn_offset_commit"}
 """Kafka's numbers of the kinds of requests that can be lost."""
 
-REQUEST_OF_STEP = {"send": "produce", "commit": "commit"}
-"""What goes over the wire in a step; an effect's request is called effect."""
+TO_BROKERS = ("send", "commit")
+"""Steps whose requests pass through the proxy."""
 
 HEADER = struct.Struct(">hhi")
 """API key, version, correlation id: how every request begins."""
@@ -42,22 +45,22 @@ class Losses:
         self._draws = {place: Stream(plan.scenario.seed, fault.who, "lose", _what(fault), request_kind(fault.kind))
                        for place, fault in self._faults}
         hit_steps = [hit.step.kind for hit in plan.hits if hit.fault.startswith("lose-")]
-        self.on_the_wire = any(kind in REQUEST_OF_STEP for kind in hit_steps) or any(
+        self.on_the_wire = any(kind in TO_BROKERS for kind in hit_steps) or any(
             request_kind(fault.kind) in API_KEYS.values() for _, fault in self._faults)
         """Does this process need the proxy?"""
 
-    def lose_next(self, step: str, what: str) -> None:
-        """The request that a step is about to make, or its reply."""
-        self._next.append((REQUEST_OF_STEP.get(step, "effect"), what))
+    def lose_next(self, step: str, what: str, wire: str | None) -> None:
+        """The request that a step is about to make, or its reply. `wire`: its kind, where the step does not say."""
+        self._next.append((wire or ON_THE_WIRE.get(step, "effect"), what))
 
-    def takes(self, kind: str) -> str | None:
-        """What of this request is lost: "request", "reply" or nothing."""
+    def takes(self, kind: str, only: tuple[str, ...] = ("request", "reply")) -> str | None:
+        """What of this request is lost: "request", "reply" or nothing; `only`: what it is about to travel as."""
         for one in self._next:
-            if one[0] == kind:
+            if one[0] == kind and one[1] in only:
                 self._next.remove(one)
                 return self._lost(one[1], kind)
         for place, fault in self._faults:
-            if request_kind(fault.kind) == kind and self._counted(place, fault):
+            if request_kind(fault.kind) == kind and _what(fault) in only and self._counted(place, fault):
                 self._marks.write("fired", place)
                 return self._lost(_what(fault), kind)
         return None
@@ -120,7 +123,7 @@ class Proxy:
                         lost_replies: set[int]) -> None:
         """Pass requests on, until one is lost."""
         while True:
-            frame = await _frame(reader)
+            frame = await read_frame(reader)
             key, _version, correlation = HEADER.unpack_from(frame, 4)
             lost = self._losses.takes(API_KEYS[key]) if key in API_KEYS else None
             if lost == "request":
@@ -134,18 +137,12 @@ class Proxy:
 async def _replies(broker: asyncio.StreamReader, writer: asyncio.StreamWriter, lost_replies: set[int]) -> None:
     """Pass replies on, until one is lost."""
     while True:
-        frame = await _frame(broker)
+        frame = await read_frame(broker)
         (correlation,) = struct.unpack_from(">i", frame, 4)
         if correlation in lost_replies:
             return
         writer.write(frame)
         await writer.drain()
-
-
-async def _frame(reader: asyncio.StreamReader) -> bytes:
-    """One request or reply: four bytes of length, then so many. Raises IncompleteReadError at the end."""
-    length = await reader.readexactly(4)
-    return length + await reader.readexactly(int.from_bytes(length, "big"))
 
 
 async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -30,7 +30,7 @@ class Steps:
         self._ever = Counter((mark[1], mark[2]) for mark in before if mark[1] in ("begun", "ended"))
         self.session_timeout_ms: float = USUAL_SESSION_MS
 
-    async def take(self, kind: str, act: Callable[[], Awaitable[Any]], what: str = "") -> Any:
+    async def take(self, kind: str, act: Callable[[], Awaitable[Any]], what: str = "", wire: str | None = None) -> Any:
         """Begin, do, end: the process may die, stand still, or lose a message at either side of it."""
         self._nth[kind] += 1
         step = StepId(self._plan.name, self._life, kind, self._nth[kind])
@@ -40,7 +40,7 @@ class Steps:
         for hit in hits:
             if hit.fault in ("lose-request", "lose-reply"):
                 self._marks.write("hit", str(hit))
-                self._losses.lose_next(kind, hit.fault.removeprefix("lose-"))
+                self._losses.lose_next(kind, hit.fault.removeprefix("lose-"), wire)
         try:
             result = await act()
         except BaseException:  # it failed, or nobody waits for it any more

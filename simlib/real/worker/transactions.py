@@ -34,7 +34,8 @@ class RealTransactional:
         """Take the place of whoever had this transactional_id: its open transaction is aborted, it is fenced."""
         self._check_transactional("init_transactions")
         if not self._initialised:
-            await self._at_the_coordinator("init transactions", lambda: self._client.init_transactions())
+            await self._at_the_coordinator("init_transactions", "init_producer_id",
+                                           lambda: self._client.init_transactions())
             self._initialised = True
 
     async def begin_transaction(self) -> None:
@@ -56,20 +57,20 @@ class RealTransactional:
         wanted = {RealPartition(self._plan.real_topic(topic), partition): OffsetAndMetadata(offset, "", -1)
                   for (topic, partition), offset in offsets.items()}
         member = _real_member(group_id, self._plan.prefix)
-        await self._at_the_coordinator("offsets to transaction",
+        await self._at_the_coordinator("offsets to transaction", "txn_offset_commit",
                                        lambda: self._client.send_offsets_to_transaction(wanted, member))
 
     async def commit_transaction(self) -> None:
         """All of it counts. Waits for everything sent."""
         self._check_transactional("commit_transaction", open=True)
-        await self._at_the_coordinator("commit transaction", lambda: self._client.commit_transaction())
+        await self._at_the_coordinator("commit transaction", "end_txn", lambda: self._client.commit_transaction())
         self._open = False
 
     async def abort_transaction(self) -> None:
         """None of it counts. The consumer's position stays where it is."""
         self._check_transactional("abort_transaction", open=True)
         self._open = False
-        await self._at_the_coordinator("abort transaction", lambda: self._client.abort_transaction())
+        await self._at_the_coordinator("abort transaction", "end_txn", lambda: self._client.abort_transaction())
 
     def transaction(self) -> ProducerTransaction:
         """`async with producer.transaction():` begins, and commits at the end; an exception aborts, and goes on."""
@@ -77,8 +78,8 @@ class RealTransactional:
 
     # -- how
 
-    async def _at_the_coordinator(self, what: str, act: Callable[[], Any]) -> None:
-        await self._app.step("commit", lambda: self._in_thread(act), what)
+    async def _at_the_coordinator(self, what: str, wire: str, act: Callable[[], Any]) -> None:
+        await self._app.step("commit", lambda: self._in_thread(act), what=what, wire=wire)
 
     async def _in_thread(self, act: Callable[[], Any]) -> None:
         def carried_out() -> None:
