@@ -50,7 +50,7 @@ class Harm:
 
     def _hit_worker(self, place: int, fault: Any) -> None:
         worker = self._workers[fault.who]
-        if not worker.alive:
+        if not (worker.alive and worker.works):
             return
         self.fired.add(place)
         if isinstance(fault, Pause):

@@ -24,6 +24,8 @@ class Worker:
         self.life = -1
         self.restart_at: float | None = None
         """When it is to be started again (s)."""
+        self.works = False
+        """Was it told to begin?"""
         self.process: subprocess.Popen[str] | None = None
         self._read, self._shown = 0, 0
 
@@ -34,6 +36,7 @@ class Worker:
     def start(self) -> None:
         """A new process, which begins when it is told to."""
         self.life += 1
+        self.works = False
         self._read = self._shown = 0
         self.restart_at = None
         self.plan.marks_of(self.life).touch()

@@ -70,7 +70,7 @@ class Supervision:
     def _begin(self) -> None:
         """Members of declared groups join, everybody else gets ready; then time 0 is now."""
         late = {name: service.start for service in self.scenario.services if service.start for name in service.members}
-        first = [worker for name, worker in self.workers.items() if name not in late and self._is_needed(worker)]
+        first = [worker for worker in self.workers.values() if self._is_needed(worker)]
         for worker in first:
             worker.start()
         if not wait_for(lambda: all(self._is_ready(worker) for worker in first), START_WITHIN):
@@ -79,9 +79,10 @@ class Supervision:
                                "or do the brokers not answer?")
         self.timeline.begin()
         for worker in first:
-            self._go(worker)
+            if worker.plan.name not in late:
+                self._go(worker)
         for name, start in late.items():
-            self.timeline.plan(start, partial(self._start, self.workers[name]))
+            self.timeline.plan(start, partial(self._go, self.workers[name]))
         self._harm.plan()
 
     def _is_needed(self, worker: Worker) -> bool:
@@ -165,9 +166,10 @@ class Supervision:
     def _start(self, worker: Worker) -> None:
         self._own_end.discard(worker.plan.name)
         worker.start()
-        self._watch.begins(worker.plan.name)
         self._go(worker)
 
     def _go(self, worker: Worker) -> None:
         """Tell it when time 0 was: on the monotonic clock (ns), and on the clock of Kafka's timestamps (ms)."""
+        worker.works = True
+        self._watch.begins(worker.plan.name)
         worker.say(f"go {self.timeline.began} {self.timeline.time_of_day}")

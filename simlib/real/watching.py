@@ -36,7 +36,7 @@ class Watch:
         self._under_way: dict[str, dict[str, list[float]]] = {}
         """When the steps of each kind began that a process has not ended."""
         self._beginning: set[str] = set()
-        """Processes that were started again and have not come to their code yet."""
+        """Processes that were told to begin and have not come to their code yet."""
         self._waiting_groups: set[str] = set()
         self._sessions: dict[str, float] = {}
         self._wanted: set[str] = set()
