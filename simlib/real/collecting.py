@@ -5,10 +5,8 @@ Only what was seen is filled in: no append time, no high watermark, no request o
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -270,13 +268,3 @@ def _lives(plan: Plan) -> Any:
     while plan.marks_of(life).exists():
         yield life, read_marks(plan.marks_of(life))
         life += 1
-
-
-def database_image(file: Path) -> bytes:
-    """The committed state of a service's database, as the bytes of a SQLite file that any program opens."""
-    connection = sqlite3.connect(file)
-    try:
-        connection.execute("PRAGMA journal_mode=DELETE")  # what stands in the log beside the file goes into it
-        return connection.serialize()
-    finally:
-        connection.close()

@@ -21,8 +21,9 @@ class Plan:
     """One process of a run, for all its lives.
 
     `role`: service, group, producer, inputs or redis; `owner`: the service's, group's or producer's name; `scenario` is
-    without its services, whose code is in `program` and whose processes are in `services`; `faults` (with their places
-    in the scenario) and `hits` are aimed at this process's own steps.
+    without its services, whose code is in `program` and whose processes are in `services`; `database`: a SQLite file,
+    or the name of a schema in PostgreSQL; `faults` (with their places in the scenario) and `hits` are aimed at this
+    process's own steps.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Plan:
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     program: bytes = b""
     restart_after: float | None = None
-    database: Path | None = None
+    database: Path | str = ""
     hits: tuple[Hit, ...] = ()
     faults: tuple[tuple[int, StepFault], ...] = ()
     paths: tuple[str, ...] = ()

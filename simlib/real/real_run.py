@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import sys
 import tempfile
 from importlib.util import find_spec
@@ -13,7 +12,8 @@ from typing import Any
 from simlib.real.address import bootstrap_of, client_config
 from simlib.real.artifacts import KAFKA_VERSION
 from simlib.real.cluster import Cluster
-from simlib.real.collecting import Collector, database_image
+from simlib.real.collecting import Collector
+from simlib.real.databases import databases_of
 from simlib.real.demands import refuse_impossible
 from simlib.real.errors import RealRunError
 from simlib.real.local_kafka import LocalKafka
@@ -25,7 +25,6 @@ from simlib.scenario.paths import replace
 from simlib.scenario.scenario import INPUTS, REDIS, Scenario
 from simlib.scenario.schedules import Schedule
 from simlib.services.process import packed
-from simlib.sql.schema import initial_image
 from simlib.supervision import shown_progress
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
 from simlib.units import SECOND
@@ -56,22 +55,29 @@ class _Run:
         self.scenario, self.schedule, self.cluster, self.local, self.folder = scenario, schedule, cluster, local, folder
         self.prefix = f"simlib-{secrets.token_hex(4)}-"
         self.bootstrap = tuple(cluster.client["bootstrap_servers"] if local is None else local.bootstrap)
+        self.databases = databases_of(scenario, folder, self.prefix)
         self.plans = self._plans()
 
     def carry_out(self, progress: bool, version: str, warnings: list[str], on: str) -> tuple[TraceData, list[str]]:
         """Topics, workers, the run itself, what it left behind, and away with all of it."""
-        for plan in self.plans:
-            self._make_database(plan)
-        self.cluster.create(self.scenario, self.prefix)
         try:
-            supervision = Supervision(self.scenario, {plan.name: Worker(plan) for plan in self.plans}, self.cluster,
-                                      self.local, self.prefix)
-            with shown_progress(progress, total=self.scenario.duration, unit="s", desc=f"real time on {on}",
-                                bar_format="{desc}: {n:.0f} s, at most {total:.0f} s |{bar}|") as bar:
-                supervision.run(lambda now: bar.update(max(0.0, now - bar.n)))
-            data = self._trace(supervision, version, warnings, on)
+            for service in self.scenario.services:
+                self.databases.make(service)
+            self.cluster.create(self.scenario, self.prefix)
+            try:
+                return self._carried_out(progress, version, warnings, on)
+            finally:
+                self.cluster.delete(self.scenario, self.prefix)
         finally:
-            self.cluster.delete(self.scenario, self.prefix)
+            self.databases.remove()
+
+    def _carried_out(self, progress: bool, version: str, warnings: list[str], on: str) -> tuple[TraceData, list[str]]:
+        supervision = Supervision(self.scenario, {plan.name: Worker(plan) for plan in self.plans}, self.cluster,
+                                  self.local, self.prefix)
+        with shown_progress(progress, total=self.scenario.duration, unit="s", desc=f"real time on {on}",
+                            bar_format="{desc}: {n:.0f} s, at most {total:.0f} s |{bar}|") as bar:
+            supervision.run(lambda now: bar.update(max(0.0, now - bar.n)))
+        data = self._trace(supervision, version, warnings, on)
         return data, [str(hit) for hit in self.schedule if str(hit) not in supervision.hits]
 
     # -- before
@@ -80,7 +86,7 @@ class _Run:
         s = self.scenario
         plans = [self._plan(name, "group", group.name) for group in s.groups for name in group.members]
         plans += [self._plan(name, "service", service.name, program=packed(service),
-                             restart_after=service.restart_after, database=self.folder / f"{service.name}.sqlite")
+                             restart_after=service.restart_after, database=self.databases.place(service.name))
                   for service in s.services for name in service.members]
         plans += [self._plan(producer.name, "producer", producer.name) for producer in s.producers]
         return [*plans, *([self._plan(INPUTS, "inputs", INPUTS)] if s.inputs else []),
@@ -95,15 +101,6 @@ class _Run:
         services = {service.name: service.members for service in self.scenario.services}
         return Plan(name, role, owner, bare, self.folder, self.prefix, self.bootstrap, services, faults=faults,
                     hits=hits, paths=tuple(sys.path), **more)
-
-    def _make_database(self, plan: Plan) -> None:
-        """Its tables stand before time 0; readers then never wait for a writer (write-ahead logging)."""
-        if plan.database is None or plan.database.exists():
-            return
-        plan.database.write_bytes(initial_image(self.scenario.service(plan.owner).database or ""))
-        connection = sqlite3.connect(plan.database)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
 
     # -- after
 
@@ -121,12 +118,13 @@ class _Run:
                 "client": self.scenario.client,
                 "warnings": [*warnings, *told], "producers": collector.producers, "tracebacks": collector.tracebacks,
                 "counters": {}, "steps": [tuple(step) for step in collector.steps], "on": on,
-                "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else"}
+                "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else",
+                "databases": self.databases.kind}
         databases = self._databases(collector.used_databases)
         return TraceData(tables, collector.recorder.names, self.scenario, meta, databases)
 
     def _databases(self, used: set[str]) -> dict[str, bytes]:
         """Those that a service was given, or made use of."""
-        files = {plan.owner: plan.database for plan in self.plans if plan.database is not None
-                 and (plan.name in used or self.scenario.service(plan.owner).database)}
-        return {owner: database_image(file) for owner, file in sorted(files.items())}
+        owners = {service.name for service in self.scenario.services
+                  if service.database or used.intersection(service.members)}
+        return {owner: self.databases.image(owner) for owner in sorted(owners)}

@@ -13,7 +13,7 @@ from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from simlib.sql.connection import Database
+from simlib.sql.connection import Connection, Database
 from simlib.sql.rows import Rows
 from simlib.sql.schema import initial_image
 from simlib.units import SECOND
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simlib.world.process import Process
     from simlib.world.world import World
 
-Act = Callable[[Database], Rows]
+Act = Callable[[Connection], Rows]
 
 HEADER = 100
 """Bytes of a SQLite file before its first page's content: counters, versions."""

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from simlib.sql.functions import install
 from simlib.sql.rows import Rows, rows_of
@@ -42,6 +42,20 @@ def statements(script: str) -> Iterator[str]:
             so_far = ""
     if so_far.strip(" \t\r\n;"):
         yield so_far
+
+
+class Connection(Protocol):
+    """What the statements of `app.database` are carried out by."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> Rows: ...
+
+    def execute_many(self, sql: str, rows: Iterable[Any]) -> Rows: ...
+
+    def execute_script(self, script: str) -> Rows: ...
+
+    def control(self, sql: str) -> None: ...
+
+    def roll_back(self) -> None: ...
 
 
 class Database:

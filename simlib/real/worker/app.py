@@ -112,8 +112,7 @@ class RealApp(Talks):
 
     @cached_property
     def database(self) -> RealDatabase:
-        """The SQLite database of this service: a file, shared by its instances, still there after a crash."""
-        assert self.plan.database is not None
+        """The database of this service: shared by its instances, still there after a crash."""
         return RealDatabase(self, self.plan.database)
 
     @cached_property

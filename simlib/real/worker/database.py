@@ -1,4 +1,4 @@
-"""`app.database` on a real run: a SQLite file that all instances of the service share, and that survives them."""
+"""`app.database` on a real run: a SQLite file, or a schema in PostgreSQL, that all instances of the service share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simlib.real.postgresql import PostgresConnection
 from simlib.services.faces import DatabaseTransaction, Statements
 from simlib.services.stored_database import Act, shortened
-from simlib.sql.connection import DatabaseFile
+from simlib.sql.connection import Connection, DatabaseFile
 from simlib.sql.rows import Rows
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class RealDatabase(Statements):
-    """Statements run in threads: SQLite's own wait for a lock holds up one task, not the whole service."""
+    """Statements run in threads: a wait for a lock holds up one task, not the whole service."""
 
-    def __init__(self, app: RealApp, file: Path) -> None:
+    def __init__(self, app: RealApp, place: Path | str) -> None:
         self._app = app
-        self._file = file
-        self._idle: list[DatabaseFile] = []
-        self._open: dict[asyncio.Task[Any] | None, DatabaseFile] = {}
+        self._place = place
+        self._idle: list[Connection] = []
+        self._open: dict[asyncio.Task[Any] | None, Connection] = {}
 
     def transaction(self) -> DatabaseTransaction[RealDatabase]:
         """`async with app.database.transaction():` - all statements of the block are committed together, or none."""
@@ -37,7 +38,7 @@ class RealDatabase(Statements):
 
     async def _carry_out(self, sql: str, act: Act) -> Rows:
         transaction = self._open.get(asyncio.current_task())
-        database = transaction or self._connection()
+        database = transaction or await self._connection()
         try:
             rows = await asyncio.to_thread(act, database)
         except sqlite3.Error as error:
@@ -49,16 +50,21 @@ class RealDatabase(Statements):
             self._idle.append(database)
         return rows
 
-    def _connection(self) -> DatabaseFile:
+    async def _connection(self) -> Connection:
         """One that nobody else uses now."""
-        return self._idle.pop() if self._idle else DatabaseFile(self._file, lambda: self._app.now, self._app.random)
+        return self._idle.pop() if self._idle else await asyncio.to_thread(self._opened)
+
+    def _opened(self) -> Connection:
+        if isinstance(self._place, str):
+            return PostgresConnection(self._place)
+        return DatabaseFile(self._place, lambda: self._app.now, self._app.random)
 
     # -- transactions
 
     async def begin(self) -> None:
         if asyncio.current_task() in self._open:
             raise sqlite3.OperationalError("cannot start a transaction within a transaction")
-        database = self._connection()
+        database = await self._connection()
         await asyncio.to_thread(database.control, "BEGIN IMMEDIATE")
         self._open[asyncio.current_task()] = database
 
