@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from simlib.real.connecting import quiet_client
 from simlib.real.errors import RealRunError
-from simlib.real.plan import MESSAGE_HEADER
+from simlib.real.final_logs import FinalLogs, read_final_logs
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import BrokerSettings
 from simlib.scenario.topology import Topic, replicas_of
 
 CONNECT_WITHIN_MS = 8_000
-READ_WITHIN = 30.0
-"""Seconds for reading the final logs."""
 
 
 class Cluster:
@@ -97,22 +92,9 @@ class Cluster:
         """More partitions."""
         self._admin.create_partitions({topic: to})
 
-    def final_logs(self, scenario: Scenario, prefix: str) -> Iterator[tuple[str, int, int, str]]:
-        """(topic, partition, offset, message) of everything that stands in the scenario's topics."""
-        from kafka import KafkaConsumer, TopicPartition
-
-        with KafkaConsumer(**self.client, auto_offset_reset="earliest", enable_auto_commit=False) as consumer:
-            mine = [TopicPartition(prefix + topic.name, number) for topic in scenario.topics
-                    for number in sorted(consumer.partitions_for_topic(prefix + topic.name) or ())]
-            ends = consumer.end_offsets(mine)
-            consumer.assign(mine)
-            consumer.seek_to_beginning()
-            until = time.monotonic() + READ_WITHIN
-            while any(consumer.position(tp) < ends[tp] for tp in mine) and time.monotonic() < until:
-                for records in consumer.poll(timeout_ms=200).values():
-                    for record in records:
-                        yield (record.topic.removeprefix(prefix), record.partition, record.offset,
-                               _message(record.headers))
+    def final_logs(self, scenario: Scenario, prefix: str) -> FinalLogs:
+        """Everything that stands in the scenario's topics."""
+        return read_final_logs(self.client, scenario, prefix)
 
     def close(self) -> None:
         self._admin.close()
@@ -132,7 +114,3 @@ def _topic_config(scenario: Scenario, topic: Topic) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _message(headers: Any) -> str:
-    return next((json.loads(value)[0] for name, value in headers if name == MESSAGE_HEADER), "")

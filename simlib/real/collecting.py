@@ -6,12 +6,14 @@ Only what was seen is filled in: no append time, no high watermark, no request o
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from simlib.real.collected_calls import CollectedCalls
+from simlib.real.final_logs import FinalLogs
 from simlib.real.plan import Plan
 from simlib.real.worker.marks import read_marks
 from simlib.scenario.scenario import Scenario
@@ -84,11 +86,10 @@ class Collector(CollectedCalls):
 
     # -- what happened
 
-    def collect(self, events: list[tuple[float, str, str, str]],
-                final_logs: list[tuple[str, int, int, str]]) -> dict[str, dict[str, Any]]:
-        """All tables. `events`: what was done to processes; `final_logs`: (topic, partition, offset, message)."""
+    def collect(self, events: list[tuple[float, str, str, str]], final_logs: FinalLogs) -> dict[str, dict[str, Any]]:
+        """All tables. `events`: what was done to processes."""
         self._note_messages()
-        for topic, partition, offset, message in final_logs:
+        for topic, partition, offset, message in final_logs.rows:
             if message in self._messages:
                 self._tp(topic, partition)
                 self._messages[message].places.append((partition, offset))
@@ -105,7 +106,8 @@ class Collector(CollectedCalls):
                 self._event(self._clock.now, name, kind, detail=str(details[-1]))
         self._write_messages()
         self.recorder.events.sort(key=lambda row: row[0])
-        return {**self.recorder.tables(self._log_end, {}), "messages": self._message_table()}
+        more = {"aborted": self._aborted(final_logs.aborted)} if final_logs.aborted else {}
+        return {**self.recorder.tables(self._log_end, more), "messages": self._message_table()}
 
     def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
                detail: str = "") -> None:
@@ -164,9 +166,18 @@ class Collector(CollectedCalls):
                 self.recorder.ack((at, lane, ordinal, 1, outcome, error, message.offset))
 
     def _log_end(self) -> dict[str, Any]:
-        """Every copy in the final logs, partition by partition, in the order of offsets."""
+        """Every copy in the final logs."""
+        return self._copies(lambda place: True)
+
+    def _aborted(self, places: set[tuple[str, int, int]]) -> dict[str, Any]:
+        """Those of them that were taken back with their transactions."""
+        return self._copies(lambda place: place in places)
+
+    def _copies(self, wanted: Callable[[tuple[str, int, int]], bool]) -> dict[str, Any]:
+        """Partition by partition, in the order of offsets."""
         rows = sorted((self._tp(message.topic, partition), offset, message.lane, message.ordinal)
-                      for message in self._messages.values() for partition, offset in message.places)
+                      for message in self._messages.values() for partition, offset in message.places
+                      if wanted((message.topic, partition, offset)))
         table = np.array(rows, dtype=np.int64).reshape(-1, 4)
         return {"tp": table[:, 0], "lane": table[:, 2], "start": table[:, 3], "count": np.ones(len(table), np.int64),
                 "base_offset": table[:, 1]}

@@ -56,11 +56,6 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
     for group in s.groups:
         if group.group_protocol == "consumer":
             yield f"ConsumerGroup({group.name!r}): {SIMULATED_PROTOCOL}"
-    for producer in s.producers:
-        if producer.transactional_id is not None:
-            yield (f"Producer({producer.name!r}, transactional_id={producer.transactional_id!r}): a real run's "
-                   "declared producers write no transactions. Use app.producer(transactional_id=app.name) in a "
-                   "service, or virtual time")
 
 
 # -- the cluster

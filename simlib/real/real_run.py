@@ -16,6 +16,7 @@ from simlib.real.collecting import Collector
 from simlib.real.databases import databases_of
 from simlib.real.demands import refuse_impossible
 from simlib.real.errors import RealRunError
+from simlib.real.final_logs import FinalLogs
 from simlib.real.local_kafka import LocalKafka
 from simlib.real.plan import Plan
 from simlib.real.processes import Worker
@@ -109,7 +110,8 @@ class _Run:
         for at, kind, process, _ in supervision.timeline.events:
             if kind in ("crashed", "shutdown"):
                 collector.lost_with(process, at)
-        logs = list(self.cluster.final_logs(self.scenario, self.prefix)) if supervision.timeline.began else []
+        began = supervision.timeline.began
+        logs = self.cluster.final_logs(self.scenario, self.prefix) if began else FinalLogs([], set())
         late = [(supervision.ended_at, "fault_not_fired", "", repr(fault)) for fault in supervision.not_fired()]
         tables = collector.collect([*supervision.timeline.events, *late], logs)
         told = [f"{text} ({count:,} time{'s' * (count > 1)})" for text, count in collector.exceptions.items()]

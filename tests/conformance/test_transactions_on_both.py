@@ -2,9 +2,20 @@
 
 import pytest
 from both import on_both
-from real_shop import QUICK, acts, shop
+from real_shop import QUICK, SHORT, acts, shop
 
-from simlib import Service, Topic, TopicPartition
+from simlib import (
+    ConsumerGroup,
+    Crash,
+    LoseReply,
+    Producer,
+    Scenario,
+    Service,
+    Shutdown,
+    Topic,
+    TopicPartition,
+    laws,
+)
 from simlib.services.errors import KafkaError
 
 pytestmark = pytest.mark.slow
@@ -196,3 +207,54 @@ def test_an_effect_outside_of_kafka_is_not_part_of_the_transaction():
     trace = yield writes(Service("paying", charges_too), inputs=ORDERS), "crash-after:paying-0.0/charge#2"
     assert read(trace, "charge") == [0, 1, 1, 2]
     assert [each.split("@")[0] for each in read(trace, "careful")] == ["0", "1", "2"]
+
+
+def load(*faults):
+    """Ten records a second for six seconds, committed every second, read by a careful and a carefree group."""
+    seller = Producer("shop", "orders", rate=10, keys=9, stop=6, transactional_id="shop", transaction_duration=1.0)
+    groups = [ConsumerGroup(name, "orders", isolation_level=level, **QUICK)
+              for name, level in (("careful", "read_committed"), ("carefree", "read_uncommitted"))]
+    return Scenario(topics=[Topic("orders", 2, 3)], producers=[seller], groups=groups, faults=faults, duration=20,
+                    broker_config=SHORT)
+
+
+def waited(trace, group):
+    """The longest time from a record's creation to its first delivery to the group (s)."""
+    created = trace.records.set_index("message")["created"]
+    rows = trace.deliveries.query(f"group == {group!r} and attempt == 1")
+    return max(rows["time"].values - created[rows["message"]].values)
+
+
+@pytest.mark.statement("K30", "K31")
+@on_both
+def test_a_declared_producer_s_records_wait_for_the_commit_of_their_transaction():
+    trace = yield load()
+    summary = trace.summary()
+    assert (summary.produced, summary.in_log, summary.aborted, summary.lost) == (60, 60, 0, 0)
+    assert summary.groups["careful"].delivered == summary.groups["carefree"].delivered == 60
+    assert waited(trace, "careful") > waited(trace, "carefree") and waited(trace, "careful") > 0.7
+
+
+@pytest.mark.statement("K33")
+@on_both
+def test_a_killed_declared_producer_s_open_transaction_is_aborted_when_it_is_back():
+    trace = yield load(Crash("shop", at=3.5, restart_after=1))
+    summary = trace.summary()
+    assert 1 <= summary.aborted <= 11 and summary.groups["careful"].delivered == summary.in_log
+    assert summary.groups["carefree"].delivered == summary.in_log + summary.aborted
+    assert laws.no_aborted_reads(trace) and laws.nothing_lost("careful")(trace)
+
+
+@on_both
+def test_a_clean_end_of_a_declared_producer_commits_what_is_open():
+    trace = yield load(Shutdown("shop", at=3.5))
+    summary = trace.summary()
+    assert summary.aborted == summary.lost == 0
+    assert 20 < summary.groups["careful"].delivered == summary.in_log == summary.produced < 45
+
+
+@on_both
+def test_a_lost_answer_to_a_commit_changes_nothing():
+    trace = yield load(LoseReply("shop", "end_txn", nth=3))
+    summary = trace.summary()
+    assert not summary.faults_not_fired and summary.aborted == 0 and summary.groups["careful"].delivered == 60

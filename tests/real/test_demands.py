@@ -18,7 +18,6 @@ from simlib import (
     Pause,
     PowerLoss,
     Producer,
-    Service,
     SlowLink,
     Topic,
     run,
@@ -30,26 +29,8 @@ from simlib.scenario import ScenarioError
 pytestmark = pytest.mark.slow
 
 
-async def asks_redis(app) -> None:
-    await remember(app, "seen")
-
-
-async def remember(app, name) -> None:
-    await app.redis.set(name, 1)
-
-
-class Phone:
-    async def call(self, number: int) -> None:
-        """Not what `app.call` is."""
-
-
-async def calls_a_phone(app) -> None:
-    await Phone().call(17)
-    await app.effect("rang", 17)
-
-
-async def hides_it(app) -> None:
-    await getattr(app, "re" + "dis").get("x")
+async def reads_by_the_new_protocol(app) -> None:
+    app.consumer("orders", group_id="billing", group_protocol="consumer")
 
 
 @pytest.mark.parametrize("on", ["localhost:9092", "kafka://", "kafka://localhost", "http://localhost:9092", 9092,
@@ -99,12 +80,8 @@ def test_a_wrong_scenario_is_still_told_first(kafka: LocalKafka) -> None:
     ({"faults": [SlowLink("billing-0", "broker-0", at=1, duration=2, latency=1)]}, "SlowLink.*virtual time"),
     ({"faults": [Change("topics.orders.config", at=1, value={"min_insync_replicas": 2})]}, "Change.*Use two runs"),
     ({"faults": [LoseRequest("broker-1", "replica_fetch", nth=1)]}, "requests of kind replica_fetch cannot be lost"),
-    ({"faults": [Crash("redis-0", at=1)]}, "a real run has no Redis"),
+    ({"faults": [LoseReply("broker-1", "write_txn_markers", nth=1)]}, "requests of kind write_txn_markers cannot be"),
     ({"faults": [Crash("broker-4", at=1)], "brokers": 5}, "this cluster has broker-0, .*, controller-0"),
-    ({"producers": [Producer("shop", topic="orders", rate=1, transactional_id="shop")]},
-     r"Producer\('shop', transactional_id='shop'\): .*no transactions.*app\.producer\(transactional_id"),
-    ({"services": [Service("billing", asks_redis)]},
-     r"Service\('billing'\) uses app\.redis, which a real run does not have: keep such marks in app\.database"),
 ])
 def test_what_this_run_cannot_do_is_refused_by_name(kafka: LocalKafka, changes: dict, said: str) -> None:
     with pytest.raises(RealRunError, match=said):
@@ -130,14 +107,9 @@ def test_wire_rows_are_for_virtual_time(kafka: LocalKafka) -> None:
         run(shop(), on=kafka.url, wire=True)
 
 
-def test_what_code_hides_is_refused_when_it_is_used(kafka: LocalKafka) -> None:
-    with pytest.raises(RealRunError, match=r"billing-0 uses app\.redis"):
-        run(shop(hides_it), on=kafka.url, progress=False)
-
-
-def test_a_method_that_is_only_named_like_it_is_not_refused(kafka: LocalKafka) -> None:
-    trace = run(shop(calls_a_phone), on=kafka.url, progress=False)
-    assert [*trace.effects["key"]] == [17]
+def test_what_only_the_code_says_is_refused_when_it_is_used(kafka: LocalKafka) -> None:
+    with pytest.raises(RealRunError, match=r"billing-0 uses app\.consumer\(group_protocol='consumer'\)"):
+        run(shop(reads_by_the_new_protocol), on=kafka.url, progress=False)
 
 
 def test_a_topic_that_exists_already(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:

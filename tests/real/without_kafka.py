@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from simlib import Scenario, Trace
+from simlib.real.final_logs import FinalLogs
 from simlib.real.real_run import _Run
 from simlib.scenario.schedules import CALM, parse_schedule
 
@@ -18,8 +19,8 @@ class NoCluster:
 
     delete = create
 
-    def final_logs(self, scenario: Scenario, prefix: str) -> list:
-        return []
+    def final_logs(self, scenario: Scenario, prefix: str) -> FinalLogs:
+        return FinalLogs([], set())
 
 
 def run_without_kafka(scenario: Scenario, schedule: str = CALM) -> Trace:

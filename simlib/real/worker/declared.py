@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from simlib.real.worker.app import RealApp
-from simlib.real.worker.producer import as_bytes
+from simlib.real.worker.load_transactions import LoadTransactions, until
+from simlib.real.worker.producer import RealProducer, as_bytes
 from simlib.real.worker.redis import redis
 from simlib.scenario.distributions import as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.scenario.loads import arrival_blocks, key_codes, key_names
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.topology import ConsumerGroup
+from simlib.scenario.topology import ConsumerGroup, Producer
 from simlib.services.producer import encode_key
 from simlib.units import SECOND
 
@@ -56,20 +57,44 @@ class WorkTimes:
 
 async def load(app: RealApp) -> None:
     """A declared producer: records come at a rate, whatever the brokers do. Those due while it was down never come."""
-    scenario = app.plan.scenario
-    declared = scenario.producer(app.plan.owner)
-    names = key_names(declared.keys)
-    keys = Stream(scenario.seed, declared.name, "key")
+    declared = app.plan.scenario.producer(app.plan.owner)
     content = b"x" * declared.value_bytes
-    began, number = _beginning(app), -1
     async with app.producer(**declared.overrides()) as producer:
-        for block in arrival_blocks(declared, Stream(scenario.seed, declared.name, "arrival"), scenario.duration):
-            for at in block.tolist():
-                number += 1
-                if at / SECOND >= began:
-                    await until(app, at / SECOND)
-                    key = names[int(key_codes(declared, keys, number, 1)[0])] if names else None
-                    await producer.hand_over(declared.topic, content, encode_key(key), key, None, None, None, load=True)
+        if declared.transactional_id is not None:
+            await _load_in_transactions(app, producer, declared, content)
+            return
+        for at, key in _due(app, declared):
+            await until(app, at)
+            await _hand_over(producer, declared, content, key)
+
+
+async def _load_in_transactions(app: RealApp, producer: RealProducer, declared: Producer, content: bytes) -> None:
+    """A clean end commits what is open."""
+    await producer.init_transactions()
+    transactions = LoadTransactions(app, producer, declared.transaction_duration)
+    try:
+        for at, key in _due(app, declared):
+            await transactions.wait_until(at)
+            await transactions.send(partial(_hand_over, producer, declared, content, key))
+        await transactions.finish()
+    except asyncio.CancelledError:
+        await transactions.end()
+        raise
+
+
+def _due(app: RealApp, declared: Producer) -> Iterator[tuple[float, Any]]:
+    """(at, key) of each record that is to come in this life."""
+    scenario, names, began, number = app.plan.scenario, key_names(declared.keys), _beginning(app), -1
+    keys = Stream(scenario.seed, declared.name, "key")
+    for block in arrival_blocks(declared, Stream(scenario.seed, declared.name, "arrival"), scenario.duration):
+        for at in block.tolist():
+            number += 1
+            if at / SECOND >= began:
+                yield at / SECOND, names[int(key_codes(declared, keys, number, 1)[0])] if names else None
+
+
+async def _hand_over(producer: RealProducer, declared: Producer, content: bytes, key: Any) -> None:
+    await producer.hand_over(declared.topic, content, encode_key(key), key, None, None, None, load=True)
 
 
 async def inputs(app: RealApp) -> None:
@@ -92,12 +117,6 @@ def rows_in_order(scenario: Scenario) -> list[tuple[float, str, Mapping[str, Any
     """(at, topic, row), by time; rows of one time in the order they were given."""
     rows = [(float(row.get("at", 0)), topic, row) for topic, given in scenario.inputs.items() for row in given]
     return sorted(rows, key=lambda each: each[0])
-
-
-async def until(app: RealApp, at: float) -> None:
-    """Wait for an instant of the scenario."""
-    if at > app.now:
-        await asyncio.sleep(at - app.now)
 
 
 DECLARED = {"group": member, "producer": load, "inputs": inputs, "redis": redis}
