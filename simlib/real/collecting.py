@@ -75,6 +75,8 @@ class Collector(CollectedCalls):
         self._numbers: dict[str, int] = {}
         self._ends: list[tuple[int, str]] = []
         self.producers: dict[str, dict[str, Any]] = {}
+        self.read_committed: list[str] = []
+        """Groups that read so."""
         self.exceptions: dict[str, int] = defaultdict(int)
         self.tracebacks: list[str] = []
         self.used_databases: set[str] = set()
@@ -199,6 +201,10 @@ class Collector(CollectedCalls):
 
     def _on_produces(self, name: str, life: int, acks: Any) -> None:
         self.producers[name] = {"acks": "all" if acks == -1 else acks}
+
+    def _on_consumes(self, name: str, life: int, group: str, session_ms: float, isolation: str) -> None:
+        if isolation == "read_committed" and group not in self.read_committed:
+            self.read_committed.append(group)
 
     def _on_delivered(self, name: str, life: int, group: str, topic: str, partition: int, offset: int, message: str,
                       generation: int) -> None:

@@ -121,7 +121,7 @@ class _Run:
                 "warnings": [*warnings, *told], "producers": collector.producers, "tracebacks": collector.tracebacks,
                 "counters": {}, "steps": [tuple(step) for step in collector.steps], "on": on,
                 "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else",
-                "databases": self.databases.kind}
+                "databases": self.databases.kind, "read_committed": collector.read_committed}
         databases = self._databases(collector.used_databases)
         return TraceData(tables, collector.recorder.names, self.scenario, meta, databases)
 

@@ -106,7 +106,7 @@ class Watch:
 
     _on_given_up = _on_ended
 
-    def _on_consumes(self, name: str, group: str, session_ms: float) -> None:
+    def _on_consumes(self, name: str, group: str, session_ms: float, isolation: str) -> None:
         self._waiting_groups.add(name)
         self._sessions[name] = session_ms / 1_000
 

@@ -209,9 +209,10 @@ def test_an_effect_outside_of_kafka_is_not_part_of_the_transaction():
     assert [each.split("@")[0] for each in read(trace, "careful")] == ["0", "1", "2"]
 
 
-def load(*faults):
+def load(*faults, **settings):
     """Ten records a second for six seconds, committed every second, read by a careful and a carefree group."""
-    seller = Producer("shop", "orders", rate=10, keys=9, stop=6, transactional_id="shop", transaction_duration=1.0)
+    seller = Producer("shop", "orders", rate=10, keys=9, stop=6, transactional_id="shop", transaction_duration=1.0,
+                      **settings)
     groups = [ConsumerGroup(name, "orders", isolation_level=level, **QUICK)
               for name, level in (("careful", "read_committed"), ("carefree", "read_uncommitted"))]
     return Scenario(topics=[Topic("orders", 2, 3)], producers=[seller], groups=groups, faults=faults, duration=20,
@@ -255,6 +256,6 @@ def test_a_clean_end_of_a_declared_producer_commits_what_is_open():
 
 @on_both
 def test_a_lost_answer_to_a_commit_changes_nothing():
-    trace = yield load(LoseReply("shop", "end_txn", nth=3))
+    trace = yield load(LoseReply("shop", "end_txn", nth=3), request_timeout_ms=3_000)
     summary = trace.summary()
     assert not summary.faults_not_fired and summary.aborted == 0 and summary.groups["careful"].delivered == 60

@@ -100,7 +100,7 @@ class RealApp(Talks):
         if settings.group_protocol == "consumer":
             self._refuse("app.consumer(group_protocol='consumer')", "kafka-python speaks the classic protocol alone")
         session = settings.session_timeout_ms
-        self.marks.write("consumes", group_id, session)
+        self.marks.write("consumes", group_id, session, settings.isolation_level)
         self._steps.session_timeout_ms = session
         return RealConsumer(self, topics, group_id, config)
 
