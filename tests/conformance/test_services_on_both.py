@@ -247,14 +247,12 @@ def redis_first(expiry):
     return main
 
 
-@pytest.mark.statement("P12")
 @on_both
 def test_a_mark_set_first_loses_what_its_setter_dies_with():
     trace = yield shop(redis_first(86_400)), "crash-after:billing-0.0/redis#2"
     assert acts(trace) == [("charge", 0), ("charge", 2)]
 
 
-@pytest.mark.statement("P12")
 @on_both
 def test_a_mark_that_has_expired_lets_the_work_be_done_again():
     """The dead member's partition is given away after its session time-out: the short mark is gone by then."""
