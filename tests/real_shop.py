@@ -27,11 +27,15 @@ async def billing(app) -> None:
         await consumer.commit()
 
 
+NEVER_BACK_FOR = 1_000
+"""Seconds of real time."""
+
+
 async def never_back(app) -> None:
-    """Stands still for a thousand seconds of real time."""
+    """Hangs, and hears nothing any more."""
     consumer = app.consumer("orders", group_id="billing", **QUICK)
     await consumer.getone()
-    time.sleep(1_000)
+    time.sleep(NEVER_BACK_FOR)
 
 
 def shop(main: Any = billing, orders: int = 3, **changes: Any) -> Scenario:

@@ -125,8 +125,10 @@ def test_what_a_killed_program_left_is_cleared_away_but_a_foreign_process_is_not
 
 
 def test_a_node_that_dies_at_once_is_reported_with_what_it_wrote(own_cache: Path, monkeypatch) -> None:
+    """Both of them do; which is seen first is chance."""
     monkeypatch.setattr("simlib.real.local_kafka.format_folders", lambda nodes: None)  # Kafka refuses such a folder
-    with pytest.raises(KafkaUnavailable, match="is not ready .*broker-0.*(?s:.*)No readable meta.properties"):
+    said = r"is not ready \(.*(broker|controller)-0.*(?s:.*)No readable meta.properties"
+    with pytest.raises(KafkaUnavailable, match=said):
         LocalKafka(brokers=1).start()
     assert not list(clusters_folder().iterdir())
 
@@ -138,6 +140,16 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(KafkaUnavailable, match=rf"something else listens at {port}\. It needs .*kafka-stop"):
             ports_from(port, 3, 1)
+
+
+def test_the_command_says_which_port_is_taken_and_leaves_nothing(own_cache: Path, capsys) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert command.main(["start", str(port)]) == 1
+    assert f"something else listens at {port}" in capsys.readouterr().out
+    assert not list(clusters_folder().iterdir())
 
 
 @pytest.mark.parametrize("given", [{"brokers": 0}, {"brokers": "three"}, {"brokers": True}, {"controllers": 10}])
