@@ -184,6 +184,13 @@ def test_who_is_down_is_passed_over():
     assert acts(trace) == [("charge", 0), ("answered", "bank-1"), ("charge", 1), ("answered", "bank-1")]
 
 
+@on_both
+def test_who_has_not_begun_cannot_be_killed():
+    trace = yield called(buyer(), faults=[Crash("shop-0", at=0.2)])
+    assert acts(trace) == [("charge", 0), ("answered", "bank-0")]
+    assert len(trace.summary().faults_not_fired) == 1
+
+
 async def never_serves(app):
     await app.sleep(1)
 
