@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "simlib.scenario": (
-        "Scenario", "Topic", "Producer", "ConsumerGroup", "Service",
+        "Scenario", "Topic", "Producer", "ConsumerGroup", "ShareGroup", "Service",
         "Crash", "Shutdown", "PowerLoss", "Pause", "NetworkCut", "SlowLink", "LoseRequest", "LoseReply",
         "AddPartitions", "Change",
         "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights", "InOrder",
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from simlib.scenario import Scenario as Scenario
     from simlib.scenario import ScenarioError as ScenarioError
     from simlib.scenario import Service as Service
+    from simlib.scenario import ShareGroup as ShareGroup
     from simlib.scenario import Shutdown as Shutdown
     from simlib.scenario import SlowLink as SlowLink
     from simlib.scenario import Topic as Topic

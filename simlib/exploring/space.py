@@ -46,7 +46,7 @@ class Space:
             yield Hit("lose-request" if kind == "lost request" else "lose-reply", step.id)
         elif kind == "twice" and step.id.kind == "receive" and _is_record(step):
             yield Hit("twice", step.id)
-        elif kind == "broker" and step.id.kind == "send":
+        elif kind == "broker" and step.id.kind in ("send", "acknowledge"):
             yield Hit("kill-before-ack", step.id)
             yield Hit("kill-after-ack", step.id)
         elif kind == "broker" and step.id.kind == "commit":

@@ -14,7 +14,7 @@ from simlib.scenario.faults import Crash, Fault, Pause, Shutdown
 from simlib.scenario.loads import key_names
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.topology import ConsumerGroup, Producer, Topic
+from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
 
 if TYPE_CHECKING:
     from simlib.flow.outbox import Outbox
@@ -31,7 +31,7 @@ def refuse(scenario: Scenario) -> None:
     for producer in scenario.producers:
         problems += _of_producer(producer, scenario)
     for group in scenario.groups:
-        problems += _of_group(group, scenario)
+        problems += _of_share_group(group) if isinstance(group, ShareGroup) else _of_group(group, scenario)
     if problems:
         raise EngineError(problems)
 
@@ -88,6 +88,10 @@ def _of_producer(producer: Producer, scenario: Scenario) -> Iterator[str]:
         yield f"{name}, keys=None: a sticky partitioner goes by load; give it keys, or partitioner='random'"
     if max(settings.batch_size, producer.value_bytes) > limit:
         yield f"{name}: a batch may grow larger than max_message_bytes={limit}; lower batch_size"
+
+
+def _of_share_group(group: ShareGroup) -> list[str]:
+    return [f"group {group.name!r}, a ShareGroup: who takes which record depends on every fetch; only a ConsumerGroup"]
 
 
 def _of_group(group: ConsumerGroup, scenario: Scenario) -> Iterator[str]:

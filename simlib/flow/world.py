@@ -21,6 +21,7 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.producer.client import Lanes
 from simlib.scenario.loads import key_names
 from simlib.scenario.settings import resolve_producer
+from simlib.scenario.topology import ConsumerGroup
 from simlib.world.build import members, new_cluster, servers_and_topics
 from simlib.world.final_logs import Row
 from simlib.world.world import World
@@ -99,6 +100,7 @@ class FlowWorld(World):
         self.deliveries = Deliveries()
         self.services: dict[int, Service] = {}
         for group in self.scenario.groups:
+            assert isinstance(group, ConsumerGroup)  # the rest is refused
             service = Service(group, cluster, self.scenario.seed)
             found = members(self, cluster, group, FlowMember)
             self.services[self.recorder.code("groups", group.name)] = service

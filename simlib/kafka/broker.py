@@ -24,6 +24,7 @@ from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
 from simlib.kafka.safe_followers import SafeFollowers
+from simlib.kafka.shares.serving import ShareServing
 from simlib.kafka.transaction_log import TransactionLog
 from simlib.kafka.transactional_writes import TransactionalWrites
 from simlib.units import millis
@@ -54,6 +55,8 @@ class Broker(Process):
         self.in_sync = InSync(self)
         self.housekeeping = Housekeeping(self)
         self.cleaner = LogCleaner(self)
+        self.shares: ShareServing | None = None
+        """None until a share group comes."""
         self.handled: Exchange | None = None
         """The last request that came, and when."""
         self.handled_at = 0
@@ -71,7 +74,11 @@ class Broker(Process):
             "list_offsets": self.consumers.list_offsets, "txn_offset_commit": self.on_txn_offset_commit,
             "write_txn_markers": self.transactional.write_marker, "init_producer_id": self.transaction_log.handle,
             "add_partitions_to_txn": self.transaction_log.handle, "add_offsets_to_txn": self.transaction_log.handle,
-            "end_txn": self.transaction_log.handle}
+            "end_txn": self.transaction_log.handle,
+            "share_fetch": lambda exchange: self.sharing().fetch(exchange),
+            "share_acknowledge": lambda exchange: self.sharing().acknowledge(exchange),
+            "read_share_group_state": self.coordination.handle_share_state,
+            "write_share_group_state": self.coordination.handle_share_state}
 
     def new_followers(self) -> FollowerSessions:
         """Nobody has fetched yet."""
@@ -80,10 +87,18 @@ class Broker(Process):
     def new_consumers(self) -> ConsumerFetches:
         return ConsumerFetches(self)
 
+    def sharing(self) -> ShareServing:
+        """What this broker does for share groups."""
+        if self.shares is None:
+            self.shares = ShareServing(self)
+        return self.shares
+
     # -- life
 
     def on_start(self, now: int) -> None:
         self.forget()
+        if self.shares is not None:
+            self.shares.forget()
         self.fetchers.forget()
         self.coordination.forget()
         self.transaction_log.forget()
@@ -170,11 +185,14 @@ class Broker(Process):
         for _, waiting, _ in led.waiting:
             waiting.reply((NOT_LEADER, -1))
         self.consumers.look_again(led)
+        if self.shares is not None:
+            self.shares.stopped_leading(led)
         self.followers.stopped_leading(led)
 
     def settled(self) -> bool:
         """Nothing is going on in the groups and the transactions kept here, and nothing will by itself."""
-        return self.coordination.settled() and self.transaction_log.settled()
+        shares = self.shares is None or self.shares.settled()
+        return shares and self.coordination.settled() and self.transaction_log.settled()
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has, as far as this broker knows."""
@@ -212,11 +230,20 @@ class Broker(Process):
         """fetch.max.wait.ms of a consumer's fetch is over."""
         self.consumers.answer_empty(exchange)
 
+    def answer_share_empty(self, exchange: Exchange) -> None:
+        """fetch_max_wait_ms of a share consumer's fetch is over."""
+        self.sharing().answer_empty(exchange)
+
     def client_gone(self, exchange: Exchange) -> None:
         if exchange.kind == "replica_fetch":
             self.followers.gone(exchange.payload[0])
         elif exchange.kind == "fetch":
             self.consumers.forget(exchange)
+        elif exchange.kind == "share_fetch":
+            self.sharing().drop(exchange)
+
+    def connection_closed(self, source: Process) -> None:
+        self.sharing().connection_closed(source)
 
     def peer_silent(self, peer: Process, silent: bool) -> None:
         if isinstance(peer, Broker):
@@ -285,6 +312,8 @@ class Broker(Process):
         led.answer_up_to(high_watermark)
         if led.consumers:
             self.consumers.look_again(led)
+        if led.shares and self.shares is not None:
+            self.shares.more(led)
         self.followers.high_watermark_moved(led)
 
     def _is_overtaken(self, led: Led) -> bool:

@@ -60,6 +60,8 @@ class Cluster:
         self.transaction_log: int | None = None
         """The partition of the transaction log; None until the first transactional producer asks for it."""
         self.transaction_replicas: tuple[int, ...] = ()
+        self.share_groups: dict[str, Any] = {}
+        """The settings of each share group, as its members gave them."""
         self.decided: dict[str, Any] = {}
         """By transactional id: the last decision that is in the trace."""
         self.log_starts: dict[int, int] = {}

@@ -9,6 +9,7 @@ from simlib.kafka.groups.effects import Answer, Append, Effect
 from simlib.kafka.groups.messages import ALL_IS_WELL
 from simlib.kafka.groups.records import OffsetsCommitted, OffsetsPending, Record, TransactionEnded
 from simlib.kafka.lane import NO_SEQUENCE, Batch, TransactionalBatch
+from simlib.kafka.shares.states import ShareStates
 from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
@@ -25,26 +26,34 @@ class Coordination:
         self.broker = broker
         self.led: Led | None = None
         self.coordinator = GroupCoordinator(broker.settings, broker.partitions)
+        self.share_states = ShareStates()
         self.alarm = Alarm(broker, self._deadline)
         self._last_append: _WhenReplicated | None = None
 
     def forget(self) -> None:
         self.led = self._last_append = None
         self.coordinator = GroupCoordinator(self.broker.settings, self.broker.partitions)
+        self.share_states = ShareStates()
 
     def take_over(self, led: Led) -> None:
         """This broker leads the internal topic now: read it, and be the coordinator."""
         self.led = led
         records = [entry.batch.payload for entry in led.leader.log.entries]
         self.broker.recorder.event("coordinator", self.broker)
+        self.share_states.load(records)
         self._perform(self.coordinator.load(self.broker.clock.now, records))
 
     def give_up(self) -> None:
         self.led = self._last_append = None
+        self.share_states.unload()
         self._perform(self.coordinator.unload())
 
     def handle(self, exchange: Exchange) -> None:
         self._perform(self.coordinator.handle(self.broker.clock.now, exchange, exchange.payload))
+
+    def handle_share_state(self, exchange: Exchange) -> None:
+        """The leader of a partition asks what is known of a share group, or has it stored."""
+        self._perform(self.share_states.handle(exchange, exchange.payload))
 
     def settled(self) -> bool:
         """Nothing is going on in the groups kept here, and nothing will by itself."""

@@ -14,8 +14,7 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.consumer.client import ConsumerClient
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.work import WorkTimes
-from simlib.scenario.settings import ConsumerSettings
-from simlib.scenario.topology import ConsumerGroup
+from simlib.scenario.topology import Readers
 from simlib.units import NEVER
 from simlib.world.faults import dies
 from simlib.world.network import Network
@@ -25,7 +24,7 @@ from simlib.world.process import Process
 class Member(Process):
     """`<group>-<n>`."""
 
-    def __init__(self, group: ConsumerGroup, settings: ConsumerSettings, work: WorkTimes, cluster: Cluster,
+    def __init__(self, group: Readers, settings: Any, work: WorkTimes, cluster: Cluster,
                  network: Network, *identity: Any) -> None:
         super().__init__(*identity)
         self.group = group
@@ -58,7 +57,7 @@ class Member(Process):
     def on_end(self, now: int) -> None:
         self.write_down(now)
 
-    def change(self, group: ConsumerGroup) -> None:
+    def change(self, group: Readers) -> None:
         """The declared service time changes, from the next poll on."""
         self.work_times.set(group.service_time)
 

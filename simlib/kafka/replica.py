@@ -11,6 +11,7 @@ from simlib.kafka.partition_leader import PartitionLeader
 if TYPE_CHECKING:
     from simlib.kafka.follower_sessions import Session
     from simlib.kafka.segments import Segments
+    from simlib.kafka.shares.served import Served
     from simlib.world.exchange import Exchange
 
 
@@ -30,7 +31,7 @@ class Replica:
 class Led:
     """A partition this broker leads: the state machine, and the requests that wait for it."""
 
-    __slots__ = ("consumers", "is_internal", "is_of_groups", "leader", "replica", "sessions", "tp", "waiting")
+    __slots__ = ("consumers", "is_internal", "is_of_groups", "leader", "replica", "sessions", "shares", "tp", "waiting")
 
     def __init__(self, replica: Replica, leader: PartitionLeader, is_of_groups: bool = False,
                  is_internal: bool = False) -> None:
@@ -42,6 +43,8 @@ class Led:
         self.waiting: deque[tuple[int, Any, int]] = deque()
         self.consumers: dict[Exchange, None] = {}
         self.sessions: dict[int, Session] = {}
+        self.shares: dict[str, Served] | None = None
+        """By share group."""
 
     def wait_for(self, end: int, answer: Any, base: int) -> None:
         """Answer when the high watermark reaches `end`; the repeat of an old batch does not wait for newer ones."""

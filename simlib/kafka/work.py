@@ -8,14 +8,14 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.consumer.positions import Run
 from simlib.scenario.distributions import Constant, as_distribution
 from simlib.scenario.draws import Sampler, Stream
-from simlib.scenario.topology import ConsumerGroup
+from simlib.scenario.topology import Readers
 from simlib.units import nanoseconds
 
 
 class WorkTimes:
     """Service times of one group: draw number `offset` of (group, partition, attempt), so that nothing shifts them."""
 
-    def __init__(self, group: ConsumerGroup, cluster: Cluster, seed: int) -> None:
+    def __init__(self, group: Readers, cluster: Cluster, seed: int) -> None:
         self.group = group.name
         self.cluster = cluster
         self.seed = seed

@@ -50,6 +50,14 @@ def _without_records(trace: Trace, group: int, tp: int, end: int) -> np.ndarray:
     return offsets[offsets < end]
 
 
+def _given_up(trace: Trace, group: int, tp: int, seen: np.ndarray) -> None:
+    """A share group goes past what it gave up, though it may never have come out of a dead member's buffer."""
+    answers = trace.handed.answers
+    mine = answers.is_given_up & (answers.column("group") == group) & (answers.column("tp") == tp)
+    mine &= answers.offset < len(seen)
+    np.minimum.at(seen, answers.offset[mine], answers.column("time")[mine])
+
+
 def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.ndarray:
     """For each committed offset, when the last record before it had been handed over or skipped (ns)."""
     handed, data = trace.handed, trace.data
@@ -61,6 +69,7 @@ def _complete_at(trace: Trace, group: int, tp: int, offsets: np.ndarray) -> np.n
                          strict=True):
         seen[low:high] = NEVER
     seen[_without_records(trace, group, tp, len(seen))] = NEVER
+    _given_up(trace, group, tp, seen)
     removed, messages = trace.messages.spread("removals", "tp") == tp, trace.messages
     offset, time = messages.offsets("removals")[removed], messages.spread("removals", "time")[removed]
     there = offset < len(seen)

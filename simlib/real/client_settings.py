@@ -13,6 +13,9 @@ CLIENT = "kafka-python"
 SIMULATED_PROTOCOL = ("group_protocol='consumer' (KIP-848) is simulated only: real runs use kafka-python, which speaks "
                       "the classic protocol alone. Leave it out, or run it in virtual time")
 
+SIMULATED_SHARING = ("share groups (KIP-932) are simulated only: real runs use kafka-python, which has none. Use a "
+                     "ConsumerGroup, or run it in virtual time")
+
 
 def consumer_config(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """A consumer's. Raises ConfigError."""

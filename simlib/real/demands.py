@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from simlib.real.client_settings import SIMULATED_PROTOCOL
+from simlib.real.client_settings import SIMULATED_PROTOCOL, SIMULATED_SHARING
 from simlib.real.cluster import Cluster
+from simlib.real.code_demands import of_service
 from simlib.real.errors import RealRunError
 from simlib.real.local_kafka import LocalKafka
 from simlib.scenario.faults import (
@@ -56,6 +57,10 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
     for group in s.groups:
         if group.group_protocol == "consumer":
             yield f"ConsumerGroup({group.name!r}): {SIMULATED_PROTOCOL}"
+        elif group.group_protocol == "share":
+            yield f"ShareGroup({group.name!r}): {SIMULATED_SHARING}"
+    for service in s.services:
+        yield from of_service(service)
 
 
 # -- the cluster

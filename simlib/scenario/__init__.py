@@ -52,7 +52,8 @@ from simlib.scenario.settings import (
     resolve_producer,
     resolve_topic,
 )
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
+from simlib.scenario.share_groups import ShareSettings, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic
 from simlib.scenario.validation import check, problems
 
 __all__ = [
@@ -85,6 +86,8 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Service",
+    "ShareGroup",
+    "ShareSettings",
     "Shutdown",
     "SlowLink",
     "Stream",
@@ -109,6 +112,7 @@ __all__ = [
     "resolve_broker",
     "resolve_consumer",
     "resolve_producer",
+    "resolve_share_consumer",
     "resolve_topic",
     "session_problem",
     "to_json",

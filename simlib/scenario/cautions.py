@@ -17,7 +17,7 @@ from simlib.scenario.settings import (
     resolve_consumer,
     resolve_topic,
 )
-from simlib.scenario.topology import ConsumerGroup, Producer, Topic
+from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
 
 
 def warnings(scenario: Scenario) -> list[str]:
@@ -76,6 +76,8 @@ def never_enough_replicas(s: Scenario, producer: Producer) -> str | None:
 
 def reset_warnings(s: Scenario) -> Iterator[str]:
     for group in s.groups:
+        if isinstance(group, ShareGroup):
+            continue
         settings = resolve_consumer(s.client, group.overrides())
         if settings.auto_offset_reset != "latest":
             continue

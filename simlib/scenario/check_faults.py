@@ -27,11 +27,13 @@ from simlib.scenario.faults import (
 from simlib.scenario.field_info import is_number
 from simlib.scenario.paths import replace, step
 from simlib.scenario.scenario import INPUTS, Scenario
+from simlib.scenario.topology import ShareGroup
 
 PRODUCES = ("produce", "metadata")
 TRANSACTS = ("init_producer_id", "add_partitions_to_txn", "add_offsets_to_txn", "txn_offset_commit", "end_txn")
 CLASSIC = ("join", "sync", "heartbeat", "leave")
 CONSUMER_PROTOCOL = ("consumer_group_heartbeat",)
+SHARES = ("share_group_heartbeat", "share_fetch", "share_acknowledge", "metadata")
 CONSUMES = ("fetch", "commit", "metadata", "find_coordinator")
 # What can change while the system runs; a client reads its settings once, when it is built.
 CHANGEABLE = {"producers": ("rate", "key_distribution"), "groups": ("service_time",), "topics": ("config",)}
@@ -94,10 +96,16 @@ def step_problems(s: Scenario, crash: Crash) -> Iterator[str]:
         yield f"{where}: a step is the name of an effect or one of {listed(STEP_KINDS)}, not {step!r}"
     elif step not in STEP_KINDS and step in (*REQUEST_KINDS, *SYNONYMS):
         yield f"{where}: {step!r} is a request, not a step; steps are {listed(STEP_KINDS)} and the names of effects"
-    elif crash.who in members(s.groups) and step not in ("receive", "commit"):
-        yield f"{where}: the steps of a declared group are receive and commit; {step!r} needs a Service"
+    elif crash.who in members(s.groups) and step not in (known := steps_of(s, crash.who)):
+        yield f"{where}: the steps of a declared group are {' and '.join(known)}; {step!r} needs a Service"
     elif crash.who in s.process_names() and crash.who not in (*members(s.groups), *members(s.services)):
         yield f"{where}: only members of groups and services take steps; crash it at a time, with at="
+
+
+def steps_of(s: Scenario, member: str) -> tuple[str, ...]:
+    """The steps of a declared group's member."""
+    is_shared = member in members(group for group in s.groups if isinstance(group, ShareGroup))
+    return ("receive", "acknowledge" if is_shared else "commit")
 
 
 def members(things: Any) -> list[str]:
@@ -126,8 +134,11 @@ def loss_problems(s: Scenario, fault: LoseRequest | LoseReply) -> Iterator[str]:
 def requests_of(s: Scenario, who: str) -> tuple[str, ...]:
     """The kinds of request a process sends."""
     if who in members(s.services):
-        return (*CLASSIC, *CONSUMER_PROTOCOL, *CONSUMES, *PRODUCES[:1], *TRANSACTS, "effect", "call", "redis")
+        return (*CLASSIC, *CONSUMER_PROTOCOL, *CONSUMES, *SHARES[:3], *PRODUCES[:1], *TRANSACTS, "effect", "call",
+                "redis")
     for group in s.groups:
+        if who in group.members and isinstance(group, ShareGroup):
+            return SHARES
         if who in group.members:
             return (*(CONSUMER_PROTOCOL if group.group_protocol == "consumer" else CLASSIC), *CONSUMES)
     if who in [producer.name for producer in s.producers if producer.transactional_id is not None]:

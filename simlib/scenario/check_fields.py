@@ -10,8 +10,9 @@ from simlib.scenario.distributions import Distribution, Exponential, Given, Logn
 from simlib.scenario.field_info import DISTRIBUTION, info_of, is_number
 from simlib.scenario.plain import Plain
 from simlib.scenario.settings import complaint
-from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting
+from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE, Setting
 
+CLIENT_SETTINGS = (PRODUCER, CONSUMER, SHARE)
 CHECKED_KINDS = ("number", "whole", "flag", "choice", "text", DISTRIBUTION)
 
 
@@ -27,7 +28,7 @@ def field_problems(thing: Plain, where: str | None = None) -> Iterator[str]:
     where = label(thing) if where is None else where
     for each in fields(thing):
         info, value = info_of(each), getattr(thing, each.name)
-        if info is None or info.kind not in CHECKED_KINDS or each.name in PRODUCER or each.name in CONSUMER:
+        if info is None or info.kind not in CHECKED_KINDS or any(each.name in table for table in CLIENT_SETTINGS):
             continue
         if info.kind == DISTRIBUTION and isinstance(value, Distribution):
             yield from distribution_problems(value, f"{where}: {each.name}", info.minimum)

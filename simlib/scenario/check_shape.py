@@ -9,12 +9,12 @@ from typing import Any
 from simlib.scenario.check_fields import label
 from simlib.scenario.faults import FAULTS, Fault
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
+from simlib.scenario.topology import ConsumerGroup, Producer, Readers, Service, ShareGroup, Topic
 
 PARTS: dict[str, tuple[Any, str]] = {
     "topics": (Topic, 'Topic("orders")'),
     "producers": (Producer, 'Producer("shop", topic="orders", rate=60)'),
-    "groups": (ConsumerGroup, 'ConsumerGroup("billing", topic="orders")'),
+    "groups": (Readers, 'ConsumerGroup("billing", topic="orders")'),
     "services": (Service, 'Service("billing", main)'),
     "faults": (Fault, f"one of {', '.join(fault.__name__ for fault in FAULTS)}"),
 }
@@ -26,6 +26,7 @@ COUNTS: dict[type, tuple[str, ...]] = {
     Scenario: ("brokers", "controllers"),
     Topic: ("partitions",),
     ConsumerGroup: ("consumers",),
+    ShareGroup: ("consumers",),
     Service: ("instances",),
 }
 
@@ -78,4 +79,6 @@ def _named(thing: Any) -> bool:
 
 
 def _a(kind: type) -> str:
+    if kind is Readers:
+        return "a ConsumerGroup or ShareGroup"
     return "a fault" if kind is Fault else f"a {kind.__name__}"

@@ -23,8 +23,9 @@ from simlib.scenario.group_protocols import group_problem
 from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Replay, Weights, key_names
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import normal_form, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
+from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC
+from simlib.scenario.share_groups import lock_problem, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 MOST_KEYS = 10_000_000
@@ -201,7 +202,7 @@ def _weights_problems(producer: Producer, weights: Weights, where: str) -> Itera
         yield f"{where}: key_distribution has {len(values)} weights for {len(key_names(producer.keys))} keys"
 
 
-def group_problems(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
+def group_problems(s: Scenario, group: ConsumerGroup | ShareGroup) -> Iterator[str]:
     where = label(group)
     yield from field_problems(group)
     names = group.topics if isinstance(group.topic, tuple) and group.topic else (group.topic,)
@@ -209,10 +210,23 @@ def group_problems(s: Scenario, group: ConsumerGroup) -> Iterator[str]:
         yield from topic_name_problems(s, name, where, "reads")
     if s.client not in CLIENTS:
         return
+    if isinstance(group, ShareGroup):
+        yield from _share_problems(s, where, group.overrides())
+        return
     overrides = normal_form(group.overrides())
     single = list(setting_problems(CONSUMER, "consumer", s.client, overrides, where))
     yield from (single or _refusal(where, resolve_consumer, s.client, overrides)
                 or _coordinator_refusal(s, where, overrides))
+
+
+def _share_problems(s: Scenario, where: str, overrides: Mapping[str, Any]) -> list[str]:
+    single = list(setting_problems(SHARE, "share consumer", s.client, overrides, where))
+    try:
+        broker = resolve_broker(s.broker_config)
+    except (ConfigError, AttributeError):
+        return single  # broker_problems has said so already
+    problem = None if single else lock_problem(resolve_share_consumer(s.client, overrides), broker)
+    return [f"{where}: {problem}"] if problem else single
 
 
 def _refusal(where: str, resolve: Any, *args: Any) -> list[str]:

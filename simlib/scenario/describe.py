@@ -16,8 +16,9 @@ from simlib.scenario.settings import (
     resolve_producer,
     resolve_topic,
 )
-from simlib.scenario.settings_table import CONSUMER, PRODUCER
-from simlib.scenario.topology import ConsumerGroup, Producer, Topic
+from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE
+from simlib.scenario.share_groups import as_brokers_say, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ def _settings(scenario: Scenario, parent: Any, parent_path: str, leaf: str) -> A
         return resolve_producer(scenario.client, parent.overrides())
     if isinstance(parent, ConsumerGroup) and leaf in CONSUMER:
         return resolve_consumer(scenario.client, parent.overrides())
+    if isinstance(parent, ShareGroup) and leaf in SHARE:
+        return as_brokers_say(resolve_share_consumer(scenario.client, parent.overrides()),
+                              resolve_broker(scenario.broker_config))
     if parent_path == "broker_config":
         return resolve_broker(scenario.broker_config)
     topic = get(scenario, parent_path.rpartition(".")[0]) if parent_path.endswith(".config") else None

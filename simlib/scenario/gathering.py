@@ -6,12 +6,17 @@ from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import resolve_broker
 
 HEAD_START = 10.0
-ROUNDS = 3
-"""A group of KIP-848 gathers by heartbeats: one to hear of the others, one to be given what they gave up."""
+ROUNDS = {"classic": 0, "consumer": 3, "share": 1}
+"""A group of KIP-848 gathers by heartbeats: one to hear of the others, one to be given what they gave up. In a share
+group (KIP-932) nobody gives anything up first."""
 
 
 def head_start(scenario: Scenario) -> float:
     """In seconds."""
-    if all([group.group_protocol != "consumer" for group in scenario.groups]):
-        return HEAD_START
-    return HEAD_START + ROUNDS * resolve_broker(scenario.broker_config).group_consumer_heartbeat_interval_ms / 1000
+    protocols = {group.group_protocol or "classic" for group in scenario.groups} - {"classic"}
+    return HEAD_START + max([_rounds(scenario, protocol) for protocol in sorted(protocols)], default=0)
+
+
+def _rounds(scenario: Scenario, protocol: str) -> float:
+    broker = resolve_broker(scenario.broker_config)
+    return ROUNDS[protocol] * float(getattr(broker, f"group_{protocol}_heartbeat_interval_ms")) / 1000

@@ -27,6 +27,7 @@ TYPES: dict[str, type[Plain]] = {
         topology.Topic,
         topology.Producer,
         topology.ConsumerGroup,
+        topology.ShareGroup,
         *faults.FAULTS,
         distributions.Constant,
         distributions.Exponential,

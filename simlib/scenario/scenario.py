@@ -12,7 +12,7 @@ from simlib.scenario.faults import Fault
 from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
 from simlib.scenario.settings_table import CLIENTS
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic, numbered
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic, numbered
 
 INPUTS = "inputs"  # the name of the process that sends `inputs`
 REDIS = "redis-0"  # the name of the process behind every service's `app.redis`
@@ -28,7 +28,7 @@ class Scenario(Plain):
 
     topics: tuple[Topic, ...]
     producers: tuple[Producer, ...] = ()
-    groups: tuple[ConsumerGroup, ...] = ()
+    groups: tuple[ConsumerGroup | ShareGroup, ...] = ()
     services: tuple[Service, ...] = ()
     faults: tuple[Fault, ...] = ()
     inputs: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=FrozenDict)
@@ -125,7 +125,7 @@ class Scenario(Plain):
     def producer(self, name: str) -> Producer:
         return _named(self.producers, name, "producer")
 
-    def group(self, name: str) -> ConsumerGroup:
+    def group(self, name: str) -> ConsumerGroup | ShareGroup:
         return _named(self.groups, name, "group")
 
     def service(self, name: str) -> Service:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
 from simlib.scenario.group_protocols import bounds_problem, protocol_problem
 from simlib.scenario.idempotence import idempotence_rules
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, TOPIC, Setting
+from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC, Setting
 
 T = TypeVar("T")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -96,6 +96,17 @@ class BrokerSettings:
     group_consumer_min_heartbeat_interval_ms: float
     group_consumer_max_heartbeat_interval_ms: float
     group_consumer_assignors: tuple[str, ...]
+    group_share_delivery_count_limit: int
+    group_share_record_lock_duration_ms: float
+    group_share_min_record_lock_duration_ms: float
+    group_share_max_record_lock_duration_ms: float
+    group_share_partition_max_record_locks: int
+    group_share_session_timeout_ms: float
+    group_share_min_session_timeout_ms: float
+    group_share_max_session_timeout_ms: float
+    group_share_heartbeat_interval_ms: float
+    group_share_min_heartbeat_interval_ms: float
+    group_share_max_heartbeat_interval_ms: float
     offsets_retention_minutes: float
     message_max_bytes: int
     transaction_max_timeout_ms: float
@@ -206,6 +217,7 @@ def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
     _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")
+    _increasing(values, "group_share_heartbeat_interval_ms", "group_share_session_timeout_ms")
     broker = BrokerSettings(**values)
     if problem := bounds_problem(broker):
         raise ConfigError(problem)
@@ -259,7 +271,8 @@ def filled(table: dict[str, Setting], owner: str, client: str, overrides: Mappin
 @cache
 def _defaults(owner: str, client: str) -> Mapping[str, Any]:
     """A client's column of a table; `explore` asks for it thousands of times."""
-    table = {"producer": PRODUCER, "consumer": CONSUMER, "broker": BROKER, "topic": TOPIC}[owner]
+    table = {"producer": PRODUCER, "consumer": CONSUMER, "share consumer": SHARE, "broker": BROKER,
+             "topic": TOPIC}[owner]
     values = {name: row.default(client) for name, row in table.items()}
     return MappingProxyType({name: None if value == ABSENT else value for name, value in values.items()})
 

@@ -149,6 +149,30 @@ CONSUMER = {
     "request_timeout_ms": PRODUCER["request_timeout_ms"],
 }
 
+SHARE = {
+    "share_acknowledgement_mode": both("implicit", choice(
+        "Acknowledgement", ("implicit", "explicit"),
+        "The next poll accepts all that the last one handed over; or the application says it of each record.")),
+    "share_acquire_mode": both("batch_optimized", choice(
+        "Acquiring", ("batch_optimized", "record_limit"),
+        "A fetch takes whole batches of the log, though max_poll_records may be less; or no record more than that.")),
+    "share_auto_offset_reset": both("latest", choice(
+        "Offset reset (share group)", ("latest", "earliest"), "Where a share group begins in a partition.")),
+    "share_isolation_level": both("read_uncommitted", choice(
+        "Isolation level (share group)", ("read_uncommitted", "read_committed"),
+        "Whether records of open and aborted transactions are handed over.")),
+    "share_record_lock_duration_ms": both(None, FieldInfo(
+        "Record lock", "number", "ms", 1_000, 60_000, log=True, minimum=1_000, maximum=3_600_000, optional=True,
+        help="How long a member has a record for itself; None: as the brokers say.")),
+    **{name: CONSUMER[name] for name in (
+        "max_poll_records", "max_poll_interval_ms", "fetch_max_wait_ms", "retry_backoff_ms", "retry_backoff_max_ms",
+        "reconnect_backoff_ms", "reconnect_backoff_max_ms", "metadata_max_age_ms", "request_timeout_ms")},
+}
+"""A share consumer's (KIP-932). Kafka keeps those in GROUP_CONFIG with the group, not with its members."""
+
+GROUP_CONFIG = ("share_auto_offset_reset", "share_isolation_level", "share_record_lock_duration_ms")
+"""All members of a share group must have the same."""
+
 BROKER = {
     "replica_lag_time_max_ms": both(30_000,
         ms("Replica lag, longest", 1_000, 120_000, "A follower behind for this long leaves the in-sync replicas.")),
@@ -188,6 +212,33 @@ BROKER = {
     "group_consumer_assignors": both(("uniform", "range"), FieldInfo(
         "Assignors (KIP-848)", "assignors", choices=("uniform", "range"),
         help="How brokers can share out partitions: the first, unless members name another.")),
+    "group_share_delivery_count_limit": both(5, FieldInfo(
+        "Deliveries, most", "whole", "", 2, 10, 1, minimum=2, maximum=10,
+        help="A record that was delivered to a share group so often, and not accepted, is archived.")),
+    "group_share_record_lock_duration_ms": both(30_000, FieldInfo(
+        "Record lock", "number", "ms", 1_000, 60_000, log=True, minimum=1_000, maximum=3_600_000,
+        help="How long a member of a share group has a record for itself.")),
+    "group_share_min_record_lock_duration_ms": both(15_000, FieldInfo(
+        "Record lock, shortest", "number", "ms", 1_000, 30_000, log=True, minimum=1_000, maximum=30_000,
+        help="A share group's record lock may not be shorter.")),
+    "group_share_max_record_lock_duration_ms": both(60_000, FieldInfo(
+        "Record lock, longest", "number", "ms", 30_000, 600_000, log=True, minimum=30_000, maximum=3_600_000,
+        help="A share group's record lock may not be longer.")),
+    "group_share_partition_max_record_locks": both(2_000, FieldInfo(
+        "Records in flight, most", "whole", "", 100, 10_000, 1, True, minimum=100, maximum=10_000,
+        help="A share group has no more records of a partition in flight.")),
+    "group_share_session_timeout_ms": both(45_000,
+        ms("Session timeout (share group)", 1_000, 60_000, "A member silent for this long is taken for dead.")),
+    "group_share_min_session_timeout_ms": both(45_000,
+        ms("Session timeout, shortest (share group)", 500, 60_000, "The brokers' may not be below.")),
+    "group_share_max_session_timeout_ms": both(60_000,
+        ms("Session timeout, longest (share group)", 45_000, 600_000, "The brokers' may not be above.")),
+    "group_share_heartbeat_interval_ms": both(5_000,
+        ms("Heartbeat interval (share group)", 500, 15_000, "How often a member says that it lives, and hears news.")),
+    "group_share_min_heartbeat_interval_ms": both(5_000,
+        ms("Heartbeat interval, shortest (share group)", 100, 5_000, "The brokers' interval may not be below.")),
+    "group_share_max_heartbeat_interval_ms": both(15_000,
+        ms("Heartbeat interval, longest (share group)", 5_000, 60_000, "The brokers' interval may not be above.")),
     "offsets_retention_minutes": both(10_080, FieldInfo(
         "Offsets retention", "number", "min", 1, 20_160, log=True, minimum=0, exclusive=True,
         help="An empty group's commits are forgotten after this.")),

@@ -9,9 +9,12 @@ from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.errors import ConfigError
 from simlib.scenario.faults import STEP_KINDS
 from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.settings import resolve_consumer, resolve_producer
+from simlib.scenario.share_groups import ShareSettings, lock_problem, resolve_share_consumer
+from simlib.scenario.share_groups import as_brokers_say as as_brokers_say_to_sharers
 from simlib.services.caller import Caller
 from simlib.services.consumer import ServiceConsumer
 from simlib.services.database import ServiceDatabase
@@ -19,6 +22,7 @@ from simlib.services.producer import ServiceProducer
 from simlib.services.redis import ServiceRedis
 from simlib.services.server import Server
 from simlib.services.serving import NOTHING, Request
+from simlib.services.share_consumer import ServiceShareConsumer
 from simlib.services.talking import Talks
 from simlib.units import SECOND
 from simlib.world.event_loop import VirtualLoop, forget
@@ -37,7 +41,7 @@ class App(Talks):
         self._process = process
         self._loop = loop
         self._producers: list[ServiceProducer] = []
-        self._consumers: list[ServiceConsumer] = []
+        self._consumers: list[ServiceConsumer | ServiceShareConsumer] = []
         self._database: ServiceDatabase | None = None
         self._redis: ServiceRedis | None = None
         self._on_screen: str | None = None
@@ -79,18 +83,47 @@ class App(Talks):
 
     def consumer(self, *topics: str, group_id: str, **config: Any) -> ServiceConsumer:
         """A Kafka consumer of one or several topics; settings as kafka-python's. Raises ConfigError."""
-        known = self._process.cluster.partitions_of
-        for topic in topics:
-            if topic not in known:
-                names = ", ".join(name for name in known if not name.startswith("__"))
-                raise ValueError(f"consumer({topic!r}): no such topic; this scenario has {names}")
-        if not topics:
-            raise ValueError("consumer(): name at least one topic to read")
+        self._check_topics("consumer", topics)
         settings = as_brokers_say(resolve_consumer(self._process.world.scenario.client, config),
                                   self._process.cluster.settings)
         consumer = ServiceConsumer(self, self._process, topics, group_id, settings)
         self._consumers.append(consumer)
         return consumer
+
+    def share_consumer(self, *topics: str, group_id: str, **config: Any) -> ServiceShareConsumer:
+        """A member of a share group (KIP-932), simulated only: records are locked for one member at a time, which
+        answers for each.
+
+        `share_auto_offset_reset`, `share_isolation_level` and `share_record_lock_duration_ms` are the group's: all its
+        members must give the same. Raises ConfigError.
+        """
+        self._check_topics("share_consumer", topics)
+        settings = self._share_settings(group_id, config)
+        consumer = ServiceShareConsumer(self, self._process, topics, group_id, settings)
+        self._consumers.append(consumer)
+        return consumer
+
+    def _share_settings(self, group: str, config: dict[str, Any]) -> ShareSettings:
+        cluster = self._process.cluster
+        wanted = resolve_share_consumer(self._process.world.scenario.client, config)
+        if problem := lock_problem(wanted, cluster.settings):
+            raise ConfigError(problem)
+        settings = as_brokers_say_to_sharers(wanted, cluster.settings)
+        known = cluster.share_groups.setdefault(group, settings).group_config()
+        for name, value in settings.group_config().items():
+            if value != known[name]:
+                raise ConfigError(f"{name}={value!r}: share group {group!r} has {known[name]!r}; it is the group's, so "
+                                  "all its members must give the same")
+        return settings
+
+    def _check_topics(self, what: str, topics: tuple[str, ...]) -> None:
+        known = self._process.cluster.partitions_of
+        for topic in topics:
+            if topic not in known:
+                names = ", ".join(name for name in known if not name.startswith("__"))
+                raise ValueError(f"{what}({topic!r}): no such topic; this scenario has {names}")
+        if not topics:
+            raise ValueError(f"{what}(): name at least one topic to read")
 
     @property
     def database(self) -> ServiceDatabase:

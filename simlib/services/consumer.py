@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Collection
 from contextlib import suppress
@@ -13,10 +12,10 @@ from simlib.kafka.consumer.client import ConsumerClient
 from simlib.kafka.consumer.positions import Run
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import error_for, settle
+from simlib.services.handing import Handing
 from simlib.services.in_hand import ConsumerRecord, InHand
 from simlib.services.lookups import Lookups
 from simlib.services.positions import Positions
-from simlib.units import MS, NEVER
 from simlib.world.event_loop import forget
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from simlib.services.process import ServiceProcess
 
 
-class ServiceConsumer(Positions):
+class ServiceConsumer(Positions, Handing):
     """`app.consumer()`: iterate over it, or use `getone` and `getmany`."""
 
     def __init__(self, app: App, process: ServiceProcess, topics: tuple[str, ...], group_id: str,
@@ -131,39 +130,6 @@ class ServiceConsumer(Positions):
         self._in_hand.add(runs)
         if not self._waiting.done():
             self._waiting.set_result(None)
-
-    def _hand_over(self, run: Run, i: int) -> ConsumerRecord:
-        process, lane, ordinal = self._process, run.lane, run.start + i
-        now = process.clock.now
-        recorder = process.recorder
-        read, key = process.cluster.read_up_to, (self._client.group, run.tp)
-        new = run.offset + i >= read.get(key, 0)
-        recorder.mark(now, new)
-        if new:
-            read[key] = run.offset + i + 1
-        first = recorder.deliver((now, process.code, process.incarnation, self._client.group_code, run.tp, lane.code,
-                                  ordinal, 1, run.offset + i, self._client.membership.generation), (now, NEVER))
-        self._records_in_hand.append(first)
-        self._app.in_hand.set((lane.code, ordinal))
-        return self._record(run, i)
-
-    def _record(self, run: Run, i: int) -> ConsumerRecord:
-        lane, ordinal = run.lane, run.start + i
-        code = lane.key[ordinal]
-        key = None if code < 0 else self._process.recorder.names["keys"][code]
-        value = None if lane.value_bytes is not None else json.loads(lane.value[ordinal])
-        headers = tuple((name, header) for name, header in lane.headers.get(ordinal, ()) if name != "__cause")
-        at_append = lane.topic in self._process.cluster.stamped_at_append
-        timestamp = run.appended // MS if at_append else lane.timestamp(ordinal)
-        return ConsumerRecord(lane.topic, lane.partition, run.offset + i, timestamp, key, value, headers,
-                              lane.message(ordinal), int(at_append))
-
-    def _finish_records_in_hand(self) -> None:
-        """Asking for more means being done with the last ones."""
-        times, now = self._process.recorder.delivery_times, self._process.clock.now
-        for first in self._records_in_hand:
-            times[2 * first + 1] = now
-        self._records_in_hand.clear()
 
     def _failed(self, error: str) -> None:
         self._error = error

@@ -102,11 +102,19 @@ class UnsupportedAssignorError(KafkaError):
 
 
 class GroupIdNotFoundError(KafkaError):
-    """The group's members speak the classic protocol."""
+    """The group is of another kind: classic, KIP-848's, or a share group."""
 
 
 class InconsistentGroupProtocolError(KafkaError):
     """No assignor that all members of the group can use."""
+
+
+class InvalidRecordStateError(KafkaError):
+    """This member does not have the record (any more): its lock ended, and somebody else may have it (K102a)."""
+
+
+class CoordinatorNotAvailableError(KafkaError):
+    """What was said of a record could not be stored: nobody keeps the share group's state just now."""
 
 
 class RemoteError(Exception):
@@ -148,6 +156,7 @@ BY_NAME: dict[str, type[KafkaError]] = {
     "INCONSISTENT_GROUP_PROTOCOL": InconsistentGroupProtocolError,
     "STALE_MEMBER_EPOCH": CommitFailedError, "UnreleasedInstanceIdError": UnreleasedInstanceIdError,
     "UNSUPPORTED_ASSIGNOR": UnsupportedAssignorError, "GROUP_ID_NOT_FOUND": GroupIdNotFoundError,
+    "INVALID_RECORD_STATE": InvalidRecordStateError, "COORDINATOR_NOT_AVAILABLE": CoordinatorNotAvailableError,
 }
 
 

@@ -32,7 +32,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "key": "record key",
         "attempt": "1 the first time the group sees the message, 2 the second time, ...",
         "cause_of_repeat": "why the group sees it again: producer retry, crash, eviction, reset, rebalance, seek, "
-                           "unknown; empty the first time",
+                           "unknown; in a share group producer retry, crash, released, lock expired, leader change; "
+                           "empty the first time",
     }),
     "duplicates": ("The deliveries with attempt > 1.", {"": "as deliveries"}),
     "lost": ("Messages that are neither in the log nor still with their producer. What waits is not lost, nor what was "
@@ -63,7 +64,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
         "from_offset": "first skipped", "to_offset": "first not skipped", "records": "how many"}),
     "lag": ("High watermark minus committed offset, or minus the log start if that is higher [K99] (last stable "
-            "offset, where a group reads only what is committed); one row a change, in order of time.", {
+            "offset, where a group reads only what is committed; of a share group how many records are not done with); "
+            "one row a change, in order of time.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition", "lag": "records"}),
     "effects": ("One row an irreversible act of a service, in order of time.", {
         "time": "s", "service": "service", "process": "instance", "incarnation": "0, 1, ...; a restart adds one",
@@ -91,7 +93,17 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
         "deadline": "s; until then an answer is of use, if the caller said so"}),
     "commits": ("One row a commit that the coordinator accepted.", {
         "time": "s", "group": "consumer group", "topic": "topic", "partition": "partition",
-        "offset": "next record to read", "member": "process", "auto": "True for auto-commit"}),
+        "offset": "next record to read; of a share group its start offset, before which everything is done with",
+        "member": "process; empty for a share group", "auto": "True for auto-commit"}),
+    "acknowledgements": ("Share groups: one row each time a member's hold on a record ended, in the order in which it "
+                         "was stored.", {
+        "time": "s", "group": "share group", "member": "process that had it", "topic": "topic",
+        "partition": "partition", "offset": "offset", "message": "id of the message", "key": "record key",
+        "how": "accepted, released, rejected (it said so); lock expired; connection lost (it died); closed (it gave it "
+               "back when it closed)",
+        "delivery_count": "how often it had been delivered to the group",
+        "state": "of the record now: acknowledged; available, for another delivery; archived, which is rejected or "
+                 "delivered too often"}),
     "events": ("Everything, in order of time: marks (what happened to records) and control events.", {
         "time": "s", "kind": "from the list below", "process": "who", "group": "consumer group", "topic": "topic",
         "partition": "partition", "offset": "offset, for marks", "message": "id, for marks about a record",
@@ -135,7 +147,8 @@ CONTROL_KINDS: dict[str, str] = {
     "generation": "a group has a new generation (KIP-848: all are in the group's epoch); a: its number",
     "assigned": "a member got a partition", "revoked": "a member gave a partition back",
     "lost_partitions": "a member learned that its partitions were taken away, or its process's earlier one lost them",
-    "commit_failed": "a commit was refused", "reset": "a reset policy chose a position; a: offset, detail: policy",
+    "commit_failed": "a commit, or what was said of a share group's records, was refused or lost",
+    "reset": "a reset policy chose a position; a: offset, detail: policy",
     "send_retry": "a producer sent a batch again", "batch_split": "a producer split a batch",
     "request_lost": "a request was lost on its way", "reply_lost": "a reply was lost on its way",
     "executed": "a service's database carried out a statement; a: rows changed, or found; detail: the statement, and "

@@ -7,12 +7,18 @@ from functools import cached_property
 
 import numpy as np
 
+from simlib.trace.acknowledgements import Acknowledgements
 from simlib.trace.records import Messages
 from simlib.trace.runs import combined, latest_before, occurrence, previous, same_codes, unroll
-from simlib.trace.trace_data import TraceData
+from simlib.trace.trace_data import ANSWERS, TraceData
+from simlib.units import NEVER
 
-CAUSES = ("", "producer retry", "crash", "eviction", "reset", "rebalance", "seek", "unknown")
+CAUSES = ("", "producer retry", "crash", "eviction", "reset", "rebalance", "seek", "unknown", "released",
+          "lock expired", "leader change")
 """Why a group sees a message again; "" for the first time. The rule is in `cause_of_repeat`."""
+
+OF_ANSWER = {"released": "released", "closed": "released", "lock expired": "lock expired", "connection lost": "crash"}
+"""In a share group: why a record is handed over again, by how the last hold on it ended."""
 
 EVENTS_OF_CAUSE = {"crash": ("crashed", "power_lost", "exception"), "eviction": ("evicted",), "reset": ("reset",)}
 
@@ -101,6 +107,11 @@ class Deliveries:
         return latest_before(delivered, self.time, written, messages.spread("appends", "time"))
 
     @cached_property
+    def answers(self) -> Acknowledgements:
+        """How holds on records of share groups ended."""
+        return Acknowledgements(self.messages)
+
+    @cached_property
     def cause(self) -> np.ndarray:
         """Index into CAUSES for each delivery."""
         return cause_of_repeat(self)
@@ -116,6 +127,10 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
     4. reset: the member that has it now was sent back by its reset policy.
     5. rebalance: another member has it now, or the generation changed.
     6. seek: same member, same generation: its own code went back.
+
+    In a share group, after the first line, by how the last hold on the copy ended: released (or given back by closing),
+    lock expired, crash (the connection was lost); leader change where it did not end, but was forgotten. What somebody
+    else has accepted comes again to a member whose lock had expired before, and who does not know it (a zombie).
     """
     causes = np.zeros(len(deliveries), np.int8)
     again = np.flatnonzero(deliveries.attempt > 1)
@@ -131,7 +146,19 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
                   _happened(deliveries.data, "eviction", had, since, until) | zombie,
                   _happened(deliveries.data, "reset", has, since, until), moved]
     causes[again] = np.select(conditions, [CAUSES.index(c) for c in CAUSES[1:6]], default=CAUSES.index("seek"))
+    shared = again[np.isin(deliveries.group[again], deliveries.answers.share_groups) & (before >= 0)]
+    causes[shared] = _cause_in_share_group(deliveries, shared)
     return causes
+
+
+def _cause_in_share_group(deliveries: Deliveries, rows: np.ndarray) -> np.ndarray:
+    answers = deliveries.answers
+    ended, handed = answers.codes(deliveries.group[rows], deliveries.message[rows], deliveries.offset[rows])
+    last = latest_before(handed, deliveries.time[rows], ended, answers.column("time"))
+    since = deliveries.time[deliveries.previous_of_copy[rows]]
+    known = (last >= 0) & (np.r_[answers.column("time"), NEVER][last] >= since)
+    cause = np.array([CAUSES.index(OF_ANSWER.get(how, "lock expired")) for how in ANSWERS])
+    return np.where(known, cause[np.r_[answers.column("how"), 0][last]], CAUSES.index("leader change"))
 
 
 def _happened(data: TraceData, cause: str, actor: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:

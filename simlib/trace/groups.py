@@ -119,8 +119,11 @@ class Groups:
         read = (tps == tp) & self._is_read(group)
         message, offset = np.r_[message[read], gone], np.r_[offset[read], self.messages.offset[gone]]
         removed = np.r_[np.full(len(message) - len(gone), NEVER), self.messages.removed[gone]]
-        return GroupLog(group, tp, message, offset, *self._fate(group, message),
-                        self._skipped(group, tp, offset, removed), self._passed_at(group, tp, offset), removed)
+        fate, passed_at = self._fate(group, message), self._passed_at(group, tp, offset)
+        if group in self.deliveries.answers.share_groups:
+            fate, passed_at = self._shared_fate(group, message, fate, passed_at)
+        skipped = self._skipped(group, tp, offset, removed)
+        return GroupLog(group, tp, message, offset, *fate, skipped, passed_at, removed)
 
     @cached_property
     def _removed(self) -> np.ndarray:
@@ -148,6 +151,16 @@ class Groups:
     @cached_property
     def _last(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         return {}
+
+    def _shared_fate(self, group: int, message: np.ndarray, fate: tuple[np.ndarray, np.ndarray, np.ndarray],
+                     passed_at: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+        """In a share group a record is finished when somebody has decided, and passed over when it was given up."""
+        answers = self.deliveries.answers
+        handed, _, in_hand = fate
+        finished, given_up = answers.decided(group)[message], answers.given_up(group)[message]
+        is_held = (handed != NEVER) & (answers.last(group)[message] < handed)
+        holder_lives = in_hand | fate[1]
+        return (handed, finished, is_held & holder_lives), np.where(given_up != NEVER, given_up, passed_at)
 
     @cached_property
     def _holder_lives(self) -> np.ndarray:

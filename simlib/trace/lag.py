@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from simlib.trace.acknowledgements import Acknowledgements
+from simlib.trace.records import Messages
 from simlib.trace.trace_data import TraceData
 
 LAG_COLUMNS = ("time", "group", "tp", "lag")
@@ -42,6 +44,23 @@ def _one_lag(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
     times = np.unique(np.r_[high_times, base_times, start_times])
     counted_from = np.maximum(_value_at(times, base_times, base), _value_at(times, start_times, start))
     lag = np.maximum(_value_at(times, high_times, high) - counted_from, 0)
+    if data.code_table("groups")[group] in data.meta.get("share_groups", ()):
+        done_times = data.column("acknowledgements", "time")
+        return _shared_lag(data, group, tp, np.unique(np.r_[times, done_times]), (high_times, high),
+                           (base_times, base), (start_times, start))
+    return _changes(times, group, tp, lag)
+
+
+def _shared_lag(data: TraceData, group: int, tp: int, times: np.ndarray, high: tuple[np.ndarray, ...],
+                base: tuple[np.ndarray, ...], start: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """A share group: what is done with does not count, though a record before it is not (KIP-1226)."""
+    counted_from = np.maximum(_value_at(times, *base), _value_at(times, *start))
+    done = Acknowledgements(Messages(data)).done_behind(group, tp, times, counted_from)
+    return _changes(times, group, tp, np.maximum(_value_at(times, *high) - counted_from - done, 0))
+
+
+def _changes(times: np.ndarray, group: int, tp: int, lag: np.ndarray) -> tuple[np.ndarray, ...]:
+    """One row a change."""
     changes = np.r_[True, lag[1:] != lag[:-1]][: len(lag)]
     times, lag = times[changes], lag[changes]
     return times, np.full(len(times), group), np.full(len(times), tp), lag

@@ -35,6 +35,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "markers": ("time", "tp", "offset", "first_offset", "pid", "epoch", "committed", "broker"),
     "stable": ("time", "tp", "last_stable_offset"),
     "commits": ("time", "group", "tp", "offset", "member", "auto"),
+    "acknowledgements": ("time", "group", "tp", "lane", "start", "count", "base_offset", "member", "how", "deliveries",
+                         "archived"),
     "skipped": ("time", "group", "tp", "from_offset", "to_offset"),
 }
 
@@ -64,6 +66,7 @@ class Recorder:
         self.watermark, self.truncation, self.skipped, self.log_start, self.stable = (
             _writer(rows, name) for name in ("watermarks", "truncations", "skipped", "log_starts", "stable"))
         self.marker, self.replica_end = _writer(rows, "markers"), _writer(rows, "replica_ends")
+        self.acknowledgement = _writer(rows, "acknowledgements")
         self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]

@@ -18,6 +18,8 @@ from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, as_seconds
 from simlib.units import NEVER
 
 PERCENTILES = (50, 95, 99)
+REJECTED, TOO_OFTEN = "rejected", "delivered too often"
+"""Why a share group archives a record."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class GroupSummary:
     skipped: int
     passed_over: int
     missed: dict[str, int]
+    archived: dict[str, int]
     backlog: int
     lag: int
     handed_after: dict[str, float]
@@ -145,7 +148,8 @@ def _summarise_group(groups: Groups, code: int) -> GroupSummary:
     return GroupSummary(
         delivered=int(first.sum()), duplicates=int((mine & ~first).sum()), causes=dict(repeats),
         skipped=_total(log.skipped for log in logs), passed_over=_total(log.passed_over for log in logs),
-        missed=_missed(groups, logs), backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
+        missed=_missed(groups, logs), archived=_archived(groups, code),
+        backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
         handed_after=percentiles((handed.time - created)[first]),
         done_after=percentiles((handed.done - created)[first & (handed.done != NEVER)]))
 
@@ -154,6 +158,15 @@ def _missed(groups: Groups, logs: list[GroupLog]) -> dict[str, int]:
     """How many records left the log before the group was done with them, by what took them."""
     rows = [code for log in logs for code in groups.messages.removed_by[log.message[log.missed]].tolist()]
     return dict(Counter(REMOVED_BY[code] for code in rows))
+
+
+def _archived(groups: Groups, code: int) -> dict[str, int]:
+    """How many records a share group will not deliver any more, though nobody accepted them."""
+    answers = groups.deliveries.answers
+    mine = (answers.column("group") == code) & (answers.column("archived") == 1)
+    given_up = int((mine & answers.is_given_up).sum())
+    rejected = int(mine.sum()) - given_up
+    return {name: number for name, number in ((REJECTED, rejected), (TOO_OFTEN, given_up)) if number}
 
 
 def percentiles(nanoseconds: np.ndarray) -> dict[str, float]:
@@ -185,8 +198,10 @@ def _group_rows(name: str, group: GroupSummary) -> Iterator[tuple[str, str]]:
     yield f"{name}: duplicates", _with_reasons(group.duplicates, group.causes)
     if group.skipped:
         yield f"{name}: skipped", f"{group.skipped:,} by its reset policy (auto_offset_reset)"
-    if group.passed_over:
-        yield f"{name}: passed over", f"{group.passed_over:,} committed, never finished"
+    if group.archived:
+        yield f"{name}: archived", f"{_with_reasons(sum(group.archived.values()), group.archived)}, never accepted"
+    if passed_over := group.passed_over - group.archived.get(TOO_OFTEN, 0):
+        yield f"{name}: passed over", f"{passed_over:,} committed, never finished"
     if group.missed:
         first = f"{_with_reasons(sum(group.missed.values()), group.missed)} removed from the log before it was done"
         yield f"{name}: missed", first

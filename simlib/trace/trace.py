@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import frames
+from simlib.trace.acknowledgements import STATES
 from simlib.trace.calls import calls_frame
 from simlib.trace.databases import Databases
 from simlib.trace.deliveries import CAUSES, Deliveries
@@ -19,7 +20,7 @@ from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.screens import screens_of
 from simlib.trace.summary import Summary, summarise
-from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, TABLES, TraceData
+from simlib.trace.trace_data import ANSWERS, OUTCOMES, REMOVED_BY, TABLES, TraceData
 from simlib.units import NEVER
 
 
@@ -152,6 +153,19 @@ class Trace:
                              "offset": frames.nullable(self._raw("commits", "offset")),
                              "member": self._names(self._raw("commits", "member"), "actors"),
                              "auto": self._raw("commits", "auto").astype(bool)})
+
+    @cached_property
+    def acknowledgements(self) -> Any:
+        """One row each time a member's hold on a record of a share group ended, and how."""
+        answers = self.handed.answers
+        return frames.frame({
+            "time": frames.seconds(answers.column("time")), "group": self._names(answers.column("group"), "groups"),
+            "member": self._names(answers.column("member"), "actors"),
+            **frames.topic_and_partition(self.data, answers.column("tp")), "offset": frames.nullable(answers.offset),
+            "message": self._ids(answers.message), "key": self._keys(answers.message),
+            "how": frames.categorical(answers.column("how"), list(ANSWERS)),
+            "delivery_count": answers.column("deliveries"),
+            "state": frames.categorical(answers.state, list(STATES))})
 
     @cached_property
     def databases(self) -> Databases:

@@ -41,6 +41,8 @@ TABLES: dict[str, dict[str, str]] = {
     "deliveries": {"time": "i8", "member": "i8", "incarnation": "i8", "group": "i8", "tp": "i8", "lane": "i8",
                    "start": "i8", "count": "i8", "base_offset": "i8", "generation": "i8", "first": "i8"},
     "delivery_times": {"handed": "i8", "done": "i8"},
+    "acknowledgements": {"time": "i8", "group": "i8", "tp": "i8", "lane": "i8", "start": "i8", "count": "i8",
+                         "base_offset": "i8", "member": "i8", "how": "i8", "deliveries": "i8", "archived": "i8"},
     "commits": {"time": "i8", "group": "i8", "tp": "i8", "offset": "i8", "member": "i8", "auto": "i8"},
     "skipped": {"time": "i8", "group": "i8", "tp": "i8", "from_offset": "i8", "to_offset": "i8"},
     "effects": {"time": "i8", "process": "i8", "incarnation": "i8", "name": "i8", "key": "O", "lane": "i8",
@@ -53,14 +55,20 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
 
-LATER = ("removals", "log_starts", "calls", "replica_ends", "markers", "stable", "log_markers", "aborted")
+LATER = ("removals", "log_starts", "calls", "replica_ends", "markers", "stable", "log_markers", "aborted",
+         "acknowledgements")
 """Tables that traces of before do not have: an empty one is as good as none.
 
 `replica_ends` says where the log of a replica ended when it fell out of step, and at each fetch of one that is out of
 sync: what its leader knows. Of a replica in step nothing is written down: it has all below the high watermark.
 
-The last four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
-aborted records, in the logs at the end (and of those that left a log before)."""
+Four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
+aborted records, in the logs at the end (and of those that left a log before).
+
+`acknowledgements` is about share groups: how each delivery of a record ended."""
+
+ANSWERS = ("accepted", "released", "rejected", "lock expired", "connection lost", "closed")
+"""How a member's hold on a record of a share group ended, by its code in `acknowledgements.how`."""
 
 REMOVED_BY = ("retention_ms", "retention_bytes", "compaction", "delete_retention_ms")
 """Which setting took a record out of the log on purpose, by its code in `removals.reason`."""

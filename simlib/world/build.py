@@ -11,13 +11,16 @@ from simlib.kafka.inputs import InputsProducer
 from simlib.kafka.load import LoadProducer
 from simlib.kafka.member import Member
 from simlib.kafka.producer.client import Lanes
+from simlib.kafka.share_member import ShareMember, ShareWorkTimes
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.topology import ConsumerGroup, replicas_of
+from simlib.scenario.share_groups import as_brokers_say as as_brokers_say_to_sharers
+from simlib.scenario.share_groups import resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, ShareGroup, replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
@@ -142,7 +145,20 @@ def _producers(world: World, cluster: Cluster, lanes: Lanes) -> list[Any]:
 
 
 def _members(world: World, cluster: Cluster) -> list[Member]:
-    return [member for group in world.scenario.groups for member in members(world, cluster, group, Member)]
+    return [member for group in world.scenario.groups
+            for member in (_sharers(world, cluster, group) if isinstance(group, ShareGroup)
+                           else members(world, cluster, group, Member))]
+
+
+def _sharers(world: World, cluster: Cluster, group: ShareGroup) -> list[Member]:
+    """The processes of a declared share group."""
+    settings = as_brokers_say_to_sharers(resolve_share_consumer(world.scenario.client, group.overrides()),
+                                         cluster.settings)
+    cluster.share_groups[group.name] = settings
+    work = ShareWorkTimes(group, cluster, world.scenario.seed)
+    world.recorder.code("groups", group.name)
+    world.note_isolation(group.name, settings)
+    return [ShareMember(group, settings, work, cluster, world.network, *world.identity(name)) for name in group.members]
 
 
 def members(world: World, cluster: Cluster, group: ConsumerGroup, member_type: type[M]) -> list[M]:

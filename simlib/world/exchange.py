@@ -17,7 +17,8 @@ LONG = 5 * SECOND
 ASKED_BY_SERVICES = frozenset({"effect", "call", "redis"})
 
 
-PARKED_KINDS = frozenset({"fetch", "replica_fetch", "heartbeat", "consumer_group_heartbeat", "broker_heartbeat"})
+PARKED_KINDS = frozenset({"fetch", "share_fetch", "replica_fetch", "heartbeat", "consumer_group_heartbeat",
+                          "share_group_heartbeat", "broker_heartbeat"})
 """Requests that may stay unanswered while nothing happens: they do not keep a run alive."""
 
 

@@ -40,6 +40,7 @@ class Network:
         """When the last of the requests that were lost will be given up: until then a run is not quiet."""
         self.wire: list[tuple[Any, ...]] | None = None
         self._open: defaultdict[Process, dict[Exchange, None]] = defaultdict(dict)
+        self._watched: dict[Process, dict[Process, int]] = {}
         self._deadlines: dict[tuple[Process, int, int], tuple[deque[Exchange], Alarm]] = {}
         self._slow: dict[tuple[str, str], int] = {}
         self._cut: dict[tuple[str, str], int] = {}
@@ -81,6 +82,10 @@ class Network:
         self.requests += 1
         if not (self.losses and self._lost("request", exchange)):
             self._carry(source, target, exchange)
+
+    def watch_connection(self, source: Process, target: Process) -> None:
+        """`target.connection_closed(source)` is to be called when the process `source` is gone."""
+        self._watched.setdefault(source, {})[target] = target.incarnation
 
     def close_connection(self, exchange: Exchange) -> None:
         """The server closes the connection on which a request came."""
@@ -203,6 +208,8 @@ class Network:
             for exchange in list(self._open[source]):
                 if exchange.target is process and exchange.server_life == process.incarnation:
                     self._carry(process, source, Call(self._refused, (exchange, "disconnected")))
+        for target, life in self._watched.pop(process, {}).items():
+            self._carry(process, target, Call(target.receive, (life, target.connection_closed, (process,))))
 
     def host_lost(self, process: Process) -> None:
         """Power is gone: nobody closes its connections. Only its own requests end with it."""
@@ -210,6 +217,7 @@ class Network:
             exchange.done = True
             if exchange.keeps_alive:
                 self.clock.pending -= 1
+        self._watched.pop(process, None)
         self.stall_all(process)
 
     def _client_gone(self, exchange: Exchange) -> None:

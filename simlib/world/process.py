@@ -58,6 +58,9 @@ class Process:
     def client_gone(self, exchange: Any) -> None:
         """The connection a request came on is closed by its client."""
 
+    def connection_closed(self, source: Process) -> None:
+        """All connections of a process are closed, for it is gone; told to those who asked (`watch_connection`)."""
+
     def peer_silent(self, peer: Process, silent: bool) -> None:
         """Nothing can come from `peer` any more, or it can again (pause, cut, power)."""
 

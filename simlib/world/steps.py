@@ -34,7 +34,8 @@ SHORT_HOLD = 2_500 * MS
 BROKER_BACK_AFTER = 20.0
 """Seconds after which a broker that a schedule kills is started again."""
 
-ON_THE_WIRE = {"send": "produce", "commit": "commit", "call": "call", "redis": "redis"}
+ON_THE_WIRE = {"send": "produce", "commit": "commit", "acknowledge": "share_acknowledge", "call": "call",
+               "redis": "redis"}
 """The request a step makes, by its kind; an effect's is called effect."""
 
 

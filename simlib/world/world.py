@@ -216,6 +216,8 @@ class World:
         }
         if self.read_committed:
             meta["read_committed"] = list(self.read_committed)
+        if self.cluster.share_groups:
+            meta["share_groups"] = list(self.cluster.share_groups)
         if self.taken:
             meta["steps"] = [(step.id.process, step.id.kind, step.what, step.began, step.ended) for step in self.taken]
         if self.network.wire is not None:
@@ -228,13 +230,24 @@ class World:
         """A service made a consumer: warn when it would silently skip its inputs."""
         process.settings = settings  # type: ignore[attr-defined]
         self.note_isolation(group, settings)
+        if settings.auto_offset_reset == "latest":
+            self._warn_of_skipping(topics, f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' "
+                                           "(the default): records sent before it has joined its group are skipped. "
+                                           "Use auto_offset_reset='earliest', or give the inputs an 'at'.")
+
+    def shares(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
+        """A service made a share consumer: the same warning."""
+        process.settings = settings  # type: ignore[attr-defined]
+        self.note_isolation(group, settings)
+        if settings.share_auto_offset_reset == "latest":
+            self._warn_of_skipping(topics, f"share group {group!r} begins at share_auto_offset_reset='latest' (the "
+                                           "default): records sent before its first fetch are skipped. Use "
+                                           "share_auto_offset_reset='earliest', or give the inputs an 'at'.")
+
+    def _warn_of_skipping(self, topics: tuple[str, ...], warning: str) -> None:
         rows = [row for topic in topics for row in self.scenario.inputs.get(topic, ())]
-        if settings.auto_offset_reset == "latest" and any("at" not in row for row in rows):
-            warning = (f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' (the default): "
-                       "records sent before it has joined its group are skipped. Use auto_offset_reset='earliest', "
-                       "or give the inputs an 'at'.")
-            if warning not in self.warnings:
-                self.warnings.append(warning)
+        if any("at" not in row for row in rows) and warning not in self.warnings:
+            self.warnings.append(warning)
 
     def note_isolation(self, group: str, settings: Any) -> None:
         if settings.isolation_level == "read_committed":

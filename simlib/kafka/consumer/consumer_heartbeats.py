@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simlib.kafka.consumer.heartbeats import NOT_HERE
 from simlib.kafka.groups.messages import ALL_IS_WELL, JOINING_EPOCH, ConsumerGroupHeartbeat
 from simlib.units import millis
 from simlib.world.process import Alarm
-
-if TYPE_CHECKING:
-    from simlib.kafka.consumer.reconciling import ReconcilingMembership
-
-KIND = "consumer_group_heartbeat"
 
 
 class ConsumerHeartbeats:
@@ -22,9 +17,12 @@ class ConsumerHeartbeats:
     `_said`: what the coordinator was last told that this member holds; None if that may not have arrived.
     """
 
-    def __init__(self, membership: ReconcilingMembership) -> None:
-        self.membership = membership
-        self.consumer = membership.consumer
+    kind = "consumer_group_heartbeat"
+
+    def __init__(self, membership: Any) -> None:
+        """`membership`: that of KIP-848, or of a share group."""
+        self.membership: Any = membership
+        self.consumer: Any = membership.consumer
         self.alive = False
         self._interval = millis(self.consumer.settings.heartbeat_interval_ms)
         self._alarm = Alarm(self.consumer.process, self._due)
@@ -85,7 +83,7 @@ class ConsumerHeartbeats:
         self._in_flight = self._ask(coordinator, request, lambda answer: self._heard(life, answer),
                                     lambda reason: self._unheard(life, coordinator), has_news)
 
-    def _request(self, epoch: int, holds: tuple[int, ...] | None) -> ConsumerGroupHeartbeat:
+    def _request(self, epoch: int, holds: tuple[int, ...] | None) -> Any:
         consumer = self.consumer
         settings, tps = consumer.settings, consumer.cluster.tps
         return ConsumerGroupHeartbeat(
@@ -93,7 +91,7 @@ class ConsumerHeartbeats:
             settings.max_poll_interval_ms, consumer.topics, settings.group_remote_assignor,
             None if holds is None else tuple(tps[tp] for tp in holds))
 
-    def _ask(self, coordinator: Any, request: ConsumerGroupHeartbeat, answered: Callable[[Any], None],
+    def _ask(self, coordinator: Any, request: Any, answered: Callable[[Any], None],
              lost: Callable[[str], None], has_news: bool) -> Any:
         """Send it. While something new is on its way the run is not over; nobody waits for a mere sign of life."""
         consumer, process = self.consumer, self.consumer.process
@@ -108,7 +106,8 @@ class ConsumerHeartbeats:
         if has_news:
             process.busy(1)
             answered, lost = done(answered), done(lost)
-        return consumer.network.request(process, coordinator, KIND, request, answered, lost, consumer.request_timeout)
+        return consumer.network.request(process, coordinator, self.kind, request, answered, lost,
+                                        consumer.request_timeout)
 
     def _heard(self, life: int, answer: Any) -> None:
         self._in_flight = None

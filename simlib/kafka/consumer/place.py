@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simlib.kafka.groups.messages import NO_GENERATION, NO_MEMBER_ID
 from simlib.units import millis
 from simlib.world.process import Alarm
-
-if TYPE_CHECKING:
-    from simlib.kafka.consumer.client import ConsumerClient
 
 OFFSETS = 0
 """The internal topic's partition; its leader is the coordinator."""
@@ -21,7 +18,7 @@ class Place:
 
     heartbeats: Any
 
-    def __init__(self, consumer: ConsumerClient) -> None:
+    def __init__(self, consumer: Any) -> None:
         self.consumer = consumer
         self.member_id = NO_MEMBER_ID
         self.generation = NO_GENERATION

@@ -1,4 +1,4 @@
-"""The group coordinator as a state machine without a clock: classic groups (KIP-62, 345, 394) and those of KIP-848."""
+"""The group coordinator as a state machine without a clock: classic groups (KIP-62, 345, 394), KIP-848's, KIP-932's."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from simlib.kafka.groups.records import (
     OffsetsCommitted,
     OffsetsPending,
     Record,
+    ShareGroupStored,
     TransactionEnded,
 )
 from simlib.kafka.groups.rules import DEADLINES, RULES, answer_without_group, error_without_group, made_by
+from simlib.kafka.groups.share_protocol.group import ShareGroup
 from simlib.kafka.groups.timers import Timers
 from simlib.kafka.groups.turn import CoordinatorSettings, Turn
+from simlib.kafka.shares.messages import ShareStateStored
 from simlib.units import MS, SECOND
 
 SILENT = 5 * SECOND
 """Longer than between two heartbeats, with the usual settings."""
 
-SomeGroup = Group | ConsumerGroup
-Kind = TypeVar("Kind", Group, ConsumerGroup)
+SomeGroup = Group | ConsumerGroup | ShareGroup
+Kind = TypeVar("Kind", Group, ConsumerGroup, ShareGroup)
 _KEPT = ("name", "empty_since", "generation", "offsets", "pending_offsets", "last_commit", "next_number",
          "reserved_until")
 
@@ -149,9 +152,9 @@ class GroupCoordinator:
         self._change_protocol(request.group, ConsumerGroup)
 
     def _change_protocol(self, name: str, kind: type[Kind]) -> None:
-        """A group without members can go over to the other protocol; its offsets stay."""
+        """A group without members can go over to the other protocol; its offsets stay. A share group stays one."""
         group = self.groups.get(name)
-        if group is not None and type(group) is not kind and group.state is State.EMPTY:
+        if group is not None and type(group) not in (kind, ShareGroup) and group.state is State.EMPTY:
             self.groups[name] = _turned_into(kind, group)
 
     # -- what the log says
@@ -163,7 +166,9 @@ class GroupCoordinator:
             self._group(record.group, Group, now).restore(record)
         elif isinstance(record, ConsumerGroupStored):
             self._group(record.group, ConsumerGroup, now).restore(record)
-        else:
+        elif isinstance(record, ShareGroupStored):
+            self._group(record.group, ShareGroup, now).restore(record)
+        elif not isinstance(record, ShareStateStored):  # which is the share coordinator's
             self._replay_offsets(self.groups.setdefault(record.group, Group(record.group, empty_since=now)), record)
 
     def _replay_offsets(self, group: SomeGroup, record: Any) -> None:

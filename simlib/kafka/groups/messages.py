@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simlib.kafka.assignors.subscription import Subscription
+from simlib.kafka.shares.messages import ShareStateResponse
 from simlib.kafka.topic_partition import TopicPartition
 
 NO_MEMBER_ID = ""
@@ -122,6 +123,20 @@ class ConsumerGroupHeartbeatResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareGroupHeartbeat:
+    """All there is to being a member of a share group (KIP-932): join (epoch 0), live, leave (epoch -1).
+
+    It is answered like ConsumerGroupHeartbeat; the epoch is the group's.
+    """
+
+    group: str
+    member_id: str
+    epoch: int
+    client_name: str
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetCommit:
     """Store `offsets`, each the next record to read (K72). Outside any group membership: generation -1, no member id.
 
@@ -182,6 +197,7 @@ Request = (
     | Heartbeat
     | LeaveGroup
     | ConsumerGroupHeartbeat
+    | ShareGroupHeartbeat
     | OffsetCommit
     | TxnOffsetCommit
     | OffsetFetch
@@ -194,4 +210,5 @@ Response = (
     | ConsumerGroupHeartbeatResponse
     | OffsetCommitResponse
     | OffsetFetchResponse
+    | ShareStateResponse
 )

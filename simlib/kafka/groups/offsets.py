@@ -17,10 +17,11 @@ from simlib.kafka.groups.messages import (
     TxnOffsetCommit,
 )
 from simlib.kafka.groups.records import OffsetsCommitted, OffsetsExpired, OffsetsPending, TransactionEnded
+from simlib.kafka.groups.share_protocol.group import ShareGroup
 from simlib.kafka.groups.turn import Turn
 from simlib.units import SECOND
 
-SomeGroup = Group | ConsumerGroup
+SomeGroup = Group | ConsumerGroup | ShareGroup
 
 
 def commit(turn: Turn, group: SomeGroup, reply: Any, request: OffsetCommit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simlib.kafka.groups.messages import Protocol
+from simlib.kafka.shares.messages import ShareStateStored
 from simlib.kafka.topic_partition import TopicPartition
 
 
@@ -64,6 +65,28 @@ class ConsumerGroupStored:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSharer:
+    """A member of a share group, and what it was assigned."""
+
+    member_id: str
+    client_name: str
+    session_timeout_ms: int
+    topics: tuple[str, ...]
+    assignment: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareGroupStored:
+    """A share group after a change; without members: it has been empty since `time`."""
+
+    group: str
+    time: int
+    epoch: int
+    partitions: tuple[tuple[str, int], ...]
+    members: tuple[StoredSharer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OffsetsCommitted:
     """Committed offsets; `client_name` and `auto` say who did it, for the trace."""
 
@@ -116,6 +139,8 @@ class MemberIdsReserved:
 Record = (
     GroupStored
     | ConsumerGroupStored
+    | ShareGroupStored
+    | ShareStateStored
     | OffsetsCommitted
     | OffsetsPending
     | TransactionEnded

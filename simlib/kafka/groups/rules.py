@@ -28,10 +28,14 @@ from simlib.kafka.groups.messages import (
     OffsetFetch,
     OffsetFetchResponse,
     Request,
+    ShareGroupHeartbeat,
     SyncGroup,
     SyncGroupResponse,
     TxnOffsetCommit,
 )
+from simlib.kafka.groups.share_protocol.group import ShareGroup
+from simlib.kafka.groups.share_protocol.heartbeats import heartbeat as share_heartbeat
+from simlib.kafka.groups.share_protocol.heartbeats import session_ended as sharers_session_ended
 from simlib.kafka.groups.turn import Turn
 
 _RESPONSES: dict[type, Any] = {
@@ -40,6 +44,7 @@ _RESPONSES: dict[type, Any] = {
     Heartbeat: HeartbeatResponse,
     LeaveGroup: LeaveGroupResponse,
     ConsumerGroupHeartbeat: ConsumerGroupHeartbeatResponse,
+    ShareGroupHeartbeat: ConsumerGroupHeartbeatResponse,
     OffsetCommit: OffsetCommitResponse,
     TxnOffsetCommit: OffsetCommitResponse,
     OffsetFetch: OffsetFetchResponse,
@@ -77,14 +82,23 @@ RULES: dict[type, dict[type, Any]] = {
         SyncGroup: rebalancing.sync,
         Heartbeat: _heartbeat,
         LeaveGroup: leaving.leave,
-        ConsumerGroupHeartbeat: _wrong_protocol("GROUP_ID_NOT_FOUND"),
+        **dict.fromkeys((ConsumerGroupHeartbeat, ShareGroupHeartbeat), _wrong_protocol("GROUP_ID_NOT_FOUND")),
         **_OFFSETS,
     },
     ConsumerGroup: {
         ConsumerGroupHeartbeat: consumer_heartbeat,
+        ShareGroupHeartbeat: _wrong_protocol("GROUP_ID_NOT_FOUND"),
         JoinGroup: _wrong_protocol("INCONSISTENT_GROUP_PROTOCOL"),
         **dict.fromkeys((SyncGroup, Heartbeat, LeaveGroup), _wrong_protocol("UNKNOWN_MEMBER_ID")),
         **_OFFSETS,
+    },
+    ShareGroup: {
+        ShareGroupHeartbeat: share_heartbeat,
+        ConsumerGroupHeartbeat: _wrong_protocol("GROUP_ID_NOT_FOUND"),
+        JoinGroup: _wrong_protocol("INCONSISTENT_GROUP_PROTOCOL"),
+        **dict.fromkeys((SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, TxnOffsetCommit),
+                        _wrong_protocol("UNKNOWN_MEMBER_ID")),
+        OffsetFetch: offsets.fetch,
     },
 }
 
@@ -96,6 +110,7 @@ DEADLINES: dict[type, dict[str, Any]] = {
         "sync": lambda turn, group, _: leaving.syncing_took_too_long(turn, group),
     },
     ConsumerGroup: {"session": session_ended, "giving up": giving_up_took_too_long},
+    ShareGroup: {"session": sharers_session_ended},
 }
 
 
@@ -105,6 +120,8 @@ def made_by(request: Request) -> type | None:
     """The kind of group this request brings into being; None if it does not."""
     if isinstance(request, ConsumerGroupHeartbeat):
         return ConsumerGroup if request.epoch == JOINING_EPOCH else None
+    if isinstance(request, ShareGroupHeartbeat):
+        return ShareGroup if request.epoch == JOINING_EPOCH else None
     if isinstance(request, JoinGroup):
         return Group if request.member_id == NO_MEMBER_ID else None
     commits = isinstance(request, (OffsetCommit, TxnOffsetCommit)) and request.generation == NO_GENERATION

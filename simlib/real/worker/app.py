@@ -120,6 +120,9 @@ class RealApp(Talks):
         """The scenario's one Redis, `redis-0`: shared by all services, as redis-py's asyncio client."""
         return RealRedis(self)
 
+    def share_consumer(self, *_: Any, **__: Any) -> NoReturn:
+        self._refuse("app.share_consumer", "kafka-python has no share groups (KIP-932). Use app.consumer")
+
     def _refuse(self, what: str, instead: str) -> NoReturn:
         problem = f"{self.name} uses {what}, which a real run does not have: {instead}, or run it in virtual time"
         self.marks.write("refused", problem)

@@ -26,6 +26,7 @@ POLL_MS = 500
 async def member(app: RealApp) -> None:
     """One member of a declared group: poll, work each record, poll again."""
     group = app.plan.scenario.group(app.plan.owner)
+    assert isinstance(group, ConsumerGroup)  # the rest is refused
     times = WorkTimes(group, app.plan.scenario.seed)
     async with app.consumer(*group.topics, group_id=group.name, **group.overrides(app.name)) as consumer:
 
