@@ -34,7 +34,7 @@ REQUEST_KINDS = (
     "redis",
 )
 SYNONYMS = {"send": "produce"}
-STEP_KINDS = ("receive", "commit", "acknowledge", "send", "execute", "call", "redis", "show")
+STEP_KINDS = ("receive", "commit", "send", "execute", "call", "redis", "show", "acknowledge")
 
 INSTANT = FieldInfo("At", unit="s", low=0, minimum=0, maximum=LONGEST, help="Seconds after the scenario's start.")
 RESTART = FieldInfo(
@@ -55,8 +55,8 @@ class Fault(Plain):
 class Crash(Fault):
     """SIGKILL of a process: no clean-up. What a broker has written survives in its page cache.
 
-    Aim it at a time, or at a step: `before` or `after` an effect's name or one of receive, commit, acknowledge, send,
-    execute, call, redis, show.
+    Aim it at a time, or at a step: `before` or `after` an effect's name or one of receive, commit, send, execute,
+    call, redis, show, acknowledge.
     """
 
     who: str

@@ -17,10 +17,6 @@ CLASSIC_ONLY = {
     "partition_assignment_strategy": "the brokers assign: group_remote_assignor is 'uniform' or 'range'",
 }
 
-BOUNDED = (("consumer", "session_timeout_ms"), ("consumer", "heartbeat_interval_ms"), ("share", "session_timeout_ms"),
-           ("share", "heartbeat_interval_ms"), ("share", "record_lock_duration_ms"))
-"""What brokers say to their groups, and keep within bounds."""
-
 
 def protocol_problem(protocol: str, overrides: Mapping[str, Any]) -> str | None:
     """What cannot be set with this group protocol, as in Java's client (K94); None if all can."""
@@ -66,12 +62,24 @@ def session_problem(consumer: ConsumerSettings, broker: BrokerSettings) -> str |
 
 def bounds_problem(broker: BrokerSettings) -> str | None:
     """Why a broker would not start: what it says to groups of KIP-848 and KIP-932 must be within bounds of its own."""
-    return "; ".join(line for kind, what in BOUNDED if (line := _out_of_bounds(broker, kind, what))) or None
-
-
-def _out_of_bounds(broker: BrokerSettings, kind: str, what: str) -> str | None:
-    low, value, high = (getattr(broker, f"group_{kind}_{which}{what}") for which in ("min_", "", "max_"))
-    if low <= value <= high:
-        return None
-    return (f"group_{kind}_{what}={value} must be between group_{kind}_min_{what}={low} and "
-            f"group_{kind}_max_{what}={high}; a broker does not start otherwise: change those too")
+    bounds = {
+        ("consumer", "session_timeout_ms"): (
+            broker.group_consumer_min_session_timeout_ms, broker.group_consumer_session_timeout_ms,
+            broker.group_consumer_max_session_timeout_ms),
+        ("consumer", "heartbeat_interval_ms"): (
+            broker.group_consumer_min_heartbeat_interval_ms, broker.group_consumer_heartbeat_interval_ms,
+            broker.group_consumer_max_heartbeat_interval_ms),
+        ("share", "session_timeout_ms"): (
+            broker.group_share_min_session_timeout_ms, broker.group_share_session_timeout_ms,
+            broker.group_share_max_session_timeout_ms),
+        ("share", "heartbeat_interval_ms"): (
+            broker.group_share_min_heartbeat_interval_ms, broker.group_share_heartbeat_interval_ms,
+            broker.group_share_max_heartbeat_interval_ms),
+        ("share", "record_lock_duration_ms"): (
+            broker.group_share_min_record_lock_duration_ms, broker.group_share_record_lock_duration_ms,
+            broker.group_share_max_record_lock_duration_ms),
+    }
+    wrong = [f"group_{kind}_{what}={value} must be between group_{kind}_min_{what}={low} and "
+             f"group_{kind}_max_{what}={high}; a broker does not start otherwise: change those too"
+             for (kind, what), (low, value, high) in bounds.items() if not low <= value <= high]
+    return "; ".join(wrong) or None

@@ -19,6 +19,7 @@ DEFAULTS = {
     "offsets_retention_minutes": 10080,
     "group_consumer_session_timeout_ms": 45000,
     "group_consumer_assignors": ("uniform", "range"),
+    "group_share_session_timeout_ms": 45000,
 }
 
 

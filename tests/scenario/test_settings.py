@@ -19,7 +19,7 @@ from simlib.scenario import (
     session_problem,
 )
 from simlib.scenario.settings import producer_notes
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SIMULATED_ONLY, TOPIC
+from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, SIMULATED_ONLY, TOPIC
 
 SIMLIB = Path(__file__).parents[2] / "simlib"
 
@@ -95,6 +95,17 @@ def test_broker_defaults():
         group_consumer_min_heartbeat_interval_ms=5_000,
         group_consumer_max_heartbeat_interval_ms=15_000,
         group_consumer_assignors=("uniform", "range"),
+        group_share_delivery_count_limit=5,
+        group_share_record_lock_duration_ms=30_000,
+        group_share_min_record_lock_duration_ms=15_000,
+        group_share_max_record_lock_duration_ms=60_000,
+        group_share_partition_max_record_locks=2_000,
+        group_share_session_timeout_ms=45_000,
+        group_share_min_session_timeout_ms=45_000,
+        group_share_max_session_timeout_ms=60_000,
+        group_share_heartbeat_interval_ms=5_000,
+        group_share_min_heartbeat_interval_ms=5_000,
+        group_share_max_heartbeat_interval_ms=15_000,
         offsets_retention_minutes=10_080,
         message_max_bytes=1_048_588,
         transaction_max_timeout_ms=900_000,
@@ -233,7 +244,7 @@ def test_more_than_five_in_flight_switches_idempotence_off_in_kafka_python():
 def test_every_setting_is_read_by_somebody():
     """Only settings that do something are in the table; the others are refused by name."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in SIMLIB.rglob("*.py"))
-    assert [name for name in {**PRODUCER, **CONSUMER, **BROKER, **TOPIC} if not re.search(rf"\.{name}\b", code)] == []
+    assert [name for name in {**PRODUCER, **CONSUMER, **SHARE, **BROKER, **TOPIC} if not re.search(rf"\.{name}\b", code)] == []
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name():

@@ -382,6 +382,7 @@ def test_a_step_is_one_that_the_process_takes():
         Crash("stock-0", after="fetch")
     )
     assert "the steps of a declared group are receive and commit" in with_fault(Crash("billing-0", after="charge"))
+    assert "receive and commit; 'acknowledge' needs a Service" in with_fault(Crash("billing-0", after="acknowledge"))
     assert "only members of groups and services take steps" in with_fault(Crash("broker-0", after="commit"))
     assert "only members of groups and services take steps" in with_fault(Crash("shop", after="send"))
     effect, kind = Crash("stock-0", after="charge", nth=118), Crash("stock-0", after="send")
