@@ -25,6 +25,7 @@ from simlib.scenario import (
     Producer,
     Replay,
     Scenario,
+    ShareGroup,
     Shutdown,
     SlowLink,
     Topic,
@@ -229,13 +230,16 @@ def _broker_settings():
 
 
 def _of_membership(group):
-    """The requests by which its members are members."""
-    return ("consumer_group_heartbeat",) if group.group_protocol == "consumer" else ("join", "sync", "heartbeat")
+    """The requests by which its members are members, and read."""
+    if isinstance(group, ShareGroup):
+        return ("share_group_heartbeat", "share_fetch", "share_acknowledge")
+    return ("fetch", "commit", "consumer_group_heartbeat") if group.group_protocol == "consumer" else (
+        "fetch", "commit", "join", "sync", "heartbeat")
 
 
 def _losses(members, senders, brokers):
     """Who loses which request; either one by its number, or a share of them."""
-    pairs = [(who, kind) for who, kinds in members.items() for kind in ("fetch", "commit", *kinds)]
+    pairs = [(who, kind) for who, kinds in members.items() for kind in kinds]
     pairs += [(who, "produce") for who in senders] + [(who, "replica_fetch") for who in brokers]
     how = st.one_of(
         st.integers(1, 6).map(lambda nth: {"nth": nth}), one_of(0.05, 0.3).map(lambda share: {"share": share})
@@ -262,7 +266,7 @@ def faults(draw, scenario, most=3):
         st.builds(
             lambda who, step, nth, back: Crash(who, restart_after=back, after=step, nth=nth),
             one_of(*members),
-            one_of("receive", "commit"),
+            one_of("receive", "acknowledge" if isinstance(scenario.groups[0], ShareGroup) else "commit"),
             st.integers(1, 40),
             back,
         ),
@@ -305,6 +309,40 @@ def calm_scenarios(draw):
         duration=float(draw(st.integers(5, 60))),
         seed=draw(st.integers(0, 1_000)),
     )
+
+
+@st.composite
+def share_scenarios(draw, most_faults=3):
+    """Scenarios whose groups are all share groups; locks are short, so that some end."""
+    calm = draw(calm_scenarios())
+    groups = [ShareGroup(group.name, group.topic, group.consumers, group.service_time, **draw(share_settings()))
+              for group in calm.groups]
+    config = {**calm.broker_config, **draw(share_broker_settings())}
+    calm = replace(calm, groups=tuple(groups), broker_config=config)
+    return replace(calm, faults=draw(faults(calm, most_faults)))
+
+
+@cache
+def share_settings():
+    return given_some(
+        share_acknowledgement_mode=one_of("implicit", "explicit"),
+        share_acquire_mode=one_of("batch_optimized", "record_limit"),
+        share_auto_offset_reset=one_of("earliest", "latest"),
+        max_poll_records=one_of(1, 3, 50, 500),
+        max_poll_interval_ms=one_of(2_000, 300_000),
+        fetch_max_wait_ms=one_of(50, 500),
+    )
+
+
+@cache
+def share_broker_settings():
+    quick = {"group_share_session_timeout_ms": 8_000, "group_share_min_session_timeout_ms": 1_000,
+             "group_share_heartbeat_interval_ms": 1_000, "group_share_min_heartbeat_interval_ms": 100}
+    locks = given_some(group_share_record_lock_duration_ms=one_of(1_000, 4_000, 30_000),
+                       group_share_delivery_count_limit=one_of(2, 5, 10),
+                       group_share_partition_max_record_locks=one_of(100, 2_000))
+    return st.tuples(locks, one_of((), tuple(quick.items()))).map(
+        lambda both: {"group_share_min_record_lock_duration_ms": 1_000, **both[0], **dict(both[1])})
 
 
 @st.composite
