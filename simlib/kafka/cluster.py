@@ -62,6 +62,8 @@ class Cluster:
         self.transaction_replicas: tuple[int, ...] = ()
         self.share_groups: dict[str, Any] = {}
         """The settings of each share group, as its members gave them."""
+        self.answers_noted: set[tuple[int, ...]] = set()
+        """What became of records of share groups, as far as it is in the trace."""
         self.decided: dict[str, Any] = {}
         """By transactional id: the last decision that is in the trace."""
         self.log_starts: dict[int, int] = {}

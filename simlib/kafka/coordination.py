@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.groups.coordinator import GroupCoordinator
@@ -9,6 +10,8 @@ from simlib.kafka.groups.effects import Answer, Append, Effect
 from simlib.kafka.groups.messages import ALL_IS_WELL
 from simlib.kafka.groups.records import OffsetsCommitted, OffsetsPending, Record, TransactionEnded
 from simlib.kafka.lane import NO_SEQUENCE, Batch, TransactionalBatch
+from simlib.kafka.shares.messages import Change, ShareStateStored
+from simlib.kafka.shares.partition import ARCHIVED
 from simlib.kafka.shares.states import ShareStates
 from simlib.world.process import Alarm
 
@@ -41,6 +44,9 @@ class Coordination:
         records = [entry.batch.payload for entry in led.leader.log.entries]
         self.broker.recorder.event("coordinator", self.broker)
         self.share_states.load(records)
+        for record in records:
+            if isinstance(record, ShareStateStored):
+                self.note_stored(record)
         self._perform(self.coordinator.load(self.broker.clock.now, records))
 
     def give_up(self) -> None:
@@ -105,6 +111,25 @@ class Coordination:
                 broker.cluster.committed[group, tp] = offset
                 recorder.mark(now)
 
+    def note_stored(self, record: ShareStateStored) -> None:
+        """What a leader wanted stored of a share group is replicated now."""
+        self.note_answers(record.group, self.broker.cluster.tp(*record.partition), record.leader_epoch, record.changes)
+
+    def note_answers(self, group: str, tp: int, leader_epoch: int, changes: Iterable[Change]) -> None:
+        """Write down what became of records of a share group: once, though it may be sent again."""
+        broker = self.broker
+        recorder, now = broker.recorder, broker.clock.now
+        code, noted = recorder.code("groups", group), broker.cluster.answers_noted
+        for change in changes:
+            assert change.about is not None
+            lane, ordinal, member, how = change.about
+            key = (code, tp, leader_epoch, change.offset, change.deliveries, how)
+            if key not in noted:
+                noted.add(key)
+                recorder.acknowledgement((now, code, tp, lane, ordinal, 1, change.offset, member, how,
+                                          change.deliveries, int(change.state == ARCHIVED)))
+                recorder.mark(now)
+
     def _note(self, note: Any) -> None:
         recorder = self.broker.recorder
         recorder.mark(self.broker.clock.now, False)
@@ -131,6 +156,8 @@ class _WhenReplicated:
         self.replicated = True
         if isinstance(self.record, OffsetsCommitted):
             self.broker.coordination.note_commit(self.record)
+        elif isinstance(self.record, ShareStateStored):
+            self.broker.coordination.note_stored(self.record)
         for answer in self.answers:
             answer.reply.reply(answer.response)
 

@@ -154,13 +154,17 @@ class Groups:
 
     def _shared_fate(self, group: int, message: np.ndarray, fate: tuple[np.ndarray, np.ndarray, np.ndarray],
                      passed_at: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-        """In a share group a record is finished when somebody has decided, and passed over when it was given up."""
+        """In a share group a record is finished when somebody has decided, and passed over when it was given up.
+
+        A reset may go past records that a member was done with and could not say so: these are finished, too.
+        """
         answers = self.deliveries.answers
-        handed, _, in_hand = fate
-        finished, given_up = answers.decided(group)[message], answers.given_up(group)[message]
-        is_held = (handed != NEVER) & (answers.last(group)[message] < handed)
-        holder_lives = in_hand | fate[1]
-        return (handed, finished, is_held & holder_lives), np.where(given_up != NEVER, given_up, passed_at)
+        handed, is_done, in_hand = fate
+        given_up, is_past = answers.given_up(group)[message], passed_at != NEVER
+        is_held = (handed != NEVER) & (answers.last(group)[message] < handed) & ~is_past
+        finished = answers.decided(group)[message] | (is_done & is_past & (given_up == NEVER))
+        passed_at = np.where(given_up != NEVER, given_up, passed_at)
+        return (handed, finished, is_held & (in_hand | is_done)), passed_at
 
     @cached_property
     def _holder_lives(self) -> np.ndarray:

@@ -56,11 +56,13 @@ class ShareAcknowledge(NamedTuple):
 
 
 class Change(NamedTuple):
-    """The state of one record, as the share coordinator keeps it."""
+    """The state of one record, as the share coordinator keeps it. `about`: lane, ordinal, member and how it came to
+    that, as codes of the trace."""
 
     offset: int
     state: str
     deliveries: int
+    about: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

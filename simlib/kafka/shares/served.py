@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.shares.messages import ACCEPT, REJECT, RELEASE, Change, ShareStateResponse, Taken
@@ -69,6 +69,8 @@ class Served:
         self.shared = SharePartition(start, settings.group_share_delivery_count_limit,
                                      millis(self.settings.share_record_lock_duration_ms),
                                      settings.group_share_partition_max_record_locks, answer.states)
+        if answer.start >= 0:
+            self._note_start()
         self.serving.look_again(self)
 
     def _try_again(self, answer: ShareStateResponse) -> None:
@@ -144,15 +146,15 @@ class Served:
 
     def _store(self, changes: list[Change], how: Callable[[Change], str], member: str, end: Callable[[bool], None]
                ) -> None:
+        told = tuple(self._about(change, how(change), member) for change in changes)
+
         def stored_or_not(stored: bool) -> None:
             assert self.shared is not None
-            if stored:
-                self._note(changes, how, member)
             moved = self.shared.complete(self.serving.broker.clock.now, changes, stored)
             end(stored)
             self._changed(moved)
 
-        self.storing.write(tuple(changes), stored_or_not)
+        self.storing.write(told, stored_or_not)
 
     def next_lock_end(self) -> int | None:
         return None if self.shared is None else self.shared.next_lock_end()
@@ -161,12 +163,12 @@ class Served:
         """Locks that are over count no more, whether or not that can be stored."""
         if self.shared is None:
             return
-        before = self.shared.start
-        ended = self.shared.expire(self.serving.broker.clock.now)
-        for change, member, entry in ended:
-            self._row(change, "lock expired", member, entry)
+        before, coordination = self.shared.start, self.serving.broker.coordination
+        ended = tuple(self._about(change, "lock expired", member, entry)
+                      for change, member, entry in self.shared.expire(self.serving.broker.clock.now))
         if ended:
-            self.storing.write(tuple(change for change, _, _ in ended), lambda stored: None)
+            coordination.note_answers(self.group, self.led.tp, self.led.leader.epoch, ended)
+            self.storing.write(ended, lambda stored: None)
             self._changed(self.shared.start > before)
 
     def _changed(self, start_moved: bool) -> None:
@@ -179,23 +181,15 @@ class Served:
 
     def _note_start(self) -> None:
         """The start offset is to a share group what the committed offset is to another."""
-        assert self.shared is not None
-        broker = self.serving.broker
-        broker.recorder.commit((broker.clock.now, self.group_code, self.led.tp, self.shared.start, -1, 0))
+        broker, start = self.serving.broker, self._start()
+        key = self.group, broker.cluster.tps[self.led.tp]
+        if broker.cluster.committed.get(key) != start:
+            broker.cluster.committed[key] = start
+            broker.recorder.commit((broker.clock.now, self.group_code, self.led.tp, start, -1, 0))
 
-    def _note(self, changes: Iterable[Change], how: Callable[[Change], str], member: str) -> None:
+    def _about(self, change: Change, how: str, member: str, entry: Any = None) -> Change:
         assert self.shared is not None
-        for change in changes:
-            record = self.shared.records.get(change.offset)
-            if record is not None:
-                self._row(change, how(change), member, record.entry)
-
-    def _row(self, change: Change, how: str, member: str, entry: Any) -> None:
-        broker = self.serving.broker
+        entry = entry or self.shared.records[change.offset].entry
         batch = entry.batch
-        recorder, now = broker.recorder, broker.clock.now
-        recorder.acknowledgement((now, self.group_code, self.led.tp, batch.lane.code,
-                                  batch.start + change.offset - entry.base, 1, change.offset,
-                                  self.serving.code_of(member), ANSWERS.index(how), change.deliveries,
-                                  int(change.state == "archived")))
-        recorder.mark(now)
+        return change._replace(about=(batch.lane.code, batch.start + change.offset - entry.base,
+                                      self.serving.code_of(member), ANSWERS.index(how)))
