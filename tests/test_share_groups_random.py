@@ -12,11 +12,12 @@ from simlib import laws, run
 from simlib.scenario import resolve_broker
 from simlib.trace.trace_data import ANSWERS
 
+pytestmark = pytest.mark.slow
 AFTERWARDS = 400.0
 ALWAYS = (laws.conservation, laws.no_acked_write_lost, laws.commit_never_ahead_of_delivery)
 DECIDED = ("accepted", "rejected")
 
-random_scenarios = settings(max_examples=80, derandomize=True, deadline=None, database=None,
+random_scenarios = settings(max_examples=60, derandomize=True, deadline=None, database=None,
                             suppress_health_check=[HealthCheck.too_slow])
 many = settings(random_scenarios, max_examples=3_000, derandomize=False, print_blob=True)
 
@@ -104,13 +105,13 @@ def test_every_law_of_share_groups_holds(scenario):
 
 
 @pytest.mark.statement("K102")
-@settings(random_scenarios, max_examples=40)
+@settings(random_scenarios, max_examples=30)
 @given(share_scenarios())
 def test_everything_is_done_with_in_the_end(scenario):
     check_liveness(scenario)
 
 
-@settings(random_scenarios, max_examples=10)
+@settings(random_scenarios, max_examples=8)
 @given(share_scenarios())
 def test_share_groups_are_repeatable(scenario):
     assert run(scenario, progress=False).same_as(run(scenario, progress=False))

@@ -30,7 +30,8 @@ from simlib.scenario.schedules import Hit, Schedule
 TOPIC_LEVEL = ("min_insync_replicas", "message_max_bytes", "unclean_leader_election_enable")
 """Settings of brokers that a run sets for its own topics instead."""
 
-BY_BROKERS = ("replica_fetch", "write_txn_markers")
+NO_CLIENTS = ("replica_fetch", "write_txn_markers", "share_fetch", "share_acknowledge", "share_group_heartbeat")
+"""Requests that brokers make, or clients that a real run does not have."""
 BETWEEN_PROCESSES = ("effect", "call", "redis")
 """Requests that no broker takes part in."""
 POSSIBLE_HITS = ("crash", "stall", "lost request", "lost reply")
@@ -110,7 +111,7 @@ def _of_process(fault: Any, local: LocalKafka | None) -> Iterator[str]:
 
 def _of_loss(fault: Any, local: LocalKafka | None) -> Iterator[str]:
     kind = request_kind(fault.kind)
-    if kind in BY_BROKERS:
+    if kind in NO_CLIENTS:
         yield f"{fault!r}: requests of kind {kind} cannot be lost on a real run; use virtual time"
     elif kind not in BETWEEN_PROCESSES and local is None:
         yield f"{fault!r}: {NOT_OURS}; {NEEDS_LOCAL}"

@@ -147,6 +147,8 @@ CONTROL_KINDS: dict[str, str] = {
     "generation": "a group has a new generation (KIP-848: all are in the group's epoch); a: its number",
     "assigned": "a member got a partition", "revoked": "a member gave a partition back",
     "lost_partitions": "a member learned that its partitions were taken away, or its process's earlier one lost them",
+    "shares": "a member of a share group takes records of a partition, as others may",
+    "unshares": "it takes no more of them",
     "commit_failed": "a commit, or what was said of a share group's records, was refused or lost",
     "reset": "a reset policy chose a position; a: offset, detail: policy",
     "send_retry": "a producer sent a batch again", "batch_split": "a producer split a batch",

@@ -26,6 +26,7 @@ SENTENCES: dict[str, str] = {
     "evicted": "{who} was thrown out of {group}: {what}.", "rebalancing": "{group} began to rebalance: {what}.",
     "generation": "{group} has a new generation: {a}.", "assigned": "{who} got {where}.",
     "revoked": "{who} gave {where} back.", "lost_partitions": "{who} learned that {where} was taken away.",
+    "shares": "{who} takes records of {where} for {group}.", "unshares": "{who} takes no more records of {where}.",
     "commit_failed": "{who} could not commit {where}: {what}.", "reset": "{who} begins {where} at offset {a}: {what}.",
     "send_retry": "{who} sent a batch for {where} again: {what}.", "batch_split": "{who} split a batch for {where}.",
     "request_lost": "{who}'s request got lost on its way, so nothing was done: {what}.",

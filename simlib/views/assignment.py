@@ -44,6 +44,9 @@ class Ownership:
 def assignment(trace: Trace, group: str | None = None) -> Picture:
     """One row a partition, one bar an ownership in the colour of its member; hatched while the owner was dead."""
     code = group_code(trace, group)
+    if code in trace.handed.answers.share_groups:
+        raise ValueError(f"{group_name(trace, code)} is a share group: nobody owns a partition in it. Who was handed "
+                         "what is in trace.plot.timeline() and trace.deliveries")
     owned = ownerships(trace, code)
     tps = sorted({*partitions_of(trace, code), *(one.tp for one in owned)})
     with sheet("assignment") as page:

@@ -10,6 +10,7 @@ from simlib.trace import Trace
 from simlib.trace.deliveries import CAUSES
 from simlib.trace.effects import effect_occurrence
 from simlib.trace.events import effect_messages
+from simlib.trace.trace_data import ANSWERS
 from simlib.units import NEVER
 from simlib.views.reading import ENDED, actor_name, ended_by_itself, partition_name
 
@@ -56,7 +57,7 @@ def steps_of(trace: Trace, messages: np.ndarray, window: tuple[float, float]) ->
     chosen = np.zeros(len(trace.messages), bool)
     chosen[messages] = True
     own = [*_created(trace, messages), *_appended(trace, chosen), *_acked(trace, chosen), *_delivered(trace, chosen),
-           *_effects(trace, chosen), *_commits(trace, chosen)]
+           *_effects(trace, chosen), *_commits(trace, chosen), *_answers(trace, chosen)]
     own = [step for step in own if window[0] * 1e9 <= step.time <= window[1] * 1e9]
     own += _asked(trace, own, window)
     return sorted([*_merged(own), *_control(trace, own, window)], key=lambda step: step.place)
@@ -85,7 +86,8 @@ def _merged(steps: list[Step]) -> list[Step]:
     """What one process does at one instant to several records (a batch) is one step."""
     groups: dict[tuple, list[Step]] = {}
     for step in steps:
-        together = step.label if step.kind in ("effect", "committed") else step.label.rpartition(" ")[0]
+        is_one = step.kind == "effect" or (step.kind == "committed" and not step.of)
+        together = step.label if is_one else step.label.rpartition(" ")[0]
         groups.setdefault((step.time, step.kind, step.process, step.again, together), []).append(step)
     return [_one(group) for group in groups.values()]
 
@@ -158,13 +160,26 @@ def _commits(trace: Trace, chosen: np.ndarray) -> list[Step]:
     columns = {name: data.column("commits", name) for name in ("time", "group", "tp", "offset", "member")}
     shown = {tp: messages.offset[chosen & (messages.tp == tp) & (messages.offset >= 0)] for tp in
              np.unique(messages.tp[chosen]).tolist()}
+    shared = trace.handed.answers.share_groups
     last: dict[tuple[int, int], int] = {}
     steps = []
     for time, group, tp, offset, member in zip(*(column.tolist() for column in columns.values()), strict=True):
         near = tp in shown and len(shown[tp]) and shown[tp].min() <= offset <= shown[tp].max() + 1
-        if near and last.get((group, tp)) != offset:
+        if near and group not in shared and last.get((group, tp)) != offset:
             steps.append(Step(time, "committed", actor_name(trace, member), f"commit {offset}"))
         last[group, tp] = offset
+    return steps
+
+
+def _answers(trace: Trace, chosen: np.ndarray) -> list[Step]:
+    """In a share group: how members' holds on these records ended."""
+    answers, steps = trace.handed.answers, []
+    times, members, hows = (answers.column(name) for name in ("time", "member", "how"))
+    for i in np.flatnonzero(chosen[answers.message] & (members >= 0)).tolist():
+        message = int(answers.message[i])
+        label = f"{ANSWERS[hows[i]]} {_offset(trace, chosen, int(trace.messages.tp[message]), int(answers.offset[i]))}"
+        steps.append(Step(int(times[i]), "committed", actor_name(trace, int(members[i])), label,
+                          of=frozenset([message])))
     return steps
 
 

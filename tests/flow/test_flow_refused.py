@@ -16,7 +16,9 @@ from simlib import (
     Scenario,
     ScenarioError,
     Service,
+    ShareGroup,
     Topic,
+    replace,
     run,
 )
 
@@ -52,6 +54,7 @@ REFUSED = {
     "enable_auto_commit=False": shop(group={"enable_auto_commit": False}),
     "isolation_level='read_committed'": shop(group={"isolation_level": "read_committed"}),
     "group_protocol='consumer'": shop(group={"group_protocol": "consumer"}),
+    "group 'sharers', a ShareGroup": replace(shop(), "groups", [ShareGroup("sharers", "orders")]),
     "fetch_min_bytes=1000": shop(group={"fetch_min_bytes": 1_000}),
     "fetch_max_wait_ms=0": shop(group={"fetch_max_wait_ms": 0}),
     "records of one instant": shop(producer={"rate": None, "arrivals": Bursts(20, 1)}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simlib import ConsumerGroup, Scenario, Topic
+from simlib import ConsumerGroup, LoseRequest, Scenario, Service, ShareGroup, Topic
 from simlib.real.client_settings import consumer_config
 from simlib.real.demands import refuse_impossible
 from simlib.real.errors import RealRunError
@@ -21,6 +21,24 @@ class Cluster:
 def test_a_real_run_refuses_the_protocol_kafka_python_does_not_have() -> None:
     scenario = Scenario([Topic("orders")], groups=[ConsumerGroup("billing", "orders", group_protocol="consumer")])
     with pytest.raises(RealRunError, match=r"ConsumerGroup\('billing'\): group_protocol='consumer' .* simulated only"):
+        refuse_impossible(scenario, (), Cluster(), None)
+
+
+async def sharer(app):
+    async for _ in app.share_consumer("orders", group_id="billing"):
+        pass
+
+
+@pytest.mark.parametrize(("scenario", "said"), [
+    (Scenario([Topic("orders")], groups=[ShareGroup("workers", "orders")]),
+     r"ShareGroup\('workers'\): share groups \(KIP-932\) are simulated only.* Use a ConsumerGroup"),
+    (Scenario([Topic("orders")], services=[Service("billing", sharer)]),
+     r"uses app\.share_consumer: share groups \(KIP-932\) are simulated only"),
+    (Scenario([Topic("orders")], services=[Service("billing", sharer)],
+              faults=[LoseRequest("billing-0", "share_acknowledge", nth=1)]),
+     "requests of kind share_acknowledge cannot be lost on a real run")])
+def test_a_real_run_refuses_share_groups(scenario: Scenario, said: str) -> None:
+    with pytest.raises(RealRunError, match=said):
         refuse_impossible(scenario, (), Cluster(), None)
 
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from hypothesis import given
-from strategies import scenarios
+from hypothesis import given, settings
+from strategies import scenarios, share_scenarios
 
 from simlib.scenario import (
     Change,
@@ -31,6 +31,12 @@ def test_random_scenarios_come_back_the_same(scenario):
     assert again == scenario
     assert repr(again) == repr(scenario)
     assert to_json(again) == to_json(scenario)
+
+
+@settings(max_examples=20)
+@given(share_scenarios())
+def test_scenarios_with_share_groups_come_back_the_same(scenario):
+    assert from_json(to_json(scenario)) == scenario and check(scenario) is None
 
 
 def test_bytes_headers_and_values_come_back_the_same():

@@ -28,6 +28,7 @@ from simlib.scenario import (
     Scenario,
     ScenarioError,
     Service,
+    ShareGroup,
     Shutdown,
     SlowLink,
     Topic,
@@ -35,7 +36,9 @@ from simlib.scenario import (
     Weights,
     Zipf,
     check,
+    describe,
     problems,
+    replace,
     warnings,
 )
 
@@ -487,6 +490,38 @@ def test_latest_and_a_slow_first_rebalance_are_said():
     assert "the first rebalance waits 10 s" in warnings(shop(**waits))[0]
     new = [ConsumerGroup("billing", "orders", group_protocol="consumer")]
     assert warnings(shop(**waits, groups=new)) == []  # KIP-848 waits for nobody
+
+
+def test_a_share_group_is_checked_as_the_others():
+    def said(*groups, **more):
+        return "\n".join(problems(shop(groups=[*groups], faults=more.pop("faults", ()), **more)))
+
+    assert said(ShareGroup("workers", "orders")) == ""
+    assert 'ShareGroup("workers") reads topic \'order\', which does not exist' in said(ShareGroup("workers", "order"))
+    assert "consumers=0 must be a whole number" in said(ShareGroup("workers", "orders", consumers=0))
+    assert "share_auto_offset_reset='none' must be one of" in said(
+        ShareGroup("workers", "orders", share_auto_offset_reset="none"))
+    locked = ShareGroup("workers", "orders", share_record_lock_duration_ms=70_000)
+    assert "refused by the brokers, who allow 15000 to 60000" in said(locked)
+    wide = {"group_share_max_record_lock_duration_ms": 80_000}
+    assert said(locked, broker_config=wide) == ""
+    assert "group_share_record_lock_duration_ms=5000 must be between" in said(
+        broker_config={"group_share_record_lock_duration_ms": 5_000})
+    assert "must be a whole number, at least 2 and at most 10" in said(
+        broker_config={"group_share_delivery_count_limit": 1})
+    workers = ShareGroup("workers", "orders")
+    assert "the steps of a declared group are receive and acknowledge" in said(
+        workers, faults=[Crash("workers-0", after="commit")])
+    assert said(workers, faults=[Crash("workers-0", after="acknowledge")]) == ""
+    assert "it sends no commit; it sends share_group_heartbeat, share_fetch, share_acknowledge" in said(
+        workers, faults=[LoseRequest("workers-0", "commit", nth=1)])
+
+
+def test_a_share_group_s_settings_are_described_and_can_be_changed():
+    scenario = shop(groups=[ShareGroup("workers", "orders")])
+    found = describe(scenario, "groups.workers.share_record_lock_duration_ms")
+    assert (found.value, found.effective, found.unit) == (None, 30_000, "ms")
+    assert replace(scenario, "groups.workers.consumers", 8).group("workers").members[-1] == "workers-7"
 
 
 def test_a_misspelt_step_is_said():

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from handmade import Builder
 from shop import shop
 
+from simlib import Crash, Pause, Producer, Scenario, ShareGroup, Topic, run
 from simlib.trace import Trace
 from simlib.views import style
 from simlib.views.picture import Picture
 from simlib.views.sheet import sheet
+from simlib.views.steps import steps_of
 
 PLOTS = ("lag", "duplicates", "timeline", "latency", "assignment", "sequence")
 
@@ -131,3 +134,32 @@ def test_colours_that_share_a_picture_differ_for_colour_blind_readers(matrix):
 
 def test_one_member_has_one_colour_in_every_group():
     assert style.member_colour("billing-1") == style.member_colour("stock-1") != style.member_colour("billing-2")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Trace:
+    """A share group whose members stand still and die."""
+    workers = ShareGroup("workers", "orders", consumers=3, service_time=0.2, share_auto_offset_reset="earliest",
+                         share_acquire_mode="record_limit", max_poll_records=2)
+    return run(Scenario([Topic("orders", partitions=2)], brokers=1, duration=50, groups=[workers],
+                        producers=[Producer("shop", "orders", rate=10, keys=5, stop=8)],
+                        faults=[Pause("workers-1", at=4.1, duration=40), Crash("workers-2", at=5.1, restart_after=2)]))
+
+
+@pytest.mark.parametrize("name", [*(name for name in PLOTS if name != "assignment"), "storyboard"])
+def test_share_groups_are_drawn_too(shared, name):
+    assert draw(shared, name).png.startswith(b"\x89PNG")
+
+
+def test_in_a_share_group_nobody_owns_a_partition(shared):
+    with pytest.raises(ValueError, match="workers is a share group: nobody owns a partition in it"):
+        shared.plot.assignment()
+
+
+def test_a_sequence_shows_how_holds_on_records_ended(shared):
+    row = int(np.flatnonzero(shared.handed.attempt > 1)[0])
+    steps = steps_of(shared, shared.handed.message[[row]], (0, 50))
+    ended = [(step.process, step.label.partition(" offset")[0]) for step in steps if step.kind == "committed"]
+    member = str(shared.duplicates.member.iloc[0])
+    assert ended in ([("workers-1", "lock expired"), (member, "accepted")],
+                     [("workers-2", "connection lost"), (member, "accepted")])

@@ -116,8 +116,8 @@ class ShareConsumerClient:
     def assigned(self, tps: tuple[int, ...]) -> None:
         """The coordinator says where to take records from, from now on. What is in hand can still be answered for."""
         before, self.assignment = self.assignment, tps
-        for kind, changed in (("revoked", [tp for tp in before if tp not in tps]),
-                              ("assigned", [tp for tp in tps if tp not in before])):
+        for kind, changed in (("unshares", [tp for tp in before if tp not in tps]),
+                              ("shares", [tp for tp in tps if tp not in before])):
             for tp in changed:
                 self.recorder.event(kind, self.process, group=self.group_code, tp=tp)
         if tps != before:

@@ -7,6 +7,7 @@ import pytest
 
 from simlib.scenario.errors import ConfigError
 from simlib.scenario.settings import producer_notes, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.scenario.share_groups import as_brokers_say, resolve_share_consumer
 
 CLIENTS = ["kafka-python", "java"]
 MAX_INT = 2_147_483_647
@@ -115,6 +116,28 @@ def test_a_producer_has_the_published_defaults(client):
 def test_a_consumer_has_the_published_defaults(client):
     expected = published(CONSUMER, client)
     assert {name: asdict(resolve_consumer(client, {}))[name] for name in expected} == expected
+
+
+SHARE = {  # Kafka 4.2
+    "share_acknowledgement_mode": "implicit",
+    "share_acquire_mode": "batch_optimized",
+    "share_auto_offset_reset": "latest",
+    "share_isolation_level": "read_uncommitted",
+    "share_record_lock_duration_ms": None,
+    "max_poll_records": 500,
+    "max_poll_interval_ms": 300_000,
+    "session_timeout_ms": 45_000,
+    "heartbeat_interval_ms": 5_000,
+}
+
+
+@pytest.mark.statement("D-consumer", "K102g")
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_share_consumer_has_the_published_defaults(client):
+    found = asdict(resolve_share_consumer(client, {}))
+    assert {name: found[name] for name in SHARE} == SHARE
+    joined = as_brokers_say(resolve_share_consumer(client, {}), resolve_broker({}))
+    assert joined.share_record_lock_duration_ms == 30_000
 
 
 @pytest.mark.statement("D-broker")

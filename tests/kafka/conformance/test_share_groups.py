@@ -114,7 +114,7 @@ def test_a_zombie_is_refused_while_somebody_else_has_its_record():
 
 @pytest.mark.statement("K102a")
 def test_who_is_answered_while_it_stands_still_gets_what_is_no_longer_its_own():
-    """A parked fetch: the lock runs from when the broker answered. The record is worked on twice, side by side or not."""
+    """A parked fetch: the lock runs from when the broker answered. The record is worked on twice."""
     trace = run(shop(Pause("workers-0", at=5, duration=40), consumers=2))
     zombie = trace.duplicates[trace.duplicates.member == "workers-0"]
     assert zombie.time.tolist() == [45.0] and zombie.cause_of_repeat.tolist() == ["lock expired"]
