@@ -1,5 +1,7 @@
 """K102, K102d: who is in a share group, which partitions members look at, and what is kept of their records."""
 
+from types import SimpleNamespace
+
 import pytest
 from group_bench import Bench
 
@@ -10,7 +12,9 @@ from simlib.kafka.groups.effects import Answer, Append
 from simlib.kafka.groups.messages import ShareGroupHeartbeat
 from simlib.kafka.shares.messages import Change, ReadShareState, WriteShareState
 from simlib.kafka.shares.states import ShareStates
+from simlib.kafka.shares.storing import Storing
 from simlib.kafka.topic_partition import TopicPartition
+from simlib.units import SECOND
 
 T0 = TopicPartition("t", 0)
 
@@ -180,3 +184,50 @@ def test_who_is_not_the_coordinator_says_so():
     states.load([])
     states.unload()
     assert asked(states, write(0, 0))[0].error == "NOT_COORDINATOR"
+
+
+class Leader:
+    """A broker that leads the partition, in a cluster whose groups nobody keeps just now."""
+
+    def __init__(self):
+        self.cluster = SimpleNamespace(tps=[T0])
+        self.image = SimpleNamespace(leader=lambda tp: -1)
+        self.pauses, self.planned, self.leads = [], [], True
+
+    def after(self, delay, function, *args):
+        self.pauses.append(delay / SECOND)
+        self.planned.append((function, args))
+
+    def pass_time(self):
+        function, args = self.planned.pop(0)
+        function(*args)
+
+    def storing(self):
+        return Storing(self, "billing", 0, 0, lambda: self.leads, lambda: 0)
+
+
+@pytest.mark.statement("K102d")
+def test_without_a_share_coordinator_a_write_is_given_up_after_a_while():
+    leader, outcomes = Leader(), []
+    storing = leader.storing()
+    storing.write((Change(0, "acknowledged", 1),), outcomes.append)
+    storing.write((Change(1, "acknowledged", 1),), outcomes.append)  # goes with the next one
+    for _ in range(4):
+        assert outcomes == [] and not storing.is_idle
+        leader.pass_time()
+    assert outcomes == [False] and leader.pauses[:4] == [1, 2, 4, 8]
+    for _ in range(4):
+        leader.pass_time()
+    assert outcomes == [False, False] and storing.is_idle
+
+
+@pytest.mark.statement("K102d")
+def test_who_has_to_know_how_far_a_group_is_asks_until_it_hears():
+    leader, answers = Leader(), []
+    leader.storing().read(answers.append)
+    for _ in range(20):
+        leader.pass_time()
+    assert len(leader.planned) == 1 and set(leader.pauses[1:]) == {1}
+    leader.leads = False
+    leader.pass_time()
+    assert leader.planned == [] and answers == []

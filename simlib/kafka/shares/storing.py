@@ -43,8 +43,11 @@ class Storing:
 
     def read(self, then: Callable[[ShareStateResponse], None]) -> None:
         """Ask until there is an answer; none comes when the leader has been replaced."""
+        if not self.is_current():
+            return
         request = ReadShareState(self.group, self.partition, self.leader_epoch)
-        self._ask("read_share_group_state", request, then, lambda: self.read(then), ATTEMPTS)
+        self._ask("read_share_group_state", request, then, lambda: self.broker.after(FIRST_BACKOFF, self.read, then),
+                  ATTEMPTS)
 
     def write(self, changes: tuple[Change, ...], then: Then) -> None:
         """Store changes; `then(True)` when they are replicated, `then(False)` when nobody would take them."""

@@ -216,6 +216,17 @@ def test_locks_are_forgotten_with_their_leader():
     assert laws.conservation(trace).holds
 
 
+@pytest.mark.statement("K102d")
+def test_without_a_share_coordinator_a_new_leader_waits():
+    """Brokers 0 to 2 keep the groups; broker 3 leads a partition, dies and is back before one of them."""
+    faults = [Crash(f"broker-{number}", at=5, restart_after=25) for number in range(3)]
+    scenario = replace(shop(*faults, Crash("broker-3", at=18, restart_after=1), consumers=4, partitions=4, brokers=4),
+                       "topics.orders.replication_factor", 1)
+    trace = run(scenario)
+    began = trace.deliveries[(trace.deliveries.partition == 3) & (trace.deliveries.time > 18)]
+    assert 30 < began.time.min() < 45 and finished(trace)
+
+
 @pytest.mark.statement("K102e")
 @pytest.mark.parametrize("loss", [LoseRequest, LoseReply])
 @pytest.mark.parametrize("mode", ["implicit", "explicit"])
