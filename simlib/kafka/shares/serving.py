@@ -28,6 +28,13 @@ class ShareServing:
         self.members: dict[Process, dict[tuple[str, str], None]] = {}
         self._codes: dict[str, int] = {}
         self._turn = 0
+        self._ever: list[Served] = []
+
+    def run_is_over(self) -> None:
+        """Cut what refers to each other: only the collector would find it."""
+        for served in self._ever:
+            vars(served.storing).clear()
+            vars(served).clear()
 
     def forget(self) -> None:
         """What is only in memory."""
@@ -48,6 +55,7 @@ class ShareServing:
         led.shares = led.shares if led.shares is not None else {}
         if group not in led.shares:
             led.shares[group] = Served(self, led, group)
+            self._ever.append(led.shares[group])
             led.shares[group].begin()
         return led.shares[group]
 
