@@ -42,11 +42,12 @@ def facts(case: Case, trace: Trace) -> Facts:
     if case.may_double:
         return {name: found[name] for name in ("messages", "lost")}
     if case.decided == ORDER:
-        found |= _in_order(trace)
+        found |= in_order(trace) | {"steps": _steps(trace)}
     if case.decided == NUMBER:
         found |= _in_number(trace)
     if case.decided == BOUNDS:
         found["committed in the end"] = _committed(trace)
+        found["owners"] = _owners(trace)
     return found
 
 
@@ -65,7 +66,8 @@ def _always(trace: Trace) -> Facts:
     }
 
 
-def _in_order(trace: Trace) -> Facts:
+def in_order(trace: Trace) -> Facts:
+    """All that happened to records, effects, offsets and tables, in order; no times, no members."""
     handed = trace.deliveries
     columns = ["topic", "partition", "offset", "message", "attempt", "cause_of_repeat"]
     return {
@@ -76,7 +78,6 @@ def _in_order(trace: Trace) -> Facts:
         "committed in the end": _committed(trace),
         "passed over": sorted(trace.passed_over[["group", "message"]].astype(str).values.tolist()),
         "tables": {name: sorted(database.content()) for name, database in trace.databases.items()},
-        "steps": _steps(trace),
     }
 
 
@@ -106,6 +107,12 @@ def _committed(trace: Trace) -> dict[str, int]:
 def _steps(trace: Trace) -> Counter[tuple[str, str]]:
     """How many steps of each kind each process took, over all its lives."""
     return Counter((process, kind) for process, kind, *_ in trace.data.meta["steps"])
+
+
+def _owners(trace: Trace) -> dict[str, str]:
+    """Who was handed the first record of each partition."""
+    first = trace.deliveries.groupby(["group", "topic", "partition"], observed=True)["member"].first()
+    return {str(place): member for place, member in first.items()}
 
 
 def _out_of_order(records: Any) -> list[str]:

@@ -200,8 +200,8 @@ def hurried_senders(seed: int, random: Random) -> Case:
 
 
 def twins(seed: int, random: Random) -> Case:
-    """Two instances, a partition each once they know each other; who has which is nobody's choice."""
-    rows = [{"key": "any", "value": {"order_id": number}, "at": 5 + 0.3 * number, "partition": number % 2}
+    """Two instances, a partition each once they know each other; who takes over how much is a matter of time."""
+    rows = [{"key": "any", "value": {"order_id": number}, "at": 7 + 0.3 * number, "partition": number % 2}
             for number in range(8)]
     death = Crash(f"billing-{random.randrange(2)}", restart_after=1, nth=random.randint(1, 3),
                   **{random.choice(("before", "after")): random.choice(("receive", "charge", "commit"))})

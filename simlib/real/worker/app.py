@@ -49,7 +49,8 @@ class RealApp(Talks):
         self._losses = Losses(plan, marks, before)
         self._steps = Steps(plan, life, marks, self._losses, before)
         self._number = sum(mark[1] == "produced" for mark in before)
-        self.client = client_config([*plan.bootstrap])
+        # Brokers make member ids of it, and assignors go by these: who gets which partition is as in virtual time.
+        self.client = {**client_config([*plan.bootstrap]), "client_id": plan.name}
         if self._losses.on_the_wire:
             self.client["proxy_url"] = Proxy(self._losses).url
 
