@@ -8,7 +8,7 @@ from labtools.layout import ROOT, VENV, program, venv_python
 # Which tests, and how many random examples each (the profiles are in tests/conftest.py).
 _MARKED = {"test": ("not soak", "test"),
            "quick": ("not soak and not real and not browser and not slow", "quick"),
-           "soak": ("soak", "soak"), "real": ("real", "test")}
+           "soak": ("soak", "soak"), "real": ("real and not soak", "test")}
 _ALONE = {"soak": "many more random scenarios", "real": "runs on a real Kafka"}
 
 

@@ -1,7 +1,7 @@
 """Random scenarios, and schedules of deaths and lost messages for them, that both sides can run.
 
-`case(seed)` draws one: its form goes round with the seed, all else is drawn. How far a schedule decides what comes of it
-is part of the case (`decided`), and a test holds it against other latencies.
+`case(seed)` draws one: its form goes round with the seed, all else is drawn. How far a schedule decides what comes of
+it is part of the case (`decided`), and a test holds it against other latencies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ORDER, NUMBER, BOUNDS = "the order", "the number", "bounds"
 """What a schedule decides: all that happens, in order; how often it happens; or only between which bounds it lies."""
 
 QUICK_TO_RETRY = {"request_timeout_ms": 3_000, "delivery_timeout_ms": 20_000}
-"""In virtual time a lost message is missed after its time-out; on a real run the connection breaks, and that is at once."""
+"""In virtual time a lost message is missed after its time-out; on a real run the connection breaks, that is at once."""
 
 
 class Case(NamedTuple):
@@ -205,8 +205,8 @@ def twins(seed: int, random: Random) -> Case:
             for number in range(8)]
     death = Crash(f"billing-{random.randrange(2)}", restart_after=1, nth=random.randint(1, 3),
                   **{random.choice(("before", "after")): random.choice(("receive", "charge", "commit"))})
-    scenario = Scenario(inputs={"orders": rows}, services=[Service("billing", one_by_one(charge, "after"), instances=2)],
-                        faults=[death], **topics(random, 2, "orders"))
+    billing = Service("billing", one_by_one(charge, "after"), instances=2)
+    scenario = Scenario(inputs={"orders": rows}, services=[billing], faults=[death], **topics(random, 2, "orders"))
     return Case(seed, "twins", scenario, "calm", BOUNDS, a_death_repeats=1)
 
 
@@ -225,7 +225,8 @@ def declared(seed: int, random: Random) -> Case:
     group = ConsumerGroup("billing", "orders", consumers, service_time=0.002,
                           auto_commit_interval_ms=int(1_000 * INTERVAL), **QUICK)
     shop = Producer("shop", "orders", rate=RATE, keys=10, stop=3.0, **QUICK_TO_RETRY)
-    scenario = Scenario(producers=[shop], groups=[group], faults=fault, duration=15, **topics(random, partitions, "orders"))
+    scenario = Scenario(producers=[shop], groups=[group], faults=fault, duration=15,
+                        **topics(random, partitions, "orders"))
     return Case(seed, f"declared load, {consumers} consumers of {partitions} partitions", scenario, "calm", BOUNDS,
                 a_death_repeats=int(RATE * (INTERVAL + 1)))
 

@@ -1,4 +1,4 @@
-"""Small services of many forms, for runs on both sides: what they do with an order, and when they say that it is done."""
+"""Small services for runs on both sides: what they do with an order, and when they say that it is done."""
 
 from __future__ import annotations
 

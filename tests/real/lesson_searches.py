@@ -24,7 +24,7 @@ FIRST, GAP = 3.5, 8.0
 """Seconds until a shop's first customer comes, and between two: whoever died at one is back for the next."""
 
 WITH_RELAY = ("at-least", "billing")
-"""Cells of lesson 07 whose shop looks into its outbox each second: its steps are numbered by time, so one customer comes."""
+"""Cells of lesson 07 whose shop looks into its outbox each second. That numbers its steps: so one customer comes."""
 
 
 class Search(NamedTuple):

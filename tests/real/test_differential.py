@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from differential import differences, facts, out_of_bounds
-from differential_cases import BOUNDS, FORMS, Case, case
+from differential_cases import FORMS, Case, case, one_reader, several_partitions, twins
+from differential_services import charge, one_by_one
 from real_shop import SIDE_BY_SIDE, run_for_real
 
-from simlib import LocalKafka, Trace, replace, run
+from simlib import Crash, LocalKafka, Trace, replace, run
 from simlib.scenario import Exponential
 
 pytestmark = pytest.mark.slow
@@ -47,7 +49,7 @@ def test_both_sides_agree(seed: int, real_runs: dict[int, Future[tuple[Case, Tra
         pytest.fail(told, pytrace=False)
 
 
-@pytest.mark.parametrize("seed", range(4 * len(FORMS)))
+@pytest.mark.parametrize("seed", range(2 * len(FORMS)))
 def test_what_is_called_decided_does_not_depend_on_how_long_messages_take(seed: int) -> None:
     drawn = case(seed)
     usual = facts(drawn, simulated(drawn))
@@ -55,3 +57,33 @@ def test_what_is_called_decided_does_not_depend_on_how_long_messages_take(seed: 
         slow = simulated(drawn._replace(scenario=replace(drawn.scenario, "latency", latency)))
         assert facts(drawn, slow) == usual
         assert not [*out_of_bounds(drawn, slow)]
+
+
+def first_of(form: Any, wanted: str) -> Case:
+    """The first case of a form whose schedule has that in it."""
+    seeds = range(FORMS.index(form), IN_SOAK, len(FORMS))
+    return next(drawn for drawn in map(case, seeds) if wanted in drawn.schedule)
+
+
+@pytest.mark.parametrize("form, wanted", [(one_reader, "crash-after:billing-0.0/charge"),
+                                          (several_partitions, "crash")])
+def test_another_outcome_is_told_with_all_that_is_needed_to_see_it_again(form: Any, wanted: str) -> None:
+    """The calm run stands for a side that is wrong."""
+    drawn = first_of(form, wanted)
+    right = simulated(drawn)
+    told = differences(drawn, simulated(drawn._replace(schedule="calm")), right)
+    for part in (f"seed {drawn.seed}", f"test_both_sides_agree[{drawn.seed}]", drawn.schedule, "Scenario(", "real: ",
+                 "simulated: ", "steps"):
+        assert part in told
+    assert differences(drawn, right, right) == ""
+
+
+def test_what_lies_out_of_its_bounds_is_told() -> None:
+    """A side whose twins commit first, and lose the order in hand."""
+    drawn = first_of(twins, "calm")
+    careless = replace(drawn.scenario, {"services.billing.main": one_by_one(charge, "first"),
+                                        "faults": [Crash("billing-0", after="commit", nth=2, restart_after=1)]})
+    trace = simulated(drawn)
+    assert differences(drawn, trace, trace) == ""
+    told = differences(drawn, run(careless, progress=False), trace)
+    assert "real: never charged: [2]" in told and "simulated: never" not in told
