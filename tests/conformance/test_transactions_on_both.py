@@ -173,6 +173,11 @@ def paying(goes_back):
     return main
 
 
+def commits(trace):
+    """What its transactions committed for the group, in order; an aborted one commits nothing."""
+    return trace.commits[trace.commits["group"] == "paying"]["offset"].tolist()
+
+
 ORDERS = {"orders": [{"value": {"order_id": number}} for number in range(3)]}
 
 
@@ -181,6 +186,7 @@ ORDERS = {"orders": [{"value": {"order_id": number}} for number in range(3)]}
 def test_after_an_abort_the_position_stays_and_the_record_is_passed_over():
     trace = yield writes(Service("paying", paying(goes_back=False)), inputs=ORDERS)
     assert [each.split("@")[0] for each in read(trace, "careful")] == ["0", "2"]
+    assert commits(trace) == [1, 3]
 
 
 @pytest.mark.statement("K30", "K36")
@@ -188,6 +194,7 @@ def test_after_an_abort_the_position_stays_and_the_record_is_passed_over():
 def test_who_goes_back_to_the_committed_offset_loses_nothing():
     trace = yield writes(Service("paying", paying(goes_back=True)), inputs=ORDERS)
     assert [each.split("@")[0] for each in read(trace, "careful")] == ["0", "1", "2"]
+    assert commits(trace) == [1, 2, 3]
 
 
 async def charges_too(app):

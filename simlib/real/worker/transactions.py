@@ -29,6 +29,8 @@ class RealTransactional:
     _transactional_id: str | None
     _initialised = False
     _open = False
+    _offsets: dict[str, dict[TopicPartition, int]]
+    """Of the open transaction: by group, what is committed with it."""
 
     async def init_transactions(self) -> None:
         """Take the place of whoever had this transactional_id: its open transaction is aborted, it is fenced."""
@@ -45,7 +47,7 @@ class RealTransactional:
         if self._open:
             raise IllegalStateError("begin_transaction: a transaction is open already")
         await self._in_thread(lambda: self._client.begin_transaction())
-        self._open = True
+        self._open, self._offsets = True, {}
 
     async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int],
                                           group_id: str | ConsumerGroupMetadata) -> None:
@@ -59,11 +61,12 @@ class RealTransactional:
         member = _real_member(group_id, self._plan.prefix)
         await self._at_the_coordinator("offsets to transaction", "txn_offset_commit",
                                        lambda: self._client.send_offsets_to_transaction(wanted, member))
+        self._offsets.setdefault(member_of(group_id).group_id, {}).update(offsets)
 
     async def commit_transaction(self) -> None:
         """All of it counts. Waits for everything sent."""
         self._check_transactional("commit_transaction", open=True)
-        await self._at_the_coordinator("commit transaction", "end_txn", lambda: self._client.commit_transaction())
+        await self._at_the_coordinator("commit transaction", "end_txn", self._commit_all)
         self._open = False
 
     async def abort_transaction(self) -> None:
@@ -77,6 +80,12 @@ class RealTransactional:
         return ProducerTransaction(self)
 
     # -- how
+
+    def _commit_all(self) -> None:
+        self._client.commit_transaction()
+        for group, offsets in self._offsets.items():
+            rows = [[topic, partition, offset] for (topic, partition), offset in offsets.items()]
+            self._app.marks.write("committed", group, rows, False)
 
     async def _at_the_coordinator(self, what: str, wire: str, act: Callable[[], Any]) -> None:
         await self._app.step("commit", lambda: self._in_thread(act), what=what, wire=wire)
