@@ -201,7 +201,7 @@ def hurried_senders(seed: int, random: Random) -> Case:
 
 def twins(seed: int, random: Random) -> Case:
     """Two instances, a partition each once they know each other; who takes over how much is a matter of time."""
-    rows = [{"key": "any", "value": {"order_id": number}, "at": 7 + 0.3 * number, "partition": number % 2}
+    rows = [{"key": "any", "value": {"order_id": number}, "at": 10 + 0.3 * number, "partition": number % 2}
             for number in range(8)]
     death = Crash(f"billing-{random.randrange(2)}", restart_after=1, nth=random.randint(1, 3),
                   **{random.choice(("before", "after")): random.choice(("receive", "charge", "commit"))})

@@ -17,7 +17,7 @@ from simlib.course.lesson_source import Cell, find_lessons, read_lesson
 from simlib.data import orders
 
 LESSONS = Path(__file__).resolve().parents[2] / "lessons"
-SETTLED = 7.0
+SETTLED = 15.0
 """Seconds until two instances know each other."""
 
 FIRST, GAP = 3.5, 8.0

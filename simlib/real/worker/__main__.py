@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def main(plan_file: str, life: int) -> None:
     control, marks = Control(), Marks(plan.marks_of(life))
     program = DECLARED[plan.role] if plan.role in DECLARED else cloudpickle.loads(plan.program)
     if plan.role != "group":  # a member of a declared group joins before time 0
+        import_module("kafka")  # that takes a while: not in the scenario's time
         marks.write("ready")
         control.go.wait()
     marks.write("started")
