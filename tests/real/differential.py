@@ -59,6 +59,7 @@ def _always(trace: Trace) -> Facts:
         "messages": sorted(records[["message", "topic", "key"]].astype(str).values.tolist()),
         "logs": records[["topic", "partition", "offset", "message", "copies"]].astype(str).values.tolist(),
         "lost": sorted(trace.lost["message"].astype(str)),
+        "taken back": sorted(records[records["outcome"] == "aborted"]["message"].astype(str)),
         "out of order": _out_of_order(records),
         "handed over first": {str(place): rows["message"].tolist() for place, rows in first.groupby(
             ["group", "topic", "partition"], observed=True)},

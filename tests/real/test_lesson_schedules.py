@@ -22,9 +22,6 @@ from simlib.scenario.schedules import ScheduleError
 
 pytestmark = pytest.mark.slow
 NUMBERS = ("05", "06", "07")
-CALLS = ("bank-run", "kafka-once", "careful-bank")
-"""Cells whose services call each other, which a real run does not have."""
-
 WHEN = ("published_at", "leased_until")
 """Columns with a time in them."""
 
@@ -84,8 +81,7 @@ def real_runs(request: pytest.FixtureRequest, kafka: LocalKafka) -> Iterator[Run
               if getattr(item, "originalname", "") == test_each_death_has_the_same_outcome.__name__]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
         yield {(which, lesson): [(search, schedule, threads.submit(run_for_real, search.scenario, kafka.url, schedule))
-                                 for search in searches_of(lesson) if search.cell not in CALLS
-                                 for schedule in which(search)]
+                                 for search in searches_of(lesson) for schedule in which(search)]
                for which, lesson in chosen}
 
 
