@@ -36,10 +36,11 @@ class Search(NamedTuple):
     shown: str | None
 
     def deaths(self) -> list[str]:
-        """The schedules of one death each. Where a relay waits for work, what it does meanwhile is left out."""
+        """The schedules of one death each. Left out: what a relay does while it waits for work, and deaths of the bank:
+        how often billing comes back before the bank does is a matter of time."""
         tried = explore(self.scenario, lambda trace: True, only="crash", progress=False)
         idle = idle_steps(tried.calm) if self.cell in WITH_RELAY else set()
-        return [each for each in tried.table["schedule"] if each.partition(":")[2] not in idle]
+        return [each for each in tried.table["schedule"] if each.partition(":")[2] not in idle and ":bank-0." not in each]
 
 
 def searches(lesson: str) -> list[Search]:
