@@ -40,7 +40,8 @@ class Search(NamedTuple):
         how often billing comes back before the bank does is a matter of time."""
         tried = explore(self.scenario, lambda trace: True, only="crash", progress=False)
         idle = idle_steps(tried.calm) if self.cell in WITH_RELAY else set()
-        return [each for each in tried.table["schedule"] if each.partition(":")[2] not in idle and ":bank-0." not in each]
+        return [each for each in tried.table["schedule"]
+                if each.partition(":")[2] not in idle and ":bank-0." not in each]
 
 
 def searches(lesson: str) -> list[Search]:
