@@ -25,6 +25,7 @@ _HOME = {
     "simlib.views.controls": ("sliders",),
     "simlib.views.player": ("play",),
     "simlib.real.local_kafka": ("LocalKafka",),
+    "simlib.recordings": ("recorded", "side_by_side"),
 }
 _MODULES = ("laws", "data", "course", "units", "plot")
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from simlib.exploring import explore as explore
     from simlib.kafka.topic_partition import TopicPartition as TopicPartition
     from simlib.real.local_kafka import LocalKafka as LocalKafka
+    from simlib.recordings import recorded as recorded
+    from simlib.recordings import side_by_side as side_by_side
     from simlib.running import run as run
     from simlib.scenario import AddPartitions as AddPartitions
     from simlib.scenario import Bursts as Bursts

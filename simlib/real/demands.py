@@ -26,6 +26,7 @@ from simlib.scenario.faults import (
 )
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
+from simlib.scenario.settings import resolve_broker
 
 TOPIC_LEVEL = ("min_insync_replicas", "message_max_bytes", "unclean_leader_election_enable")
 """Settings of brokers that a run sets for its own topics instead."""
@@ -46,6 +47,23 @@ def refuse_impossible(scenario: Scenario, schedule: Schedule, cluster: Cluster, 
                 *(problem for hit in schedule for problem in _of_hit(hit, local))]
     if problems:
         raise RealRunError("this cannot run on a real Kafka as it is:\n" + "\n".join(f"- {each}" for each in problems))
+
+
+def hindrances(scenario: Scenario) -> list[str]:
+    """What would stand in the way on a LocalKafka of three brokers with Kafka's defaults; none needs to run."""
+    imagined: Any = _Imagined()
+    return [*_of_scenario(scenario), *_of_cluster(scenario, imagined, imagined),
+            *(problem for fault in scenario.faults for problem in _of_fault(fault, imagined))]
+
+
+class _Imagined:
+    """A cluster, as far as a scenario asks for it."""
+
+    brokers = 3
+    names = ("broker-0", "broker-1", "broker-2", "controller-0")
+
+    def settings(self) -> dict[str, str]:
+        return {name: str(value).lower() for name, value in vars(resolve_broker({})).items()}
 
 
 def _of_scenario(s: Scenario) -> Iterator[str]:

@@ -19,6 +19,7 @@ from simlib.trace.trace_data import FORMAT_VERSION, LATER, NAMES, TABLES, TraceD
 HEADER = "trace.json"
 DATABASES = "databases/"
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # no wall clock: the same trace makes the same file
+WORTH_DEFLATING = 200_000  # bytes
 IDENTITY = ("ended", "ended_at", "seed")
 """The parts of `meta` that belong to what happened (not to the library that ran it)."""
 
@@ -34,7 +35,12 @@ def save(data: TraceData, path: str | Path) -> None:
     parts |= {f"{DATABASES}{name}.sqlite": image for name, image in data.databases.items()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
-            archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content)
+            archive.writestr(zipfile.ZipInfo(name, FIXED_DATE), content, _packing(content))
+
+
+def _packing(content: bytes) -> int:
+    """A short table is mostly Parquet's description of it, which shrinks; a long one is packed already."""
+    return zipfile.ZIP_DEFLATED if len(content) < WORTH_DEFLATING else zipfile.ZIP_STORED
 
 
 def load(path: str | Path) -> TraceData:

@@ -1,0 +1,82 @@
+"""Lesson 16 C: five sentences somebody wants to say at work, and what the ledger has to say about them."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from simlib.course.exercise import Exercise, Verdict, Wrong
+from simlib.course.exercises.refusals import no
+from simlib.statements import Statement, statements
+
+ID = "16-trust"
+ANSWERS = {"yes": "agrees", "simulated": "simulated only", "no": ""}
+
+
+class Saying(NamedTuple):
+    """A sentence, the row it leans on, the right answer, and why."""
+
+    text: str
+    row: str
+    answer: str
+    why: str
+
+
+SAYINGS = (
+    Saying("A killed consumer is missed after its session timeout.", "K86", "yes",
+           "Its test runs on a real Kafka, too"),
+    Saying("With acks=1 a leader's death costs us 40 orders.", "K02", "no",
+           "The row says that acknowledged orders are gone; how many, a clock decides. Say: some"),
+    Saying("With acks='all' and two needed, nothing is written while only one broker is in sync.", "K04", "yes",
+           "Its test runs on a real Kafka, too"),
+    Saying("What a machine had not written to its disk is gone when its power fails.", "K59", "simulated",
+           "Nobody cuts a real machine's power in a test; the row leans on Kafka's documentation"),
+    Saying("Our C++ shop (librdkafka) keeps the order, with one request in flight.", "K26", "no",
+           "It is another client, which is not modelled; and the row says the opposite"),
+)
+
+
+def judge_trust(may_say: Any) -> Verdict:
+    """One answer for each sentence, held against its row of the register."""
+    if not isinstance(may_say, Mapping) or sorted(may_say, key=str) != list(range(1, len(SAYINGS) + 1)):
+        return no(ID, f"One answer for each number, please: 1 to {len(SAYINGS)}.")
+    register = statements()
+    for number, saying in enumerate(SAYINGS, start=1):
+        answer = may_say[number]
+        if answer not in ANSWERS:
+            return no(ID, f"{number}: {answer!r}? Answer 'yes', 'simulated' or 'no'.")
+        if answer != saying.answer:
+            return no(ID, _refused(number, answer, saying, register[saying.row]))
+    return Verdict(True, f"{ID}: yes. Two you may say, one with its source, and two the ledger does not carry.")
+
+
+def _refused(number: int, answer: str, saying: Saying, row: Statement) -> str:
+    said = {"yes": "You would say it", "simulated": "You would say it of the simulator alone", "no": "You would not say it"}
+    return f'{number}: "{saying.text}" {said[answer]}. {saying.row} ({row.verdict}): {row.then} {saying.why}.'
+
+
+def _answers(*answers: str) -> str:
+    return "may_say = {" + ", ".join(f'{number}: "{answer}"' for number, answer in enumerate(answers, 1)) + "}"
+
+
+TRUST = Exercise(
+    id=ID,
+    starter="may_say = {1: ..., 2: ..., 3: ..., 4: ..., 5: ...}",
+    call=f'check("{ID}", may_say=may_say)',
+    hints=(
+        "For each sentence two questions: does the row say just this, and no more? And what is its verdict?",
+        "One sentence claims a number that no row has. One speaks of a client that is not modelled. Of the other three, "
+        "one has never been tried on a real Kafka.",
+    ),
+    solution=_answers(*(saying.answer for saying in SAYINGS)),
+    remark="A row carries what it says and no more: no number that a clock decides, and nothing about a client that it "
+    "does not name.",
+    judge=judge_trust,
+    wrong=(
+        Wrong("all of it was in the course", _answers("yes", "yes", "yes", "yes", "yes"), "how many, a clock decides"),
+        Wrong("nothing is real", _answers("simulated", "no", "simulated", "simulated", "no"), "K86 (agrees)"),
+        Wrong("tried is tried", _answers("yes", "no", "yes", "yes", "no"), "Nobody cuts a real machine's power"),
+        Wrong("a Kafka is a Kafka", _answers("yes", "no", "yes", "simulated", "yes"), "another client"),
+        Wrong("trust nobody", _answers("no", "no", "no", "no", "no"), "You would not say it"),
+        Wrong("perhaps", _answers("yes", "perhaps", "yes", "simulated", "no"), "Answer 'yes', 'simulated' or 'no'"),
+        Wrong("not all", 'may_say = {1: "yes"}', "One answer for each number"),
+    ),
+)

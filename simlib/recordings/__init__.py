@@ -1,0 +1,6 @@
+"""Runs on a real Kafka that were recorded: each beside the scenario it came from, to be put next to the simulated run."""
+
+from simlib.recordings.loading import recorded
+from simlib.recordings.sides import side_by_side
+
+__all__ = ["recorded", "side_by_side"]
