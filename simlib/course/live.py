@@ -10,25 +10,26 @@ if TYPE_CHECKING:
 
 OFF = ("No real brokers: the cells below that need them do nothing. start=True starts three on this computer. It needs "
        "Java 17 and Maven, and fetches Apache Kafka once (43 MB).")
-NO_CLIENT = "No real brokers: the client is missing. Type  pip install 'event-driven-lab[kafka]'  and restart the kernel."
+CLIENT = ("kafka", "psutil", "platformdirs")
+"""The packages that a real run imports."""
+
+NO_CLIENT = """No real brokers: their client is missing. Type this in a terminal, then restart the kernel:
+    pip install 'event-driven-lab[kafka]'"""
 
 
 def live_kafka(start: bool = False) -> "LocalKafka | None":
     """Three running brokers, or None; one line says which, and what is missing. End them with `.stop()`."""
-    if not start:
-        return _none(OFF)
-    if any(find_spec(name) is None for name in ("kafka", "psutil", "platformdirs")):
-        return _none(NO_CLIENT)
+    missing = OFF if not start else NO_CLIENT if any(find_spec(name) is None for name in CLIENT) else ""
+    if missing:
+        print(folded(missing))
+        return None
     from simlib.real.errors import KafkaUnavailable
     from simlib.real.local_kafka import LocalKafka
 
     try:
         kafka = LocalKafka(brokers=3).start()
-    except KafkaUnavailable as missing:
-        return _none(f"No real brokers: {missing}")
+    except KafkaUnavailable as error:
+        print(folded(f"No real brokers. {error}"))
+        return None
     print(f"{kafka!r} is ready.")
     return kafka
-
-
-def _none(why: str) -> None:
-    print(folded(why))

@@ -39,7 +39,7 @@ LESSONS = (
 ROUTES = {
     "40 minutes": ("00", "05A"),
     '"charged twice"': ("00", "05", "06", "07"),
-    "half a day": ("00", "04A", "05A", "06A", "16"),
+    "half a day": ("00", "04A", "05A", "06A", "16A"),
     "one day": ("00", "01", "04", "05A", "06", "07", "10"),
     "everything": tuple(lesson.number for lesson in LESSONS),
 }

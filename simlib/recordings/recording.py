@@ -1,4 +1,4 @@
-"""Record the scenarios of `simlib.recordings.scenarios` on a real Kafka: `python -m simlib.recordings.recording [NAME ...]`.
+"""Record the scenarios of `simlib.recordings.scenarios`: `python -m simlib.recordings.recording [NAME ...]`.
 
 Starts a local Kafka (Java 17 and Maven), runs one scenario after the other, and writes data/recorded/NAME.trace.
 """
@@ -81,10 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simlib.recordings.recording", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *SCENARIOS], metavar="NAME",
-                        help=f"which to record (default: all): {', '.join(SCENARIOS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default: all): {', '.join(SCENARIOS)}")
     parser.add_argument("--folder", type=Path, default=Path("data") / FOLDER, help="where to (default: %(default)s)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in SCENARIOS]:
+        parser.error(f"there is no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
+    return options
 
 
 if __name__ == "__main__":

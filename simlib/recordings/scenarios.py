@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simlib.data import orders
-from simlib.recordings.shops import TABLES, billing, billing_auto, billing_first, billing_once, billing_slowly, moving
+from simlib.recordings.shops import (
+    TABLES,
+    billing,
+    billing_auto,
+    billing_first,
+    billing_once,
+    billing_slowly,
+    moving,
+    numbered_checkout,
+    plain_checkout,
+)
 from simlib.scenario import ConsumerGroup, Crash, LoseReply, Pause, Producer, Scenario, Service, Topic, replace
 
-SHOP = Scenario([Topic("orders")], inputs={"orders": orders(200, rate=10)}, services=[Service("billing", billing)])
+SHOP = Scenario((Topic("orders"),), inputs={"orders": tuple(orders(200, rate=10))},
+                services=(Service("billing", billing),))
 KILLED = replace(SHOP, "faults", [Crash("billing-0", after="charge", nth=118, restart_after=40)])
 
 
@@ -21,28 +32,27 @@ class Recordable(NamedTuple):
 
 def _leader_dies() -> Scenario:
     """The followers of both topics stand still while their leader takes its last orders."""
-    topics = [Topic("thanked", replication_factor=3),
-              Topic("kept", replication_factor=3, config={"min_insync_replicas": 2})]
-    shops = [Producer("quick", "thanked", rate=20, stop=12, acks=1),
-             Producer("careful", "kept", rate=20, stop=12, acks="all")]
-    faults = [Pause("broker-1", at=3, duration=3), Pause("broker-2", at=3, duration=3),
-              Crash("broker-0", at=5, restart_after=15)]
-    return Scenario(topics, shops, [ConsumerGroup("billing", "thanked")], faults=faults, duration=32)
+    topics = (Topic("thanked", replication_factor=3),
+              Topic("kept", replication_factor=3, config={"min_insync_replicas": 2}))
+    shops = (Producer("quick", "thanked", rate=20, stop=12, acks=1),
+             Producer("careful", "kept", rate=20, stop=12, acks="all"))
+    faults = (Pause("broker-1", at=3, duration=3), Pause("broker-2", at=3, duration=3),
+              Crash("broker-0", at=5, restart_after=15))
+    return Scenario(topics, shops, (ConsumerGroup("billing", "thanked"),), faults=faults, duration=32)
 
 
 def _answer_lost() -> Scenario:
-    """Two shops, one of them numbers its records; the answer to the 30th request of each is lost."""
-    shops = [Producer("plain", "a", rate=10, stop=10, enable_idempotence=False),
-             Producer("numbered", "b", rate=10, stop=10, enable_idempotence=True)]
-    losses = [LoseReply(shop.name, "produce", nth=30) for shop in shops]
-    return Scenario([Topic("a"), Topic("b")], shops, faults=losses, duration=45)
+    """Two shops, one numbers its records; each loses the answer to its 30th request, which is its 30th order."""
+    shops = (Service("plain", plain_checkout), Service("numbered", numbered_checkout))
+    losses = tuple(LoseReply(f"{shop.name}-0", "produce", nth=30) for shop in shops)
+    return Scenario((Topic("a"), Topic("b")), services=shops, faults=losses)
 
 
 def _zombie() -> Scenario:
     """Each of the two has a partition, and is at work when the pause begins."""
     twins = Service("billing", billing_slowly, instances=2)
-    return Scenario([Topic("orders", partitions=2)], inputs={"orders": orders(12, rate=12)}, services=[twins],
-                    faults=[Pause("billing-0", at=9, duration=60)])
+    return Scenario((Topic("orders", partitions=2),), inputs={"orders": tuple(orders(12, rate=12))}, services=(twins,),
+                    faults=(Pause("billing-0", at=9, duration=60),))
 
 
 def _inbox() -> Scenario:
@@ -58,16 +68,13 @@ SCENARIOS: dict[str, Recordable] = {
         KILLED, {"services.billing.main": billing_first, "faults.0.after": "commit"})),
     "05-auto": Recordable("nobody wrote commit; killed right after charge 118", replace(
         KILLED, "services.billing.main", billing_auto)),
+    "05-auto-2": Recordable("the same scenario as 05-auto, run once more", replace(
+        KILLED, "services.billing.main", billing_auto)),
     "05-zombie": Recordable("nobody dies: one of two stands still for a minute, an order in its hands", _zombie()),
     "05-leader": Recordable("a leader dies: one shop asked for acks=1, one for acks='all'", _leader_dies()),
     "05-answer": Recordable("the answer to a produce request is lost: without idempotence, and with it",
                             _answer_lost()),
     "06-inbox": Recordable("an inbox; killed before Kafka's third commit", _inbox()),
     "16-no-key": Recordable("one of six events has no key, and the topic is compacted", Scenario(
-        [Topic("addresses", config={"cleanup_policy": "compact"})], services=[Service("moving", moving)])),
+        (Topic("addresses", config={"cleanup_policy": "compact"}),), services=(Service("moving", moving),))),
 }
-
-
-def listed() -> str:
-    """The names, for an error."""
-    return ", ".join(SCENARIOS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simlib.data import orders
 from simlib.patterns.idempotency import INBOX, first_time
 
 ACCOUNTS = "CREATE TABLE accounts (customer TEXT PRIMARY KEY, owes REAL NOT NULL);"
@@ -62,6 +63,22 @@ async def billing_once(app: Any) -> None:
                 await app.database.execute(CHARGE, [order.value["customer"], order.value["amount"]])
         # commit
         await consumer.commit()
+
+
+async def plain_checkout(app: Any) -> None:
+    """Sixty orders one after the other, without idempotence."""
+    await _send_all(app.producer(enable_idempotence=False), "a")
+
+
+async def numbered_checkout(app: Any) -> None:
+    """The same with today's default: the producer numbers its records."""
+    await _send_all(app.producer(), "b")
+
+
+async def _send_all(producer: Any, topic: str) -> None:
+    for order in orders(60):
+        # send
+        await producer.send_and_wait(topic, order["value"], key=order["key"])
 
 
 async def moving(app: Any) -> None:

@@ -23,8 +23,8 @@ def side_by_side(simulated: Trace, real: Trace) -> Any:
     """A table of two runs of one scenario: `what`, `simulated`, `real`, `same`.
 
     Above: how many, and whether they are the very same ones (message by message, effect by effect). Below: times in
-    seconds or milliseconds, which no two runs share; there `same` says "measured". Rows that are empty on both sides are
-    left out. ValueError for two runs of different scenarios.
+    seconds or milliseconds, which no two runs share; there `same` says "measured". Rows that are empty on both sides
+    are left out. ValueError for two runs of different scenarios.
     """
     import pandas
 
@@ -37,12 +37,12 @@ def side_by_side(simulated: Trace, real: Trace) -> Any:
 
 def _counted(simulated: Trace, real: Trace) -> Iterator[Row]:
     for what, find in SETS.items():
-        one, other = find(simulated), find(real)
-        if one or other:
-            yield Row(what, len(one), len(other), EQUAL if sorted(one) == sorted(other) else UNEQUAL)
-    ends = _committed(simulated), _committed(real)
-    if any(ends):
-        yield Row("committed up to", *map(_listed, ends), EQUAL if ends[0] == ends[1] else UNEQUAL)
+        mine, theirs = sorted(find(simulated)), sorted(find(real))
+        if mine or theirs:
+            yield Row(what, len(mine), len(theirs), EQUAL if mine == theirs else UNEQUAL)
+    one, other = _committed(simulated), _committed(real)
+    if one or other:
+        yield Row("committed up to", one, other, EQUAL if one == other else UNEQUAL)
     yield from _tables(simulated, real)
 
 
@@ -72,13 +72,9 @@ SETS = {
 }
 
 
-def _committed(trace: Trace) -> dict[str, int]:
+def _committed(trace: Trace) -> str:
     last = trace.commits.groupby(["group", "topic", "partition"], observed=True).offset.max()
-    return {f"{topic}-{partition}": int(offset) for (_, topic, partition), offset in last.items()}
-
-
-def _listed(ends: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {offset}" for name, offset in sorted(ends.items()))
+    return ", ".join(f"{topic}-{partition}: {offset}" for (_, topic, partition), offset in last.items())
 
 
 def _tables(simulated: Trace, real: Trace) -> Iterator[Row]:

@@ -21,7 +21,8 @@ def other_clocks(scenario: Scenario) -> dict[str, Scenario]:
 
 def moved(scenario: Scenario, seconds: float) -> Scenario:
     """Programs start later, and faults that come at a time; each fault a little more than the one before it."""
-    faults = [fault if getattr(fault, "at", None) is None else replace(fault, "at", max(0.0, fault.at + seconds * place))
+    faults = [fault if (at := getattr(fault, "at", None)) is None
+              else replace(fault, "at", max(0.0, at + seconds * place))
               for place, fault in enumerate(scenario.faults, start=1)]
     services = [replace(service, "start", max(0.0, service.start + seconds)) for service in scenario.services]
     return replace(scenario, {"faults": faults, "services": services})

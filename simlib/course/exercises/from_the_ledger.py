@@ -1,4 +1,4 @@
-"""Lesson 16 C: five sentences somebody wants to say at work, and what the ledger has to say about them."""
+"""Lesson 16 C: six sentences somebody wants to say at work, and what the ledger has to say about them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -31,6 +31,8 @@ SAYINGS = (
            "Nobody cuts a real machine's power in a test; the row leans on Kafka's documentation"),
     Saying("Our C++ shop (librdkafka) keeps the order, with one request in flight.", "K26", "no",
            "It is another client, which is not modelled; and the row says the opposite"),
+    Saying("A record that is refused costs our Python shop this one record.", "K68a", "no",
+           "So it is for Java's client, and in virtual time. Yours is the client of which the row says: differs"),
 )
 
 
@@ -45,38 +47,40 @@ def judge_trust(may_say: Any) -> Verdict:
             return no(ID, f"{number}: {answer!r}? Answer 'yes', 'simulated' or 'no'.")
         if answer != saying.answer:
             return no(ID, _refused(number, answer, saying, register[saying.row]))
-    return Verdict(True, f"{ID}: yes. Two you may say, one with its source, and two the ledger does not carry.")
+    return Verdict(True, f"{ID}: yes. Two you may say, one as the simulator's word; three the ledger does not carry.")
 
 
 def _refused(number: int, answer: str, saying: Saying, row: Statement) -> str:
-    said = {"yes": "You would say it", "simulated": "You would say it of the simulator alone", "no": "You would not say it"}
-    return f'{number}: "{saying.text}" {said[answer]}. {saying.row} ({row.verdict}): {row.then} {saying.why}.'
+    said = {"yes": "You would say it", "simulated": "You would say it of the simulator", "no": "You would not say it"}
+    return f'{number}: "{saying.text}" {said[answer]}. {saying.row} ({row.verdict}): {row.heading}. {saying.why}.'
 
 
-def _answers(*answers: str) -> str:
-    return "may_say = {" + ", ".join(f'{number}: "{answer}"' for number, answer in enumerate(answers, 1)) + "}"
+def _answers(answers: str) -> str:
+    rows = (f'{number}: "{answer}"' for number, answer in enumerate(answers.split(), start=1))
+    return f"may_say = {{{', '.join(rows)}}}"
 
 
 TRUST = Exercise(
     id=ID,
-    starter="may_say = {1: ..., 2: ..., 3: ..., 4: ..., 5: ...}",
+    starter="may_say = {1: ..., 2: ..., 3: ..., 4: ..., 5: ..., 6: ...}",
     call=f'check("{ID}", may_say=may_say)',
     hints=(
         "For each sentence two questions: does the row say just this, and no more? And what is its verdict?",
-        "One sentence claims a number that no row has. One speaks of a client that is not modelled. Of the other three, "
-        "one has never been tried on a real Kafka.",
+        "One sentence claims a number that no row has, one speaks of a client that is not modelled, one of a client "
+        "that does otherwise. Of the other three, one has never been tried on a real Kafka.",
     ),
-    solution=_answers(*(saying.answer for saying in SAYINGS)),
+    solution=_answers(" ".join(saying.answer for saying in SAYINGS)),
     remark="A row carries what it says and no more: no number that a clock decides, and nothing about a client that it "
     "does not name.",
     judge=judge_trust,
     wrong=(
-        Wrong("all of it was in the course", _answers("yes", "yes", "yes", "yes", "yes"), "how many, a clock decides"),
-        Wrong("nothing is real", _answers("simulated", "no", "simulated", "simulated", "no"), "K86 (agrees)"),
-        Wrong("tried is tried", _answers("yes", "no", "yes", "yes", "no"), "Nobody cuts a real machine's power"),
-        Wrong("a Kafka is a Kafka", _answers("yes", "no", "yes", "simulated", "yes"), "another client"),
-        Wrong("trust nobody", _answers("no", "no", "no", "no", "no"), "You would not say it"),
-        Wrong("perhaps", _answers("yes", "perhaps", "yes", "simulated", "no"), "Answer 'yes', 'simulated' or 'no'"),
+        Wrong("all of it was in the course", _answers("yes yes yes yes yes yes"), "how many, a clock decides"),
+        Wrong("nothing is real", _answers("simulated no simulated simulated no no"), "K86 (agrees)"),
+        Wrong("tried is tried", _answers("yes no yes yes no no"), "Nobody cuts a real machine's power"),
+        Wrong("a Kafka is a Kafka", _answers("yes no yes simulated yes no"), "another client"),
+        Wrong("the simulator is the client", _answers("yes no yes simulated no simulated"), "differs"),
+        Wrong("trust nobody", _answers("no no no no no no"), "You would not say it"),
+        Wrong("perhaps", _answers("yes perhaps yes simulated no no"), "Answer 'yes', 'simulated' or 'no'"),
         Wrong("not all", 'may_say = {1: "yes"}', "One answer for each number"),
     ),
 )

@@ -43,7 +43,7 @@ def _nothing_happens(trace: Any, fault: Any) -> str:
     if missing:
         return f"It does harm, but the other one: {missing} of 200 orders are never charged, and none twice."
     if isinstance(fault, Crash) and fault.at is not None:
-        return (f"Your kill at {fault.at:g} s falls between two orders, or before a charge: each order is charged once. "
+        return (f"Your kill at {fault.at:g} s falls between two orders, or before a charge: each is charged once. "
                 "You could try one moment after the other. Would a real machine keep to it?")
     return "Each order is charged once. Which two steps must the accident fall between?"
 
@@ -55,8 +55,8 @@ def _with_other_clocks(scenario: Scenario, order: str) -> Verdict:
             return no(ID, f"In virtual time you hit: order {order} is charged twice. But {name}, and each order is "
                           "charged once. You aimed at an instant, and no real machine keeps to it. Aim at a step.",
                       turns(trace))
-    return Verdict(True, f"{ID}: yes. Order {order} is charged twice, with {len(others)} other clocks and networks as well. "
-                         "It will be on a real Kafka.")
+    return Verdict(True, f"{ID}: yes. Order {order} is charged twice, with {len(others)} other clocks and networks as "
+                         "well. It will be on a real Kafka.")
 
 
 def _fault(text: str) -> str:
@@ -75,8 +75,8 @@ BOTH = Exercise(
         'Crash takes a step instead of a time: Crash("billing-0", after="...", nth=..., restart_after=1)',
     ),
     solution=_fault('Crash("billing-0", after="charge", nth=100, restart_after=1)'),
-    remark="A step is the same step on both sides, whatever the clock says. For the same reason explore aims at steps, and "
-    "so should your own tests.",
+    remark="A step is the same step on both sides, whatever the clock says. For the same reason explore aims at steps, "
+    "and so should your own tests.",
     judge=judge_both,
     wrong=(
         Wrong("some time", _fault('Crash("billing-0", at=12, restart_after=5)'), "falls between two orders"),
