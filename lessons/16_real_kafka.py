@@ -74,7 +74,7 @@ start("16")
 recorded()[["what happens", "kafka", "date"]]
 
 # %% shelf-proof tags=["claim"]
-assert set(recorded().kafka) == {"4.1.2"} and len(recorded()) == 9
+assert set(recorded().kafka) == {"4.1.2"} and len(recorded()) == 10
 
 # %% scenario-text [markdown]
 # Take the second. Its scenario lies beside it: two hundred orders, this loop, and a kill right after charge 118.
@@ -125,8 +125,8 @@ assert (measured.simulated != measured.real).all()
 # > after the charge, before the commit. Whatever the machine, whatever its speed: one thing was done, the other was
 # > not, and whoever goes on begins at the commit [K74]. There is nothing left to be decided.
 #
-# No time agrees. Here every machine is idle and each message needs half a millisecond; there, four programs and four
-# Javas shared two processor cores. Never take a millisecond from a simulator.
+# No time agrees. Here every machine is idle and each message needs half a millisecond; there, two processor cores
+# carried four Javas and much else. Never take a millisecond from a simulator.
 #
 # ## Nobody wrote commit
 #
@@ -237,8 +237,8 @@ assert session_timeout() == 45
 # `run(scenario, on=...)` is all there is to it: the same scenario, the same code. Each program becomes a process of
 # your operating system. Nothing of yours is touched, and all of it is gone afterwards.
 #
-# First a consumer: the inbox of lesson 06, in a real database, killed before Kafka's third commit. Six customers, an
-# order each.
+# First a consumer: the inbox of lesson 06, with a database file on a disk, killed before Kafka's third commit. Six
+# customers, an order each.
 
 # %% guess-inbox
 predict("inbox", "How many of the six owe too much?")

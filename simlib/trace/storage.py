@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -53,7 +54,7 @@ def load(path: str | Path) -> TraceData:
             return _assembled(header, {table: _columns(archive, table) for table in there}, _databases(archive))
     except FileNotFoundError:
         raise TraceFileError(f"{path}: there is no such file") from None
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError) as error:
         if isinstance(error, TraceFileError):
             raise
         raise TraceFileError(f"{path} cannot be read as a saved trace ({error}). "
