@@ -151,15 +151,15 @@ for title, trace in (("real", once), ("real, again", again)):
     print(f"{title}: {twice(trace)} charged twice; never charged: {200 - trace.effects.key.nunique()}")
 
 # %% auto-real-proof tags=["claim"]
-assert twice(once) == 26 and twice(again) not in (26, 42) and len(once.records) == 200
+assert twice(once) == twice(again) == 26 and len(once.records) == 200
 assert once.effects.key.nunique() == again.effects.key.nunique() == 200
-begun = [trace.deliveries.time.iloc[0] for trace in (run(auto), once)]
-assert round(begun[0], 1) == 3.0 and round(begun[1], 1) == 4.5
+begun = [trace.deliveries.time.iloc[0] for trace in (run(auto), once, again)]
+assert begun[1] > begun[0] + 1 < begun[2]
 
 # %% clock-text [markdown]
-# What is promised holds on both: nothing is lost, some of it repeats. How much is another number, and **the two real
-# runs do not agree with each other, either**. So who decided it? The real billing got its first order at 4.5 seconds,
-# the simulated one at 3.0. Python has to start, sockets have to be opened.
+# What is promised holds on both: nothing is lost, some of it repeats. How much is another number. (And twice the same
+# one: a computer has habits.) Who decided it? Look at the first orders: the real billing got its own more than a second
+# later than the simulated one. Python has to start, sockets have to be opened.
 
 # %% guess-clock
 predict("clock", "In virtual time: billing begins one second later. How many are charged twice?")
@@ -176,9 +176,10 @@ killed = recorded("05-crash").scenario
 assert {twice(run(replace(killed, "services.billing.start", late))) for late in (0, 0.2, 0.4, 1)} == {1}
 
 # %% clock-result [markdown]
-# A clock. Between the last commit and the kill lie as many orders as there was time for. That is the first test for any
-# number you see in a simulator: **move a clock a little. Does the number move?** Then another machine will say another
-# number, and so will the same machine tomorrow. (Try it with the kill of before: one, whenever billing begins.)
+# 27, and we are nearly there. A clock decided it: between the last commit and the kill lie as many orders as there was
+# time for. 26 belongs to one computer, 42 to the model of one, and neither to Kafka. So here is a test for any number
+# you see in a simulator: **move a clock a little. Does the number move?** Then yours will be another one. (Try it with
+# the kill of before: one, whenever billing begins.)
 #
 # | decided by | same on both | for example |
 # |---|---|---|
@@ -417,7 +418,7 @@ assert 40 == 20 * 2
 #
 # **Five lines to keep**
 # 1. What steps decide is the same everywhere. Aim at steps.
-# 2. What a clock decides is nobody's number, and no two real runs agree on it, either.
+# 2. A number that a clock decided belongs to the machine it was seen on.
 # 3. Move a clock a little. If the number moves, do not quote it.
 # 4. A client has ways of its own. Try yours.
 # 5. A claim without a row is an opinion.
