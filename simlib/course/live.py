@@ -8,8 +8,8 @@ from simlib.course.check import folded
 if TYPE_CHECKING:
     from simlib.real.local_kafka import LocalKafka
 
-OFF = ("No real brokers: the cells below that need them do nothing. start=True starts three on this computer. It needs "
-       "Java 17 and Maven, and fetches Apache Kafka once (43 MB).")
+OFF = ("No real brokers: the cells below take recordings, or do nothing. start=True starts three on this computer. It "
+       "needs Java 17 and Maven, and fetches Apache Kafka once (43 MB).")
 CLIENT = ("kafka", "psutil", "platformdirs")
 """The packages that a real run imports."""
 

@@ -63,18 +63,18 @@ def _inbox() -> Scenario:
 
 SCENARIOS: dict[str, Recordable] = {
     "05-calm": Recordable("200 orders, and nothing happens", SHOP),
-    "05-crash": Recordable("billing is killed right after charge 118, before its commit", KILLED),
+    "05-crash": Recordable("billing is killed right after charge 118", KILLED),
     "05-first": Recordable("commit first, and killed right after commit 118", replace(
         KILLED, {"services.billing.main": billing_first, "faults.0.after": "commit"})),
-    "05-auto": Recordable("nobody wrote commit; killed right after charge 118", replace(
+    "05-auto": Recordable("nobody wrote commit; killed after charge 118", replace(
         KILLED, "services.billing.main", billing_auto)),
     "05-auto-2": Recordable("the same scenario as 05-auto, run once more", replace(
         KILLED, "services.billing.main", billing_auto)),
-    "05-zombie": Recordable("nobody dies: one of two stands still for a minute, an order in its hands", _zombie()),
-    "05-leader": Recordable("a leader dies: one shop asked for acks=1, one for acks='all'", _leader_dies()),
-    "05-answer": Recordable("the answer to a produce request is lost: without idempotence, and with it",
+    "05-zombie": Recordable("one of two stands still, an order in its hands", _zombie()),
+    "05-leader": Recordable("a leader dies; one shop acks=1, one acks='all'", _leader_dies()),
+    "05-answer": Recordable("an answer is lost: with idempotence, and without",
                             _answer_lost()),
     "06-inbox": Recordable("an inbox; killed before Kafka's third commit", _inbox()),
-    "16-no-key": Recordable("one of six events has no key, and the topic is compacted", Scenario(
+    "16-no-key": Recordable("six events, one without key; a compacted topic", Scenario(
         (Topic("addresses", config={"cleanup_policy": "compact"}),), services=(Service("moving", moving),))),
 }
