@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from simlib.engines import checked_engine
 from simlib.scenario.cautions import warnings
-from simlib.scenario.errors import ConfigError, EngineError, did_you_mean, listed
+from simlib.scenario.errors import EngineError
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Schedule, ScheduleError, parse_schedule
 from simlib.scenario.validation import check
-from simlib.supervision import Job
+from simlib.supervision import STEP_LIMIT, Job
 from simlib.units import SECOND
 from simlib.world.module_state import ModuleState
 
@@ -20,15 +22,12 @@ if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which
     from simlib.trace.trace import Trace
     from simlib.world.world import World
 
-ENGINES = ("events", "flow")
-"""Every request an event; or groups and faults events, and the records columns."""
-
-
 def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = None, wire: bool = False,
-        progress: bool = True, engine: str = "events") -> Trace:
+        progress: bool = True, engine: str | None = None) -> Trace:
     """Run a scenario in virtual time, or `on="kafka://host:port"` on a real Kafka, and return its trace.
 
-    `engine="flow"`: the same run of declared load, its records as columns, much faster; EngineError for what it cannot.
+    Declared load runs on `engine="flow"`: its records are columns, which is much faster and tells the same. Everything
+    else runs on `engine="events"`. Who names an engine gets that one, or EngineError for what flow cannot do.
     `schedule` is the id of a schedule that `explore` tried: its faults come on top of the scenario's. `wire=True` also
     keeps every request and reply. Ctrl-C ends the run and returns what there is (`trace.ended == "interrupted"`).
     Raises ScenarioError, with everything that is wrong with the scenario at once, and ScheduleError;
@@ -37,13 +36,17 @@ def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = Non
     from simlib.trace.trace import Trace
 
     check(scenario)
-    if engine != "events":
-        _check_engine(engine, scenario, on, schedule, wire)
+    chosen = checked_engine(engine, scenario, on, schedule, wire)
     hits = None if schedule is None else parse_schedule(schedule)
     if on is not None:
         return _for_real(scenario, on, hits or (), wire, progress)
     state = ModuleState([service.main for service in scenario.services])
-    world = _in_a_thread(_maker(engine, scenario, wire, hits), scenario, progress)
+    try:
+        world = _in_a_thread(_maker(chosen, scenario, wire, hits), scenario, progress)
+    except EngineError:  # what only the records themselves show
+        if engine is not None:
+            raise
+        world = _in_a_thread(_maker("events", scenario, wire, hits), scenario, progress)
     state.refuse_changes()
     if hits:
         _refuse_unreached(world)
@@ -63,19 +66,6 @@ def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progr
         raise ScheduleError(f"schedule: on this Kafka the scenario never took the step that {unreached[0]} aims at"
                             + (f". {told}" if told else ""))
     return Trace(data)
-
-
-def _check_engine(engine: str, scenario: Scenario, on: str | None, schedule: str | None, wire: bool) -> None:
-    """Raises ConfigError for an engine there is not, EngineError for what the flow engine cannot do."""
-    from simlib.flow.refusals import refuse
-
-    if engine not in ENGINES:
-        raise ConfigError(f"engine={engine!r}: there is {listed(ENGINES)}{did_you_mean(engine, ENGINES)}")
-    given = {"on": on, "schedule": schedule, "wire": wire or None}
-    asked = [f"{name}=: it has no requests and no steps" for name, value in given.items() if value is not None]
-    if asked:
-        raise EngineError(asked)
-    refuse(scenario)
 
 
 def _maker(engine: str, scenario: Scenario, wire: bool, schedule: Schedule | None) -> Callable[[], World]:
@@ -100,7 +90,7 @@ def _in_a_thread(make: Callable[[], World], scenario: Scenario, progress: bool) 
 
         worlds[0].run(watch)
 
-    job = Job(body, _bar(scenario))
+    job = Job(body, _bar(scenario), STEP_LIMIT if scenario.services else math.inf)  # else all steps are our own
     job.run(progress)
     if job.interrupted and not (worlds and worlds[0].ended == "interrupted"):
         raise KeyboardInterrupt  # it was over before it could be stopped; a loop of short runs must not go on

@@ -57,7 +57,7 @@ class Job:
         self._finished = threading.Event()
 
     def watch(self, world: World) -> None:
-        """Called by a running world every thousand calls."""
+        """Called by a running world every now and then."""
         self._calls += 1
         self._world = world
         if self.interrupted:
@@ -106,6 +106,9 @@ class Job:
     def _end_gently(self, thread: threading.Thread) -> None:
         """Interrupted: let the step that runs now finish; if it does not, stop it. What there is is kept."""
         if self._finished.wait(PATIENCE):
+            return
+        if self._world is not None and self._world.ended is not None:
+            self._finished.wait()  # no step runs any more: a large run is writing down what there is
             return
         _stop(thread, self._finished)
         if isinstance(self._error, StepStopped):

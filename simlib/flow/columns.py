@@ -13,7 +13,11 @@ from simlib.flow.partition_log import PartitionLog
 from simlib.flow.service import Service
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, Recorder
 from simlib.trace.runs import unroll
-from simlib.world.final_logs import Row
+from simlib.world.clock import MESSAGE
+from simlib.world.final_logs import COLUMNS as LOG_END
+
+Rows = tuple[list[np.ndarray], list[np.ndarray]]
+"""What rows are sorted by, the first first; and their columns."""
 
 
 class Columns:
@@ -27,42 +31,66 @@ class Columns:
         self.deliveries = deliveries
         self.services = services
         self.now = now
-        self.segments = {log.tp: _segments(log) for log in self.logs}
 
     def write(self, recorder: Recorder) -> None:
-        """Into the recorder's tables."""
+        """Into the recorder's tables, line after line as the readable engine would have come to them."""
         actors = {number: recorder.names["actors"].index(f"broker-{number}") for number in set(self.brokers.values())}
-        for log in self.logs:
-            _extend(recorder, "appends", self._appends(log, actors[self.brokers[log.tp]]))
-            _extend(recorder, "watermarks", _watermarks(log))
-        for outbox in self.outboxes:
-            _extend(recorder, "acks", self._acks(outbox))
+        _extend(recorder, "appends", [self._appends(log, actors[self.brokers[log.tp]]) for log in self.logs])
+        _extend(recorder, "watermarks", [self._watermarks(log) for log in self.logs])
+        _extend(recorder, "acks", [self._acks(outbox) for outbox in self.outboxes])
         self._write_deliveries(recorder)
 
     # -- logs
 
-    def _appends(self, log: PartitionLog, broker: int) -> list[np.ndarray]:
+    def _appends(self, log: PartitionLog, broker: int) -> Rows:
         starts, counts, lanes = _batches(log)
-        nothing = np.zeros(len(lanes), np.int64)
-        return [np.array(log.times), lanes, starts, counts, np.array(log.bases), nothing, nothing + broker]
+        nothing, times = np.zeros(len(lanes), np.int64), np.array(log.times, np.int64)
+        ranks = np.array([outbox.rank for outbox in log.outboxes], np.int64)
+        occasions = np.zeros(len(lanes), np.int64)
+        for lane in np.unique(lanes).tolist():
+            mine = np.flatnonzero(lanes == lane)
+            occasions[mine] = self.outboxes[lane].occasions()[:len(mine)]
+        return ([times, ranks, occasions, nothing + broker, lanes, starts],
+                [times, lanes, starts, counts, np.array(log.bases), nothing, nothing + broker])
 
-    def _acks(self, outbox: Outbox) -> list[np.ndarray]:
+    def _watermarks(self, log: PartitionLog) -> Rows:
+        moments = np.array(log.moments, np.int64).reshape(-1, 3)
+        times, same = moments[:, 0], np.ones(len(moments), np.int64)
+        return ([times, moments[:, 1], same * self.brokers[log.tp], moments[:, 2]],
+                [times, same * log.tp, np.array(log.high_watermarks, np.int64)])
+
+    def _acks(self, outbox: Outbox) -> Rows:
         times = np.array(outbox.cuts if outbox.acks == 0 else outbox.answers, np.int64)
         known = int(np.searchsorted(times, self.now, side="right"))
         same = np.ones(known, np.int64)
-        outcome = ACKED_UNKNOWN if outbox.acks == 0 else ACKED
-        bases = -same if outbox.acks == 0 else self._bases(outbox)[:known]
-        return [times[:known], same * outbox.code, np.array(outbox.starts, np.int64)[:known],
-                np.array(outbox.counts, np.int64)[:known], same * outcome, -same, bases]
+        keys, bases, outcome = [same * outbox.rank, same, same], -same, ACKED_UNKNOWN
+        if outbox.acks != 0:
+            keys, bases = self._answered(outbox, known)
+            outcome = ACKED
+        return ([times[:known], *keys],
+                [times[:known], same * outbox.code, np.array(outbox.starts, np.int64)[:known],
+                 np.array(outbox.counts, np.int64)[:known], same * outcome, -same, bases])
 
-    def _bases(self, outbox: Outbox) -> np.ndarray:
+    def _answered(self, outbox: Outbox, known: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Who answered the first `known` batches of a lane, what made it, and their base offsets."""
         log = next(log for log in self.logs if log.tp == outbox.tp)
-        mine = [i for i, sender in enumerate(log.outboxes) if sender is outbox]
-        return np.array(log.bases, np.int64)[mine]
+        mine = np.array([i for i, sender in enumerate(log.outboxes) if sender is outbox][:known], np.int64)
+        bases, ends = np.array(log.bases, np.int64)[mine], np.array([*log.bases[1:], log.end], np.int64)[mine]
+        same = np.ones(known, np.int64)
+        if outbox.acks == -1:
+            raised = np.array(log.moments, np.int64).reshape(-1, 3)[np.searchsorted(log.high_watermarks, ends)]
+        else:
+            raised = np.column_stack([same, same * (MESSAGE + outbox.rank), same])
+        return [same * (MESSAGE + self.brokers[outbox.tp]), raised[:, 1], raised[:, 2]], bases
 
-    def final_logs(self) -> list[Row]:
-        return [(log.tp, int(lane), int(start), int(count), int(base)) for log in self.logs
-                for base, lane, start, count in zip(*self.segments[log.tp], strict=True)]
+    def log_end(self) -> dict[str, np.ndarray]:
+        """What is in the logs in the end, a row a batch."""
+        parts = []
+        for log in self.logs:
+            starts, counts, lanes = _batches(log)
+            parts.append([np.full(len(lanes), log.tp), lanes, starts, counts, np.array(log.bases, np.int64)])
+        columns = zip(*parts, strict=True) if parts else [[np.empty(0, np.int64)]] * len(LOG_END)
+        return dict(zip(LOG_END, map(np.concatenate, columns), strict=True))
 
     # -- deliveries
 
@@ -75,32 +103,33 @@ class Columns:
         constants = {group: service.constant for group, service in self.services.items()}
         handed, done = self.deliveries.times(sums, constants)
         recorder.delivery_times.frombytes(np.column_stack([handed, done]).tobytes())
-        parts = self._in_lanes(rows, np.cumsum(rows["count"]) - rows["count"])
-        order = np.lexsort((parts["first"], parts["member"], parts["written"]))
+        parts = self._in_batches(rows, np.cumsum(rows["count"]) - rows["count"])
         names = ("member", "incarnation", "group", "tp", "lane", "start", "count", "offset", "generation", "first")
-        _extend(recorder, "deliveries", [handed[parts["first"]][order], *(parts[name][order] for name in names)])
+        columns = [handed[parts["first"]], *(parts[name] for name in names)]
+        _extend(recorder, "deliveries", [([parts["first"]], columns)])
 
-    def _in_lanes(self, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
-        """Cut the rows where another lane begins: a row of the trace is about one lane."""
+    def _in_batches(self, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
+        """Cut the rows where another batch begins: a row of the trace is about one batch."""
         found: dict[str, list[np.ndarray]] = {}
-        for tp in np.unique(rows["tp"]).tolist():
-            mine = np.flatnonzero(rows["tp"] == tp)
-            for name, column in self._cut(tp, {name: rows[name][mine] for name in rows}, first[mine]).items():
+        for log in self.logs:
+            mine = np.flatnonzero(rows["tp"] == log.tp)
+            for name, column in _cut(log, {name: rows[name][mine] for name in rows}, first[mine]).items():
                 found.setdefault(name, []).append(column)
         return {name: np.concatenate(columns) for name, columns in found.items()}
 
-    def _cut(self, tp: int, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
-        bases, lanes, starts, counts = self.segments[tp]
-        low = np.searchsorted(bases, rows["offset"], side="right") - 1
-        high = np.searchsorted(bases, rows["offset"] + rows["count"] - 1, side="right") - 1
-        pieces = high - low + 1
-        segment = unroll(low, pieces)
-        spread: dict[str, Any] = {name: np.repeat(column, pieces) for name, column in rows.items()}
-        begin = np.maximum(bases[segment], spread["offset"])
-        end = np.minimum(bases[segment] + counts[segment], spread["offset"] + spread["count"])
-        spread["first"] = np.repeat(first, pieces) + begin - spread["offset"]
-        return spread | {"lane": lanes[segment], "start": starts[segment] + begin - bases[segment], "offset": begin,
-                         "count": end - begin}
+
+def _cut(log: PartitionLog, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
+    starts, counts, lanes = _batches(log)
+    bases, last = np.array(log.bases, np.int64), rows["offset"] + rows["count"] - 1
+    low = np.searchsorted(bases, rows["offset"], side="right") - 1
+    pieces = np.searchsorted(bases, last, side="right") - low
+    batch = unroll(low, pieces)
+    spread: dict[str, Any] = {name: np.repeat(column, pieces) for name, column in rows.items()}
+    begin = np.maximum(bases[batch], spread["offset"])
+    end = np.minimum(bases[batch] + counts[batch], spread["offset"] + spread["count"])
+    spread["first"] = np.repeat(first, pieces) + begin - spread["offset"]
+    return spread | {"lane": lanes[batch], "start": starts[batch] + begin - bases[batch], "offset": begin,
+                     "count": end - begin}
 
 
 def _batches(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,19 +143,9 @@ def _batches(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return starts, counts, lanes
 
 
-def _segments(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Base offset, lane, first ordinal, count of each stretch of the log that comes from one lane."""
-    starts, counts, lanes = _batches(log)
-    changes = np.flatnonzero(np.r_[True, lanes[1:] != lanes[:-1]][:len(lanes)])
-    bases = np.array(log.bases, np.int64)[changes]
-    return bases, lanes[changes], starts[changes], np.diff(np.append(bases, log.end))[:len(bases)]
-
-
-def _watermarks(log: PartitionLog) -> list[np.ndarray]:
-    times = np.array([moment[0] for moment in log.moments], np.int64)
-    return [times, np.full(len(times), log.tp), np.array(log.high_watermarks, np.int64)]
-
-
-def _extend(recorder: Recorder, table: str, columns: list[np.ndarray]) -> None:
-    if len(columns[0]):
-        recorder.rows[table].frombytes(np.column_stack(columns).astype(np.int64).tobytes())
+def _extend(recorder: Recorder, table: str, parts: list[Rows]) -> None:
+    """Write all rows in the order of their keys."""
+    if any(len(columns[0]) for _, columns in parts):
+        keys, columns = (list(map(np.concatenate, zip(*some, strict=True))) for some in zip(*parts, strict=True))
+        rows = np.column_stack(columns).astype(np.int64)[np.lexsort(keys[::-1])]
+        recorder.rows[table].frombytes(rows.tobytes())

@@ -42,8 +42,17 @@ class Deliveries:
         self.add(handed[0], written, who, stretch, generation)
 
     def columns(self) -> dict[str, np.ndarray]:
-        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
+        """All rows, poll by poll in the order in which members were done with them."""
+        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))[self._order()]
         return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+
+    def _order(self) -> np.ndarray:
+        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
+        began, written, member = table[:, :3].T
+        same = np.r_[False, (written[1:] == written[:-1]) & (member[1:] == member[:-1])][:len(table)]
+        first = np.maximum.accumulate(np.where(same, 0, np.arange(len(table))))
+        at_once = began[first] == written  # work that takes no time ends after an answer has come; other, by a timer
+        return np.lexsort((member, at_once, written))
 
     def times(self, sums: dict[tuple[int, int], np.ndarray], constants: dict[int, int | None]
               ) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +69,9 @@ class Deliveries:
             after = (offsets + 1) * constant if constant is not None else _upto(sums[group, tp], offsets + 1)
             began = np.repeat(rows["began"][mine] - before[np.cumsum(count) - count], count)
             handed[places], done[places] = began + before, began + after
+        place = np.argsort(self._order())
         for row, (when, until) in self.given.items():
+            row = int(place[row])
             here = slice(first[row], first[row] + len(when))
             handed[here], done[here] = when, until
         return handed, done

@@ -22,8 +22,8 @@ BY_ALARM, BY_ANSWER = 0, 1
 class Outbox:
     """The records of one lane, and the batches cut out of them so far."""
 
-    def __init__(self, code: int, tp: int, rank: int, settings: Any, client: str, value_bytes: int) -> None:
-        self.code = code
+    def __init__(self, tp: int, rank: int, settings: Any, client: str, value_bytes: int) -> None:
+        self.code = -1
         self.tp = tp
         self.rank = rank
         self.value_bytes = value_bytes
@@ -82,6 +82,12 @@ class Outbox:
         while self.acks == 0 and self.cut():
             pass
 
+    def forget_after(self, now: int) -> None:
+        """A run that was interrupted: what would have been created later never was."""
+        keep = bisect_right(self.created, now)
+        del self.created[keep:]
+        self.number, self.key = self.number[:keep], self.key[:keep]
+
     def waited_too_long(self, now: int) -> str | None:
         """The time-out that a producer of the readable engine would have run into by `now`; None if there is none."""
         starts = np.array(self.starts, np.int64)
@@ -95,6 +101,15 @@ class Outbox:
         if (answers - created)[sent].max() >= self.delivery_timeout:
             return "delivery_timeout_ms"
         return "request_timeout_ms" if (answers - cuts)[sent].max() >= self.request_timeout else None
+
+    def occasions(self) -> np.ndarray:
+        """What made the producer cut each batch."""
+        cuts, answers = np.array(self.cuts, np.int64), np.array(self.answers, np.int64)
+        found = np.full(len(cuts), BY_ALARM)
+        if self.acks != 0:
+            gated = cuts[self.permitted:]
+            found[self.permitted:][gated == answers[:len(gated)]] = BY_ANSWER
+        return found
 
     def columns(self) -> dict[str, Any]:
         """The records, for the trace."""

@@ -23,8 +23,8 @@ TRIPS_WITHIN_LAG = 10
 """A follower is never out of sync if so many round trips fit into replica_lag_time_max_ms."""
 
 
-def refuse(scenario: Scenario) -> None:
-    """Raises EngineError with every reason why this scenario needs the readable engine."""
+def reasons_against(scenario: Scenario) -> list[str]:
+    """Every reason why this scenario needs the readable engine."""
     problems = [*_of_the_whole(scenario), *_of_faults(scenario)]
     for topic in scenario.topics:
         problems += _of_topic(topic, scenario)
@@ -32,8 +32,7 @@ def refuse(scenario: Scenario) -> None:
         problems += _of_producer(producer, scenario)
     for group in scenario.groups:
         problems += _of_share_group(group) if isinstance(group, ShareGroup) else _of_group(group, scenario)
-    if problems:
-        raise EngineError(problems)
+    return problems
 
 
 def _of_the_whole(scenario: Scenario) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from simlib.flow.arrivals import shares
@@ -21,9 +23,8 @@ from simlib.kafka.cluster import Cluster
 from simlib.kafka.producer.client import Lanes
 from simlib.scenario.loads import key_names
 from simlib.scenario.settings import resolve_producer
-from simlib.scenario.topology import ConsumerGroup
+from simlib.scenario.topology import ConsumerGroup, Producer
 from simlib.world.build import members, new_cluster, servers_and_topics
-from simlib.world.final_logs import Row
 from simlib.world.world import World
 
 
@@ -33,6 +34,7 @@ class FlowWorld(World):
     clock: FlowClock
     clock_type = FlowClock
     network_type = FlowNetwork
+    calls_between_looks = 20
 
     def build(self) -> tuple[Cluster, Lanes]:
         cluster = new_cluster(self)
@@ -72,27 +74,30 @@ class FlowWorld(World):
         return sessions.setdefault(follower, Session(follower, cluster.brokers[follower].rank))
 
     def _load(self, cluster: Cluster) -> list[Outbox]:
-        found: list[Outbox] = []
-        for producer in self.scenario.producers:
-            settings = resolve_producer(self.scenario.client, producer.overrides())
-            tps = cluster.partitions_of[producer.topic]
-            codes = self.recorder.key_codes(key_names(producer.keys))
-            for partition, created, number, keys in shares(producer, settings, len(tps), self.scenario.seed,
-                                                           self.scenario.duration):
-                outbox = Outbox(len(found), tps[partition], self.rank[producer.name], settings, self.scenario.client,
-                                producer.value_bytes)
-                outbox.fill(created, number, codes[keys] if len(codes) else keys)
-                self._note(outbox, producer.topic, partition)
-                found.append(outbox)
-            mine = [outbox for outbox in found if outbox.rank == self.rank[producer.name]]
-            refuse_same_instants(producer.name, [(self.leader_of[outbox.tp], outbox.created) for outbox in mine])
-        for outbox in found:
+        """One outbox a lane, numbered as the readable engine would number them."""
+        planned = [lane for producer in self.scenario.producers for lane in self._planned(producer, cluster)]
+        for number, (_, outbox) in enumerate(sorted(planned, key=itemgetter(0))):
+            outbox.code = number
+            topic, partition = cluster.tps[outbox.tp]
+            self.recorder.names["lanes"].append((outbox.rank, self.recorder.code("topics", topic), partition))
+            self.recorder.lanes.append(outbox)
+        for _, outbox in planned:
             self.leaders[self.leader_of[outbox.tp]].start(outbox)
-        return found
+        return list(self.recorder.lanes)
 
-    def _note(self, outbox: Outbox, topic: str, partition: int) -> None:
-        self.recorder.names["lanes"].append((outbox.rank, self.recorder.code("topics", topic), partition))
-        self.recorder.lanes.append(outbox)
+    def _planned(self, producer: Producer, cluster: Cluster) -> list[tuple[tuple[int, ...], Outbox]]:
+        """A producer's outboxes, and when the readable engine would first come to each: it then asks a broker."""
+        tps, rank = cluster.partitions_of[producer.topic], self.rank[producer.name]
+        settings = resolve_producer(self.scenario.client, producer.overrides())
+        codes = self.recorder.key_codes(key_names(producer.keys))
+        found: list[tuple[tuple[int, ...], Outbox]] = []
+        for at, partition, created, number, keys in shares(producer, settings, len(tps), self.scenario.seed,
+                                                           self.scenario.duration, self.network.latency):
+            outbox = Outbox(tps[partition], rank, settings, self.scenario.client, producer.value_bytes)
+            outbox.fill(created, number, codes[keys] if len(codes) else keys)
+            found.append(((at, rank % len(cluster.brokers), rank, partition), outbox))
+        refuse_same_instants(producer.name, [(self.leader_of[outbox.tp], outbox.created) for _, outbox in found])
+        return found
 
     # -- members
 
@@ -118,11 +123,13 @@ class FlowWorld(World):
         for outbox in self.outboxes:
             outbox.cut_the_rest()
         refuse_long_waits(self.outboxes, self.recorder.names["actors"], self.clock.now)
+        for outbox in self.outboxes:
+            outbox.forget_after(self.clock.now)
         self.columns = Columns(self.leaders, self.outboxes, self.deliveries, self.services, self.clock.moment[0])
         self.columns.write(self.recorder)
 
-    def final_logs(self) -> list[Row]:
-        return self.columns.final_logs()
+    def log_end(self) -> Callable[[], dict[str, Any]]:
+        return self.columns.log_end
 
     def trace_data(self, version: str, warnings: list[str]) -> Any:
         data = super().trace_data(version, warnings)

@@ -16,6 +16,7 @@ from simlib.trace.databases import Databases
 from simlib.trace.deliveries import CAUSES, Deliveries
 from simlib.trace.effects import effect_occurrence, service_of
 from simlib.trace.events import control_frame, effect_messages, events_frame, in_hand_messages
+from simlib.trace.fidelity import Fidelity, fidelity_of
 from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.screens import screens_of
@@ -54,6 +55,11 @@ class Trace:
     def ended_at(self) -> float:
         """When the run ended, in seconds."""
         return self.data.meta.get("ended_at", 0) / 1e9
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """What ran, and how much of it the trace tells."""
+        return fidelity_of(self.data.meta)
 
     @cached_property
     def records(self) -> Any:

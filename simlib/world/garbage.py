@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 OFTEN_ENOUGH = 50
-"""Thousands of calls between two looks at what a run itself has left behind."""
+"""Times a run is looked at between two looks at what it has left behind."""
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def automatic_collection_off() -> Iterator[None]:
             gc.enable()
 
 
-def collect_recent(thousands_of_calls: int) -> None:
+def collect_recent(looks: int) -> None:
     """Now and then, and among recent objects only: a service's own code may make cycles without end."""
-    if thousands_of_calls % OFTEN_ENOUGH == 0:
+    if looks % OFTEN_ENOUGH == 0:
         gc.collect(1)

@@ -23,7 +23,7 @@ from simlib.world.clock import LAST, Clock
 from simlib.world.event_loop import EndlessLoop, forget
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
-from simlib.world.final_logs import Row, final_logs, final_transactions, log_end, replica_names
+from simlib.world.final_logs import final_logs, final_transactions, log_end, replica_names
 from simlib.world.garbage import automatic_collection_off, collect_recent
 from simlib.world.network import Network
 from simlib.world.outside import Outside
@@ -44,6 +44,7 @@ class World:
 
     clock_type: type[Clock] = Clock
     network_type: type[Network] = Network
+    calls_between_looks = 1_000
 
     def __init__(self, scenario: Scenario, wire: bool = False, schedule: Schedule | None = None,
                  programs: dict[str, bytes] | None = None) -> None:
@@ -99,7 +100,7 @@ class World:
     # -- running
 
     def run(self, watch: Callable[[World], None] | None = None) -> None:
-        """Let time pass until the end. `watch(world)` is called every thousand calls, to show progress or to stop."""
+        """Let time pass until the end. `watch(world)` is called every now and then, to show progress or to stop."""
         self.recorder.mark(0)  # the time without a mark counts from the start
         self.outside.start()
         self.faults.schedule()
@@ -116,27 +117,27 @@ class World:
 
     def _let_time_pass(self, watch: Callable[[World], None] | None) -> None:
         step = self.clock.step
-        thousands = 0
+        looks = 0
         try:
             while self.ended is None:
-                for _ in repeat(None, 1_000):
+                for _ in repeat(None, self.calls_between_looks):
                     step()
                     if self.ended is not None:
                         break
                 self._check_that_time_passes()
-                thousands += 1
-                collect_recent(thousands)
+                looks += 1
+                collect_recent(looks)
                 if watch is not None:
                     watch(self)
         finally:
             del self, step, watch  # as above
 
     def _check_that_time_passes(self) -> None:
-        """Called after every thousand events at most."""
+        """Called at every look."""
         now = self.clock.now
         self._same_instant = self._same_instant + 1 if now == self._instant else 0
         self._instant = now
-        if self._same_instant >= TOO_MANY // 1_000:
+        if self._same_instant >= TOO_MANY // self.calls_between_looks:
             raise EndlessLoop(f"time does not pass: more than {TOO_MANY:,} events at {now / SECOND:g} s. "
                               "A latency of 0 with a back-off of 0 ms can do that.")
 
@@ -200,20 +201,21 @@ class World:
         for part in (*parts, *self.network.under_way(), self):
             forget(part)
 
-    def final_logs(self) -> list[Row]:
-        """What is in the logs at the end, as ranges of lanes."""
-        return final_logs(self.cluster)
+    def log_end(self) -> Callable[[], dict[str, Any]]:
+        """What will make the table of what is in the logs at the end; they are read now."""
+        return partial(log_end, final_logs(self.cluster))
 
     def trace_data(self, version: str, warnings: list[str]) -> TraceData:
         """What happened, as columns."""
         recorder = self.recorder
-        tables = recorder.tables(partial(log_end, self.final_logs()),
+        tables = recorder.tables(self.log_end(),
                                  final_transactions(self.cluster, recorder.removed_aborted))
         told = [f"{process} raised {what} ({count:,} time{'s' * (count > 1)})"
                 for (process, what), count in self.exceptions.items()]
         meta: dict[str, Any] = {
             "ended": self.ended, "ended_at": self.clock.now, "seed": self.scenario.seed, "version": FORMAT_VERSION,
-            "simlib": version, "client": self.scenario.client, "warnings": [*warnings, *self.warnings, *told],
+            "simlib": version, "engine": "events", "client": self.scenario.client,
+            "warnings": [*warnings, *self.warnings, *told],
             "producers": self.producers, "tracebacks": self.tracebacks, "replicas": replica_names(self.cluster),
             "counters": {"simpy_events": self.clock.calls, "requests": self.network.requests},
         }

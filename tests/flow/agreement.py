@@ -22,7 +22,7 @@ WITHIN = 1e-9
 
 def agree(scenario):
     """Both engines tell the same of this scenario. Returns the traces: events, flow."""
-    events, flow = run(scenario, progress=False), run(scenario, engine="flow", progress=False)
+    events, flow = (run(scenario, engine=engine, progress=False) for engine in ("events", "flow"))
     for name, keys in VIEWS.items():
         same_view(_sorted(getattr(events, name), keys), _sorted(getattr(flow, name), keys), name)
     assert events.summary() == flow.summary()
