@@ -8,7 +8,7 @@ from simlib import run
 
 def measured(scenario):
     """(SimPy events, bytes kept) for each record."""
-    trace = run(scenario, progress=False)
+    trace = run(scenario, engine="events", progress=False)
     records = len(trace.records)
     return trace.data.meta["counters"]["simpy_events"] / records, trace.bytes_per_record(), records
 
