@@ -14,7 +14,8 @@ _HOME = {
         "Crash", "Shutdown", "PowerLoss", "Pause", "NetworkCut", "SlowLink", "LoseRequest", "LoseReply",
         "AddPartitions", "Change",
         "Constant", "Exponential", "Lognormal", "Uniform", "Given", "Bursts", "Replay", "Zipf", "Weights", "InOrder",
-        "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "EngineError", "PathError"),
+        "replace", "to_json", "from_json", "check", "ScenarioError", "ConfigError", "EngineError", "PathError",
+        "TooLarge"),
     "simlib.running": ("run",),
     "simlib.exploring": ("explore",),
     "simlib.sweeping": ("sweep",),
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from simlib.scenario import ShareGroup as ShareGroup
     from simlib.scenario import Shutdown as Shutdown
     from simlib.scenario import SlowLink as SlowLink
+    from simlib.scenario import TooLarge as TooLarge
     from simlib.scenario import Topic as Topic
     from simlib.scenario import Uniform as Uniform
     from simlib.scenario import Weights as Weights

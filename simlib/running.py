@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from simlib.engines import checked_engine
+from simlib.memory import refuse_too_large
 from simlib.scenario.cautions import warnings
 from simlib.scenario.errors import EngineError
 from simlib.scenario.scenario import Scenario
@@ -23,34 +24,38 @@ if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which
     from simlib.world.world import World
 
 def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = None, wire: bool = False,
-        progress: bool = True, engine: str | None = None) -> Trace:
+        progress: bool = True, engine: str | None = None, fold: bool = False) -> Trace:
     """Run a scenario in virtual time, or `on="kafka://host:port"` on a real Kafka, and return its trace.
 
     Declared load runs on `engine="flow"`: its records are columns, which is much faster and tells the same. Everything
     else runs on `engine="events"`. Who names an engine gets that one, or EngineError for what flow cannot do.
+    `fold=True` keeps sums, and what is out of the ordinary, instead of every record: a run of any length in bounded
+    memory. Without it TooLarge says beforehand what cannot fit.
     `schedule` is the id of a schedule that `explore` tried: its faults come on top of the scenario's. `wire=True` also
     keeps every request and reply. Ctrl-C ends the run and returns what there is (`trace.ended == "interrupted"`).
     Raises ScenarioError, with everything that is wrong with the scenario at once, and ScheduleError;
     a real run RealRunError too.
     """
-    from simlib.trace.trace import Trace
+    from simlib.trace.folded import trace_of
 
     check(scenario)
-    chosen = checked_engine(engine, scenario, on, schedule, wire)
+    chosen = checked_engine(engine, scenario, on, schedule, wire, fold)
     hits = None if schedule is None else parse_schedule(schedule)
     if on is not None:
         return _for_real(scenario, on, hits or (), wire, progress)
+    if not fold:
+        refuse_too_large(scenario)
     state = ModuleState([service.main for service in scenario.services])
     try:
-        world = _in_a_thread(_maker(chosen, scenario, wire, hits), scenario, progress)
+        world = _in_a_thread(_maker(chosen, scenario, wire, hits, fold), scenario, progress)
     except EngineError:  # what only the records themselves show
-        if engine is not None:
+        if engine is not None or fold:
             raise
         world = _in_a_thread(_maker("events", scenario, wire, hits), scenario, progress)
     state.refuse_changes()
     if hits:
         _refuse_unreached(world)
-    return Trace(world.trace_data(simlib_version(), warnings(scenario)))
+    return trace_of(world.trace_data(simlib_version(), warnings(scenario)))
 
 
 def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progress: bool) -> Trace:
@@ -68,7 +73,12 @@ def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progr
     return Trace(data)
 
 
-def _maker(engine: str, scenario: Scenario, wire: bool, schedule: Schedule | None) -> Callable[[], World]:
+def _maker(engine: str, scenario: Scenario, wire: bool, schedule: Schedule | None, fold: bool = False
+           ) -> Callable[[], World]:
+    if fold:
+        from simlib.flow.folded_world import FoldedWorld
+
+        return partial(FoldedWorld, scenario)
     if engine == "flow":
         from simlib.flow.world import FlowWorld
 

@@ -1,4 +1,4 @@
-"""The records of a declared load, all at once: when each is created, its key, its partition."""
+"""The records of a declared load: when each is created, its key, its partition."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import numpy as np
 from simlib.kafka.load import AHEAD
 from simlib.kafka.partitioner import crc32_partition, keyed_partition
 from simlib.scenario.draws import Stream
-from simlib.scenario.loads import arrival_times, key_codes, key_names
+from simlib.scenario.loads import arrival_blocks, key_codes, key_names
 from simlib.scenario.settings import ProducerSettings
 from simlib.scenario.topology import Producer
 from simlib.units import nanoseconds
+
+EVER = 1 << 62
+"""Later than any record."""
 
 FEW = 8
 """Up to so many partitions, looking for the records of each costs less than sorting them all."""
@@ -27,12 +30,56 @@ Share = tuple[int, int, np.ndarray, np.ndarray, np.ndarray]
 def shares(producer: Producer, settings: ProducerSettings, partitions: int, seed: int, until: float, latency: int
            ) -> Iterator[Share]:
     """What a producer creates before `until` seconds, partition by partition; those that get nothing are left out."""
-    created = arrival_times(producer, Stream(seed, producer.name, "arrival"), until)
-    keys = key_codes(producer, Stream(seed, producer.name, "key"), 0, len(created))
-    where = _partitions(producer, settings, Stream(seed, producer.name, "partition"), keys, partitions)
-    for partition, mine in enumerate(_places(where, partitions)):
+    load = Arrivals(producer, settings, partitions, seed, until)
+    created, number, keys, places = load.before(EVER)
+    for partition, mine in enumerate(places):
         if len(mine):
-            yield _laid_out(created, mine[0], producer.start, latency), partition, created[mine], mine, keys[mine]
+            yield (_laid_out(created, mine[0], producer.start, latency), partition, created[mine], number[mine],
+                   keys[mine])
+
+
+class Arrivals:
+    """The records of one producer, in order of creation."""
+
+    def __init__(self, producer: Producer, settings: ProducerSettings, partitions: int, seed: int, until: float
+                 ) -> None:
+        self.producer, self.settings, self.partitions = producer, settings, partitions
+        self._blocks = arrival_blocks(producer, Stream(seed, producer.name, "arrival"), until)
+        self._keys, self._where = Stream(seed, producer.name, "key"), Stream(seed, producer.name, "partition")
+        self._table: np.ndarray | None = None
+        self._rest = np.empty(0, np.int64)
+        self._number = 0
+
+    def before(self, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Those created before a time (ns) and not given yet: created, numbers, places in `key_names`, and which of
+        them go to each partition."""
+        created = self._created_before(horizon)
+        first, count = self._number, len(created)
+        self._number += count
+        keys = key_codes(self.producer, self._keys, first, count)
+        return created, np.arange(first, first + count), keys, _places(self._partitions(keys, first), self.partitions)
+
+    def _created_before(self, horizon: int) -> np.ndarray:
+        parts = [self._rest]
+        while not len(parts[-1]) or parts[-1][-1] < horizon:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            parts.append(block)
+        times = np.concatenate(parts)
+        cut = int(np.searchsorted(times, horizon))
+        self._rest = times[cut:]
+        return times[:cut]
+
+    def _partitions(self, keys: np.ndarray, first: int) -> np.ndarray:
+        """Of each record: by its key (K39), or at random for a null key (K44a)."""
+        names = key_names(self.producer.keys) if self._table is None else ()
+        if self._table is None and names:
+            self._table = np.array([_partition(name.encode("utf-8") if isinstance(name, str) else name, self.settings,
+                                               self._where, self.partitions) for name in names], np.int64)
+        if self._table is None:
+            return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int64)
+        return self._table[keys]
 
 
 def _laid_out(created: np.ndarray, record: int, start: float, latency: int) -> int:
@@ -49,17 +96,6 @@ def _places(where: np.ndarray, partitions: int) -> list[np.ndarray]:
         return [np.flatnonzero(where == partition) for partition in range(partitions)]
     order = np.argsort(where.astype(np.min_scalar_type(partitions)), kind="stable")  # a radix sort
     return np.split(order, np.cumsum(np.bincount(where, minlength=partitions))[:-1])
-
-
-def _partitions(producer: Producer, settings: ProducerSettings, stream: Stream, keys: np.ndarray, count: int
-                ) -> np.ndarray:
-    """Of each record: by its key (K39), or at random for a null key (K44a)."""
-    names = key_names(producer.keys)
-    if not names:
-        return np.asarray(stream.block(0, len(keys)) * count).astype(np.int64)
-    table = [_partition(name.encode("utf-8") if isinstance(name, str) else name, settings, stream, count)
-             for name in names]
-    return np.array(table, np.int64)[keys]
 
 
 def _partition(key: bytes, settings: ProducerSettings, stream: Stream, count: int) -> int:

@@ -12,12 +12,16 @@ from simlib.trace.runs import unroll
 COLUMNS = ("began", "written", "member", "incarnation", "group", "tp", "offset", "count", "generation")
 
 
+Given = tuple[list[int], list[int]]
+"""When records were handed over, and done."""
+
+
 class Deliveries:
     """One row a stretch of a poll. Times of records follow from `began` and the group's service times, unless given."""
 
     def __init__(self) -> None:
         self.rows = array("q")
-        self.given: dict[int, tuple[list[int], list[int]]] = {}
+        self.given: dict[int, Given] = {}
         """Row -> when its records were handed over and done, where that cannot be reckoned."""
 
     def __len__(self) -> int:
@@ -41,18 +45,24 @@ class Deliveries:
         self.given[len(self)] = handed, done
         self.add(handed[0], written, who, stretch, generation)
 
+    def put_back(self, table: np.ndarray, given: dict[int, Given]) -> None:
+        """Rows that were taken out."""
+        self.given |= {len(self) + row: each for row, each in given.items()}
+        self.rows.frombytes(table.tobytes())
+
+    def empty(self) -> tuple[np.ndarray, dict[int, Given]]:
+        """Take all rows out."""
+        table, given = self._table().copy(), self.given
+        self.rows, self.given = array("q"), {}
+        return table, given
+
     def columns(self) -> dict[str, np.ndarray]:
         """All rows, poll by poll in the order in which members were done with them."""
-        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))[self._order()]
+        table = self._table()[in_order(self._table())]
         return {name: table[:, i] for i, name in enumerate(COLUMNS)}
 
-    def _order(self) -> np.ndarray:
-        table = np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
-        began, written, member = table[:, :3].T
-        same = np.r_[False, (written[1:] == written[:-1]) & (member[1:] == member[:-1])][:len(table)]
-        first = np.maximum.accumulate(np.where(same, 0, np.arange(len(table))))
-        at_once = began[first] == written  # work that takes no time ends after an answer has come; other, by a timer
-        return np.lexsort((member, at_once, written))
+    def _table(self) -> np.ndarray:
+        return np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
 
     def times(self, sums: dict[tuple[int, int], np.ndarray], constants: dict[int, int | None]
               ) -> tuple[np.ndarray, np.ndarray]:
@@ -69,12 +79,21 @@ class Deliveries:
             after = (offsets + 1) * constant if constant is not None else _upto(sums[group, tp], offsets + 1)
             began = np.repeat(rows["began"][mine] - before[np.cumsum(count) - count], count)
             handed[places], done[places] = began + before, began + after
-        place = np.argsort(self._order())
+        place = np.argsort(in_order(self._table())) if self.given else ()
         for row, (when, until) in self.given.items():
             row = int(place[row])
             here = slice(first[row], first[row] + len(when))
             handed[here], done[here] = when, until
         return handed, done
+
+
+def in_order(table: np.ndarray) -> np.ndarray:
+    """The order in which members were done with rows."""
+    began, written, member = table[:, :3].T
+    same = np.r_[False, (written[1:] == written[:-1]) & (member[1:] == member[:-1])][:len(table)]
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(table))))
+    at_once = began[first] == written  # work that takes no time ends after an answer has come; other, by a timer
+    return np.lexsort((member, at_once, written))
 
 
 def _upto(sums: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -69,6 +69,11 @@ class Leader:
         self._is_alone = self._started == 1 and may_be_alone(self.data[outbox.tp], outbox)
         self._send(outbox)
 
+    def go_on(self, outbox: Outbox) -> None:
+        """It waited for more records, and has them."""
+        outbox.waits_for_records = False
+        self._send(outbox)
+
     # -- time
 
     def advance(self, until: tuple[int, ...]) -> None:

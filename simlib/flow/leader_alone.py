@@ -45,7 +45,7 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
     moment, visible, answer = log.moments.append, log.high_watermarks.append, outbox.answers.append
     cut, start, hold = outbox.cuts.append, outbox.starts.append, outbox.counts.append
     records, first, count, size = len(created), outbox.next, outbox.counts[-1], log.sizes[-1] if log.sizes else 0
-    arrival, occasion = left
+    (arrival, occasion), known = left, outbox.known
     last, answered, value_bytes = until - rise - 2 * latency, rise + latency, outbox.value_bytes
     while arrival < last:
         base(first - count)
@@ -57,11 +57,15 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
         gate = arrival + answered
         answer(gate)
         if first >= records:
+            outbox.waits_for_records = True
             return None
         ready, full = created[first] + linger, first + filling
         if full < records and created[full] < ready:
             ready = created[full]
         at, occasion = (ready, BY_ALARM) if ready > gate else (gate, BY_ANSWER)
+        if at > known:
+            outbox.waits_for_records = True
+            return None
         end = first + most
         count = bisect_right(created, at, first, end if end < records else records) - first
         cut(at)

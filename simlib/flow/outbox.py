@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from simlib.flow.arrivals import EVER
 from simlib.kafka.producer.sender import permitted_in_flight, records_in_batch
 from simlib.units import millis
 
@@ -35,7 +36,9 @@ class Outbox:
         self.request_timeout = millis(settings.request_timeout_ms)
         self.created = array("q")
         self.next = 0
-        self.waits_for_answer = False
+        self.known = EVER
+        """Up to here (ns) all its records are there; a batch that depends on later ones waits for them."""
+        self.waits_for_answer = self.waits_for_records = False
         self.cuts, self.starts, self.counts, self.answers = array("q"), array("q"), array("q"), array("q")
         """Of each batch: when it was cut, its first ordinal, its records; and when its answer arrived."""
 
@@ -47,6 +50,7 @@ class Outbox:
     def cut(self) -> tuple[int, int] | None:
         """Cut the next batch: when, and on what occasion. None if there is nothing, or an answer has to come first."""
         if self.next >= len(self.created):
+            self.waits_for_records = True
             return None
         gate = self._gate()
         if gate is None:
@@ -54,6 +58,9 @@ class Outbox:
             return None
         ready = self._ready()
         at = ready if ready > gate else gate
+        if at > self.known:
+            self.waits_for_records = True
+            return None
         count = min(bisect_right(self.created, at, self.next) - self.next, self.most)
         self.cuts.append(at)
         self.starts.append(self.next)

@@ -69,13 +69,17 @@ class Service:
 
     def sums_up_to(self, tp: int, offset: int) -> list[int]:
         """The same, and more of them if an offset is not reached yet; the list goes on growing."""
-        sums = self._sums.setdefault(tp, [0])
+        sums = self._sums.get(tp) or self._sums.setdefault(tp, self.new_sums())
         while len(sums) <= offset:
             first = len(sums) - 1
             draws = self._distribution.draws(self._stream(tp), first, AHEAD)
             times = np.rint(draws * SECOND).astype(np.int64)
             sums.extend((sums[-1] + np.cumsum(times)).tolist())
         return sums
+
+    def new_sums(self) -> list[int]:
+        """Before the first record of a partition."""
+        return [0]
 
     def _stream(self, tp: int) -> Stream:
         if tp not in self._streams:

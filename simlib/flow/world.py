@@ -47,6 +47,14 @@ class FlowWorld(World):
             process.start()
         return cluster, Lanes(cluster, self.recorder)
 
+    def new_log(self, tp: int) -> PartitionLog:
+        """What is led for a partition."""
+        return PartitionLog(tp)
+
+    def new_service(self, group: ConsumerGroup, cluster: Cluster) -> Service:
+        """How long the members of a group work."""
+        return Service(group, cluster, self.scenario.seed)
+
     # -- data
 
     def _lead(self, cluster: Cluster) -> None:
@@ -65,7 +73,7 @@ class FlowWorld(World):
                 for session in followers:
                     session.follow(tp)
             else:
-                self.leaders[state.leader].lead(PartitionLog(tp), followers)
+                self.leaders[state.leader].lead(self.new_log(tp), followers)
         for leader in self.leaders:
             leader.begin(self.clock.now + 5 * latency)
 
@@ -106,7 +114,7 @@ class FlowWorld(World):
         self.services: dict[int, Service] = {}
         for group in self.scenario.groups:
             assert isinstance(group, ConsumerGroup)  # the rest is refused
-            service = Service(group, cluster, self.scenario.seed)
+            service = self.new_service(group, cluster)
             found = members(self, cluster, group, FlowMember)
             self.services[self.recorder.code("groups", group.name)] = service
             for member in found:
@@ -120,6 +128,9 @@ class FlowWorld(World):
         for leader in self.leaders:
             leader.advance(self.clock.moment[:2])
         super()._power_cut()
+        self._write_down()
+
+    def _write_down(self) -> None:
         for outbox in self.outboxes:
             outbox.cut_the_rest()
         refuse_long_waits(self.outboxes, self.recorder.names["actors"], self.clock.now)

@@ -12,7 +12,7 @@ from simlib.scenario.distributions import (
     as_distribution,
 )
 from simlib.scenario.draws import Sampler, Stream
-from simlib.scenario.errors import ConfigError, EngineError, PathError, ScenarioError
+from simlib.scenario.errors import ConfigError, EngineError, PathError, ScenarioError, TooLarge
 from simlib.scenario.faults import (
     AddPartitions,
     Change,
@@ -91,6 +91,7 @@ __all__ = [
     "Shutdown",
     "SlowLink",
     "Stream",
+    "TooLarge",
     "Topic",
     "TopicSettings",
     "Uniform",

@@ -39,6 +39,24 @@ class EngineError(ValueError):
         return type(self), (self.problems,)
 
 
+class TooLarge(ValueError):
+    """A run whose trace cannot fit into memory, record by record."""
+
+    def __init__(self, records: float, size: float, free: float, cannot_fold: Iterable[str] = ()):
+        self.given = records, size, free, tuple(cannot_fold)
+        reasons = "".join(f"\n  - {line}" for line in self.given[3])
+        way_out = ("Shorten the duration or lower the rate; it cannot be folded (fold=True), for the flow engine "
+                   f"cannot run it:{reasons}"
+                   if reasons else
+                   "run(scenario, fold=True) keeps exact counts, latency histograms and every duplicate instead of "
+                   "every record; or shorten the duration, or lower the rate")
+        super().__init__(f"this scenario creates about {records:,.0f} records, which take about {size / 1e9:,.1f} GB; "
+                         f"{free / 1e9:,.1f} GB are free here. {way_out}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), self.given
+
+
 def did_you_mean(given: object, known: Iterable[str]) -> str:
     """ "; did you mean linger_ms?" or nothing, to be put at the end of an error."""
     close = get_close_matches(str(given), list(known), n=1, cutoff=0.6)

@@ -20,7 +20,15 @@ def lag_columns(data: TraceData) -> dict[str, np.ndarray]:
     Before its first commit a group counts from offset 0, or from where its reset policy put it. What retention took
     does not wait for anybody: nobody counts from before the log start. (Kafka's own tool does.)
     """
-    parts = [_one_lag(data, group, tp) for group, tp in group_partitions(data)]
+    return _columns([_one_lag(data, group, tp) for group, tp in group_partitions(data)])
+
+
+def lag_at_watermarks(data: TraceData) -> dict[str, np.ndarray]:
+    """The same, one row each time the high watermark was written down: a folded trace knows it at no other time."""
+    return _columns([_one_lag(data, group, tp, at_watermarks=True) for group, tp in group_partitions(data)])
+
+
+def _columns(parts: list[tuple[np.ndarray, ...]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[i] for part in parts] or [np.empty(0, np.int64)])
             for i, name in enumerate(LAG_COLUMNS)}
 
@@ -37,18 +45,18 @@ def group_partitions(data: TraceData) -> list[tuple[int, int]]:
     return [(group, tp) for group, topic in topics for tp, (its_topic, _) in enumerate(tps) if its_topic == topic]
 
 
-def _one_lag(data: TraceData, group: int, tp: int) -> tuple[np.ndarray, ...]:
+def _one_lag(data: TraceData, group: int, tp: int, at_watermarks: bool = False) -> tuple[np.ndarray, ...]:
     high_times, high = _ends(data, group, tp)
     base_times, base = _committed(data, group, tp)
     start_times, start = _steps(data, "log_starts", "log_start", tp)
-    times = np.unique(np.r_[high_times, base_times, start_times])
+    times = np.unique(high_times if at_watermarks else np.r_[high_times, base_times, start_times])
     counted_from = np.maximum(_value_at(times, base_times, base), _value_at(times, start_times, start))
     lag = np.maximum(_value_at(times, high_times, high) - counted_from, 0)
     if data.code_table("groups")[group] in data.meta.get("share_groups", ()):
         done_times = data.column("acknowledgements", "time")
         return _shared_lag(data, group, tp, np.unique(np.r_[times, done_times]), (high_times, high),
                            (base_times, base), (start_times, start))
-    return _changes(times, group, tp, lag)
+    return _changes(times, group, tp, lag, at_watermarks)
 
 
 def _shared_lag(data: TraceData, group: int, tp: int, times: np.ndarray, high: tuple[np.ndarray, ...],
@@ -59,9 +67,10 @@ def _shared_lag(data: TraceData, group: int, tp: int, times: np.ndarray, high: t
     return _changes(times, group, tp, np.maximum(_value_at(times, *high) - counted_from - done, 0))
 
 
-def _changes(times: np.ndarray, group: int, tp: int, lag: np.ndarray) -> tuple[np.ndarray, ...]:
-    """One row a change."""
-    changes = np.r_[True, lag[1:] != lag[:-1]][: len(lag)]
+def _changes(times: np.ndarray, group: int, tp: int, lag: np.ndarray, all_of_them: bool = False
+             ) -> tuple[np.ndarray, ...]:
+    """One row a change, or `all_of_them`."""
+    changes = np.r_[True, (lag[1:] != lag[:-1]) | all_of_them][: len(lag)]
     times, lag = times[changes], lag[changes]
     return times, np.full(len(times), group), np.full(len(times), tp), lag
 

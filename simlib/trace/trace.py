@@ -242,9 +242,10 @@ class Trace:
     @classmethod
     def load(cls, path: str | Path) -> Trace:
         """Read a saved trace; TraceFileError for a file that is none, or of another version."""
+        from simlib.trace.folded import trace_of
         from simlib.trace.storage import load
 
-        return cls(load(path))
+        return trace_of(load(path))
 
     def digest(self) -> str:
         """SHA-256 over every raw column in a fixed order: equal for byte-identical runs."""

@@ -50,13 +50,20 @@ TABLES: dict[str, dict[str, str]] = {
     "calls": {"sent": "i8", "caller": "i8", "incarnation": "i8", "callee": "O", "request": "O", "deadline": "i8",
               "parent": "i8", "lane": "i8", "ordinal": "i8", "instance": "i8", "arrived": "i8", "taken_up": "i8",
               "done": "i8", "answered": "i8", "outcome": "i8", "answer": "O"},
+    "sent": {"actor": "i8", "tp": "i8", "created": "i8", "in_log": "i8", "acked": "i8", "unconfirmed": "i8"},
+    "handed": {"group": "i8", "tp": "i8", "delivered": "i8", "duplicates": "i8", "skipped": "i8", "backlog": "i8",
+               "passed_over": "i8"},
+    "latencies": {"group": "i8", "tp": "i8", "done": "i8", "bucket": "i8", "count": "i8"},
+    "listed": {"time": "i8", "done": "i8", "group": "i8", "member": "i8", "tp": "i8", "offset": "i8", "actor": "i8",
+               "number": "i8", "key": "i8", "attempt": "i8", "cause": "i8", "late": "i8"},
+    "listed_lost": {"actor": "i8", "tp": "i8", "number": "i8", "key": "i8", "created": "i8"},
     "events": {"time": "i8", "kind": "O", "actor": "i8", "group": "i8", "tp": "i8", "a": "i8", "b": "i8",
                "detail": "O"},
 }
 """Every raw table with its columns and their types ("O": any Python object)."""
 
 LATER = ("removals", "log_starts", "calls", "replica_ends", "markers", "stable", "log_markers", "aborted",
-         "acknowledgements")
+         "acknowledgements", "sent", "handed", "latencies", "listed", "listed_lost")
 """Tables that traces of before do not have: an empty one is as good as none.
 
 `replica_ends` says where the log of a replica ended when it fell out of step, and at each fetch of one that is out of
@@ -65,7 +72,11 @@ sync: what its leader knows. Of a replica in step nothing is written down: it ha
 Four are about transactions: markers as leaders wrote them; last stable offsets; the markers, and the ranges of
 aborted records, in the logs at the end (and of those that left a log before).
 
-`acknowledgements` is about share groups: how each delivery of a record ended."""
+`acknowledgements` is about share groups: how each delivery of a record ended.
+
+The last five are all that a folded trace holds of records (see `simlib.trace.folded`): records by producer and
+partition; deliveries by group and partition; latencies by bucket of `simlib.trace.histogram`, to the hand-over (done=0)
+and to the end of the work (done=1); each delivery that is a repeat or late (after that of a later record); losses."""
 
 ANSWERS = ("accepted", "released", "rejected", "lock expired", "connection lost", "closed")
 """How a member's hold on a record of a share group ended, by its code in `acknowledgements.how`."""

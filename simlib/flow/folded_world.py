@@ -1,0 +1,193 @@
+"""A run of the flow engine that keeps sums: records come a while before they are due and go when they are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from simlib.flow.arrivals import EVER, Arrivals
+from simlib.flow.fed_outbox import FedOutbox
+from simlib.flow.folded_tables import tables
+from simlib.flow.folding import Folding, Key
+from simlib.flow.partition_log import PartitionLog
+from simlib.flow.refusals import refuse_long_waits, refuse_same_instants
+from simlib.flow.service import Service
+from simlib.flow.sliding import Sliding
+from simlib.flow.sliding_log import SlidingLog
+from simlib.flow.world import FlowWorld
+from simlib.kafka.cluster import Cluster
+from simlib.scenario.loads import key_names
+from simlib.scenario.settings import resolve_producer
+from simlib.scenario.size import expected_records
+from simlib.scenario.topology import ConsumerGroup
+from simlib.trace.trace_data import TraceData
+from simlib.units import MS, SECOND, nanoseconds
+from simlib.world.clock import LAST
+
+CHUNK = 250_000
+"""About so many records between two turns."""
+
+TURNS = 500
+"""A run has at least so many, for the lag is looked at then."""
+
+
+class SlidingService(Service):
+    """Forgets the service times of what is settled."""
+
+    def new_sums(self) -> Any:
+        return Sliding([0])
+
+    def sums(self, tp: int) -> Any:
+        """As far as they are not forgotten, under their old numbers."""
+        return self._sums[tp]
+
+    def forget(self, tp: int, before: int) -> None:
+        """All but what the next record goes on from."""
+        if tp in self._sums:
+            self._sums[tp].forget(min(before, len(self._sums[tp]) - 1))  # type: ignore[attr-defined]
+
+
+class FoldedWorld(FlowWorld):
+    """As `FlowWorld`; at every turn records are fed, counted and forgotten."""
+
+    outboxes: list[FedOutbox]  # type: ignore[assignment]
+
+    # -- building
+
+    def new_log(self, tp: int) -> PartitionLog:
+        return SlidingLog(tp)
+
+    def new_service(self, group: ConsumerGroup, cluster: Cluster) -> Service:
+        return SlidingService(group, cluster, self.scenario.seed)
+
+    def _load(self, cluster: Cluster) -> Any:
+        scenario, latency = self.scenario, self.network.latency
+        records = sum(expected_records(producer, scenario.duration) for producer in scenario.producers)
+        end = nanoseconds(scenario.duration)
+        self.turn = max(MS, min(end // TURNS, int(end * CHUNK / max(records, 1))))
+        self.loads: list[tuple[Arrivals, np.ndarray, dict[int, FedOutbox]]] = []
+        for producer in scenario.producers:
+            settings = resolve_producer(scenario.client, producer.overrides())
+            load = Arrivals(producer, settings, len(cluster.partitions_of[producer.topic]), scenario.seed,
+                            scenario.duration)
+            self.loads.append((load, self.recorder.key_codes(key_names(producer.keys)), {}))
+        lingers = [nanoseconds(load.settings.linger_ms / 1_000) for load, _, _ in self.loads]
+        self.ahead = 2 * self.turn + max(lingers, default=0) + 4 * latency + SECOND
+        self.committed: dict[Key, int] = {}
+        self._read_commits = 0
+        self.outboxes = []
+        self.tps = cluster.partitions_of
+        self._feed(self.ahead)
+        self.clock.at(0, LAST, self._turn)
+        return self.outboxes
+
+    def _members(self, cluster: Cluster) -> None:
+        super()._members(cluster)
+        logs: Any = {tp: log for leader in self.leaders for tp, log in leader.data.items()}
+        codes = {group.name: self.recorder.code("groups", group.name) for group in self.scenario.groups}
+        keys = [(codes[group.name], tp) for group in self.scenario.groups for topic in group.topics
+                for tp in cluster.partitions_of[topic]]
+        self.folding = Folding(self.recorder, logs, self.deliveries, self.services, keys)
+
+    # -- records come
+
+    def _feed(self, horizon: int) -> None:
+        """All records that are created before the horizon; those who waited for them go on."""
+        for load, codes, lanes in self.loads:
+            created, number, keys, places = load.before(horizon)
+            fed = {partition: mine for partition, mine in enumerate(places) if len(mine)}
+            tps = self.tps[load.producer.topic]
+            refuse_same_instants(load.producer.name,
+                                 [(self.leader_of[tps[partition]], created[mine]) for partition, mine in fed.items()])
+            new = [self._new_lane(load, lanes, partition) for partition in fed if partition not in lanes]
+            for partition, mine in fed.items():
+                lanes[partition].fill(created[mine], number[mine], codes[keys[mine]] if len(codes) else keys[mine])
+            for outbox in lanes.values():
+                outbox.known = horizon if horizon < nanoseconds(self.scenario.duration) else EVER
+                if outbox in new:
+                    self.leaders[self.leader_of[outbox.tp]].start(outbox)
+                elif outbox.waits_for_records:
+                    self.leaders[self.leader_of[outbox.tp]].go_on(outbox)
+
+    def _new_lane(self, load: Arrivals, lanes: dict[int, FedOutbox], partition: int) -> FedOutbox:
+        producer = load.producer
+        lanes[partition] = outbox = FedOutbox(self.tps[producer.topic][partition], self.rank[producer.name],
+                                              load.settings, self.scenario.client, producer.value_bytes)
+        self.outboxes.append(outbox)
+        return outbox
+
+    # -- and go
+
+    def _turn(self) -> None:
+        for member in self._reading():
+            member.receive(member.incarnation, _nothing, ())
+        self._look(self.clock.moment)
+        settled = self._settled()
+        self.folding.fold(settled)
+        for (group, tp), offset in settled.items():
+            self.services[group].forget(tp, offset)  # type: ignore[attr-defined]
+        for tp, log in self.folding.logs.items():
+            log.forget(min([offset for (_, other), offset in settled.items() if other == tp],
+                           default=log.high_watermark))
+        self._note_commits()
+        now = self.clock.now
+        self._feed(now + self.turn + self.ahead)
+        self.clock.at(now + self.turn, LAST, self._turn)
+
+    def _reading(self) -> list[Any]:
+        return [member for member in self.processes.values()
+                if hasattr(member, "reading") and member.alive and not member.paused]
+
+    def _look(self, moment: tuple[int, ...]) -> None:
+        """The leaders are where the clock is."""
+        for leader in self.leaders:
+            leader.advance(moment[:2])
+        refuse_long_waits(list(self.outboxes), self.recorder.names["actors"], moment[0])
+        for tp, log in self.folding.logs.items():
+            log.note_written()
+            self.recorder.watermark((moment[0], tp, log.high_watermark))
+
+    def _settled(self) -> dict[Key, int]:
+        """Up to where each group has committed, and no living member is before it.
+
+        What was committed since the last turn is left out: whoever has just asked for a commit may not have its answer.
+        """
+        settled = {key: self.committed.get(key, 0) for key in self.folding.tallies}
+        for member in self.processes.values():
+            if hasattr(member, "reading") and member.alive:
+                code, client = member.client.group_code, member.client  # type: ignore[attr-defined]
+                wanted = [(tp, cursor.taken) for tp, cursor in client.cursors.items() if cursor.taken >= 0]
+                for tp, offset in [*wanted, *((stretch.tp, stretch.offset) for stretch in member.reading.in_hand)]:
+                    settled[code, tp] = min(settled[code, tp], offset)
+        return settled
+
+    def _note_commits(self) -> None:
+        rows = np.array(self.recorder.rows["commits"][self._read_commits:], np.int64).reshape(-1, 6)
+        self._read_commits += rows.size
+        for _, group, tp, offset, *_ in rows.tolist():
+            self.committed[group, tp] = offset
+
+    # -- the end
+
+    def _write_down(self) -> None:
+        for outbox in self.outboxes:
+            outbox.cut_the_rest()
+        self._look(self.clock.moment)
+        self.folding.fold({key: self.folding.logs[key[1]].end for key in self.folding.tallies})
+        for (_, tp), tally in self.folding.tallies.items():
+            tally.end_at(self.folding.logs[tp].end)
+
+    def log_end(self) -> Callable[[], dict[str, Any]]:
+        return dict
+
+    def trace_data(self, version: str, warnings: list[str]) -> Any:
+        data = super().trace_data(version, warnings)
+        data.meta["folded"] = True
+        folded = tables(self.folding, self.outboxes, data, self.clock.now)
+        return TraceData({**data.tables, **folded}, data.names, data.scenario, data.meta)
+
+
+def _nothing() -> None:
+    """A member that catches up and has nothing else to do."""

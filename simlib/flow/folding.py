@@ -1,0 +1,67 @@
+"""A run that keeps sums of its records: every now and then what is settled is counted, and may be forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simlib.flow.deliveries import Deliveries
+from simlib.flow.service import Service
+from simlib.flow.sliding_log import SlidingLog
+from simlib.flow.stretches import Stretches, taken_out
+from simlib.flow.tally import Handed, Tally
+from simlib.trace.recorder import EVENT_COLUMNS, Recorder
+
+NOBODY = np.iinfo(np.int64).max
+
+Key = tuple[int, int]
+"""Group and partition (codes)."""
+
+
+class Folding:
+    """The sums so far."""
+
+    def __init__(self, recorder: Recorder, logs: dict[int, SlidingLog], deliveries: Deliveries,
+                 services: dict[int, Service], keys: list[Key]) -> None:
+        """`keys`: who reads what."""
+        self.events = EventsSoFar(recorder)
+        self.logs = logs
+        self.deliveries = deliveries
+        self.services = services
+        self.tallies = {key: Tally(*key) for key in keys}
+
+    def fold(self, settled: dict[Key, int]) -> None:
+        """Count all deliveries of offsets below those given."""
+        for key, rows in taken_out(self.deliveries).items():
+            boundary = rows.boundary(settled[key])
+            now = rows["offset"] < boundary
+            if now.any():
+                self._count(self.tallies[key], rows.chosen(now), rows.chosen(~now), boundary)
+            rest = rows.chosen(~now)
+            self.deliveries.put_back(rest.table, rest.given)
+
+    def _count(self, tally: Tally, rows: Stretches, later: Stretches, settled: int) -> None:
+        first, end = int(rows["offset"].min()), int((rows["offset"] + rows["count"]).max())
+        handed, done = rows.times(self.services[tally.group], tally.tp)
+        created = self.logs[tally.tp].origin(first, end, "created")
+        if rows.is_in_a_row(tally.settled) and later.is_in_a_row(end):
+            tally.add(handed - created, done - created)
+            return
+        each = Handed(self.events, rows, handed, done, created[rows.offsets() - first])
+        before = len(tally.listed)
+        tally.add_others(each, settled, int(later["began"].min(initial=NOBODY)))
+        for part in tally.listed[before:]:
+            for name, column in (("actor", "rank"), ("number", "numbers"), ("key", "keys")):
+                part[name] = self.logs[tally.tp].origin(first, end, column)[part["offset"] - first]
+
+
+class EventsSoFar:
+    """The control events, as the trace will have them."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def column(self, _: str, name: str) -> np.ndarray:
+        values: list[Any] = [row[EVENT_COLUMNS.index(name)] for row in self._recorder.events]
+        return np.array(values, dtype=object if name == "kind" else np.int64)
