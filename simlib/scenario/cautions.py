@@ -10,6 +10,7 @@ from simlib.scenario.check_fields import label
 from simlib.scenario.errors import listed
 from simlib.scenario.faults import STEP_KINDS, AddPartitions, Crash
 from simlib.scenario.gathering import head_start
+from simlib.scenario.overload import overload_warnings
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import (
     producer_notes,
@@ -29,6 +30,7 @@ def warnings(scenario: Scenario) -> list[str]:
         *reset_warnings(scenario),
         *circle_warnings(scenario),
         *retention_warnings(scenario),
+        *overload_warnings(scenario),
     ]
 
 
