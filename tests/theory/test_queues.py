@@ -21,10 +21,11 @@ def erlang_c(servers, utilisation):
 
 
 @pytest.mark.statement("T01")
+@pytest.mark.parametrize("engine", ["events", "flow"])
 @pytest.mark.parametrize(("utilisation", "mean_wait"), [(0.5, 1.0), (0.8, 4.0)])
-def test_one_consumer_waits_as_m_m_1(utilisation, mean_wait):
+def test_one_consumer_waits_as_m_m_1(utilisation, mean_wait, engine):
     group = ConsumerGroup("billing", "orders", service_time=Exponential(UNIT), enable_auto_commit=True)
-    trace = run(load(utilisation, 15_000 if utilisation < 0.7 else 40_000, groups=[group]))
+    trace = run(load(utilisation, 15_000 if utilisation < 0.7 else 40_000, groups=[group]), engine=engine)
     waits = waits_of(trace.deliveries.set_index("message").time, trace)
     mean, margin = confidence(waits)
     assert len(waits) > 14_000 and margin < 0.3 * mean_wait
