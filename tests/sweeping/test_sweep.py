@@ -164,7 +164,7 @@ def test_a_long_run_is_not_waited_for_and_does_not_go_on_in_the_dark(monkeypatch
     monkeypatch.setattr(supervision, "PATIENCE", 0.1)
     pressed = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     pressed.start()
-    table = sweep(replace(SHOP, {RATE: 2_000, "duration": 10_000}), {CONSUMERS: [1]}, progress=False)
+    table = sweep(replace(SHOP, {RATE: 200, "duration": 10_000}), {CONSUMERS: [1]}, progress=False)
     assert table.attrs["interrupted"] and len(table) == 0
     for thread in threading.enumerate():
         if thread.name == "simlib":
