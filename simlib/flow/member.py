@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from simlib.flow.client import FlowClient
 from simlib.flow.fetches import Fetches
-from simlib.flow.reading import Reading, advance_together
+from simlib.flow.reading import Reading
 from simlib.kafka.member import Member
+from simlib.scenario.errors import EngineError
 from simlib.units import millis
 from simlib.world.clock import MESSAGE
 from simlib.world.process import Alarm
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from simlib.flow.deliveries import Deliveries
     from simlib.flow.leader import Leader
     from simlib.flow.service import Service
+
+RIVALS = ("two of its members read one partition at the same time (one was evicted), and each delivery has a drawn "
+          "service time; give all records the same service_time, a number")
 
 Held = tuple[tuple[int, ...], int, Callable[..., Any], tuple[Any, ...]]
 
@@ -74,12 +78,8 @@ class FlowMember(Member):
 
     def catch_up(self) -> None:
         """Read on up to now, or to where a process that stood still has got in what it missed."""
-        until = self._missed or self.clock.moment
-        rivals = self._rivals()
-        if rivals:
-            advance_together([self.reading, *(member.reading for member in rivals)], until)
-        else:
-            self.reading.advance(until)
+        self._refuse_rivals()
+        self.reading.advance(self._missed or self.clock.moment)
         self.client.watch_polls()
 
     def catch_up_all(self) -> None:
@@ -88,16 +88,17 @@ class FlowMember(Member):
             if member.alive and not member.paused:
                 member.catch_up()
 
-    def _rivals(self) -> list[FlowMember]:
-        """The other members, if some read the same: they do not know yet that the group went on without them.
+    def _refuse_rivals(self) -> None:
+        """Two members read the same where one does not know yet that the group went on without it.
 
-        It only matters where every delivery has a service time of its own.
+        Whose delivery of a record is which then decides its service time, unless all take the same.
         """
         if self.service.constant is not None:
-            return []
+            return
         reading = [member for member in self.group_members if member is self or (member.alive and not member.paused)]
         tps = [tp for member in reading for tp in member.client.cursors]
-        return [] if len(set(tps)) == len(tps) else [member for member in reading if member is not self]
+        if len(set(tps)) < len(tps):
+            raise EngineError([f"group {self.group.name!r}: {RIVALS}"])
 
     def receive(self, incarnation: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if not self.alive or incarnation != self.incarnation:

@@ -178,15 +178,3 @@ class Reading:
             first = bisect_right(done, since)
             self.done = done[:first] + [time + now - since for time in done[first:]]
             self.finish_at = self.done[-1]
-
-
-def advance_together(readings: list[Reading], until: tuple[int, ...]) -> None:
-    """Members that read the same partition: who is first there decides whose delivery is the first."""
-    for reading in readings:
-        reading.look(until)
-    while True:
-        found = [(moment, i) for i, reading in enumerate(readings) if (moment := reading.next()) is not None]
-        moment, i = min(found, default=(until, 0))
-        if moment >= until:
-            return
-        readings[i].step()

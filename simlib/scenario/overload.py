@@ -8,7 +8,7 @@ from simlib.scenario.check_fields import label
 from simlib.scenario.distributions import as_distribution
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.size import expected_records
-from simlib.scenario.topology import ConsumerGroup
+from simlib.scenario.topology import ConsumerGroup, ShareGroup
 
 
 def overload_warnings(s: Scenario) -> Iterator[str]:
@@ -20,12 +20,12 @@ def overload_warnings(s: Scenario) -> Iterator[str]:
                    f"off, to the end (utilisation {busy:.3g}): about {left:,.0f} will be waiting then")
 
 
-def utilisation(s: Scenario, group: ConsumerGroup) -> float:
+def utilisation(s: Scenario, group: ConsumerGroup | ShareGroup) -> float:
     """Work that comes in a second, over what those who have a partition can do; of load that lasts to the end."""
     return _endless_records(s, group) / s.duration * as_distribution(group.service_time).mean / _working(s, group)
 
 
-def _endless_records(s: Scenario, group: ConsumerGroup) -> float:
+def _endless_records(s: Scenario, group: ConsumerGroup | ShareGroup) -> float:
     """Records of the producers that go on until the run ends."""
     records = 0.0
     for producer in s.producers:
@@ -36,6 +36,8 @@ def _endless_records(s: Scenario, group: ConsumerGroup) -> float:
     return records
 
 
-def _working(s: Scenario, group: ConsumerGroup) -> int:
-    """A member without a partition does nothing."""
+def _working(s: Scenario, group: ConsumerGroup | ShareGroup) -> int:
+    """A member of a consumer group that has no partition does nothing."""
+    if isinstance(group, ShareGroup):
+        return group.consumers
     return min(group.consumers, sum(s.topic(topic).partitions for topic in group.topics))

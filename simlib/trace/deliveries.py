@@ -114,7 +114,11 @@ class Deliveries:
     @cached_property
     def cause(self) -> np.ndarray:
         """Index into CAUSES for each delivery."""
-        return cause_of_repeat(self)
+        causes = cause_of_repeat(self)
+        repeats = (self.attempt > 1) & (self.previous_of_copy >= 0)
+        shared = np.flatnonzero(repeats & np.isin(self.group, self.answers.share_groups))
+        causes[shared] = _cause_in_share_group(self, shared)
+        return causes
 
 
 def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
@@ -128,9 +132,7 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
     5. rebalance: another member has it now, or the generation changed.
     6. seek: same member, same generation: its own code went back.
 
-    In a share group, after the first line, by how the last hold on the copy ended: released (or given back by closing),
-    lock expired, crash (the connection was lost); leader change where it did not end, but was forgotten. What somebody
-    else has accepted comes again to a member whose lock had expired before, and who does not know it (a zombie).
+    A share group has causes of its own (`_cause_in_share_group`).
     """
     causes = np.zeros(len(deliveries), np.int8)
     again = np.flatnonzero(deliveries.attempt > 1)
@@ -146,12 +148,16 @@ def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
                   _happened(deliveries.data, "eviction", had, since, until) | zombie,
                   _happened(deliveries.data, "reset", has, since, until), moved]
     causes[again] = np.select(conditions, [CAUSES.index(c) for c in CAUSES[1:6]], default=CAUSES.index("seek"))
-    shared = again[np.isin(deliveries.group[again], deliveries.answers.share_groups) & (before >= 0)]
-    causes[shared] = _cause_in_share_group(deliveries, shared)
     return causes
 
 
 def _cause_in_share_group(deliveries: Deliveries, rows: np.ndarray) -> np.ndarray:
+    """By how the last hold on the copy ended: released (or given back by closing), lock expired, crash (the connection
+    was lost); leader change where it did not end, but was forgotten.
+
+    What somebody else has accepted comes again to a member whose lock had expired before, and who does not know it (a
+    zombie).
+    """
     answers = deliveries.answers
     ended, handed = answers.codes(deliveries.group[rows], deliveries.message[rows], deliveries.offset[rows])
     last = latest_before(handed, deliveries.time[rows], ended, answers.column("time"))

@@ -107,7 +107,7 @@ class FoldedTrace(Trace):
                   for name in ("delivered", "duplicates", "skipped", "passed_over", "backlog")}
         repeats = (self._raw("listed", "group") == code) & (self._raw("listed", "attempt") > 1)
         causes = Counter(CAUSES[cause] for cause in self._raw("listed", "cause")[repeats].tolist())
-        return GroupSummary(**counts, causes=dict(causes), missed={}, lag=self._final_lag(code),
+        return GroupSummary(**counts, causes=dict(causes), missed={}, archived={}, lag=self._final_lag(code),
                             handed_after=self._percentiles(code, 0), done_after=self._percentiles(code, 1))
 
     def _percentiles(self, code: int, done: int) -> dict[str, float]:

@@ -5,7 +5,7 @@ from agreement import VIEWS, same_view
 from test_agreement import shop
 from test_flow_refused import REFUSED
 
-from simlib import Crash, EngineError, Producer, Replay, Topic, Trace, run
+from simlib import ConsumerGroup, Crash, EngineError, Exponential, Pause, Producer, Replay, Topic, Trace, run
 from simlib.flow.world import FlowWorld
 from simlib.units import SECOND
 from simlib.world.clock import LAST
@@ -38,6 +38,14 @@ def test_records_of_one_instant_are_seen_late_too_and_nothing_is_said_of_it():
                      producers=[Producer("shop", "orders", keys=9, arrivals=Replay((1.0, 2.0, 2.0, 2.0, 2.0, 3.0)))]))
     assert trace.fidelity.engine == "events" and not trace.summary().warnings
     assert len(trace.deliveries) == 6
+
+
+def test_an_evicted_member_that_reads_on_with_drawn_service_times_is_seen_late_too():
+    group = ConsumerGroup("billing", "orders", 2, service_time=Exponential(0.03), session_timeout_ms=6_000)
+    zombie = shop(groups=[group], faults=[Pause("billing-0", at=20, duration=12)], duration=60.0)
+    with pytest.raises(EngineError, match="group 'billing': two of its members read one partition at the same time"):
+        run(zombie, engine="flow")
+    assert run(zombie).same_as(run(zombie, engine="events"))
 
 
 def test_requests_are_events():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_agreement import shop
 
 import simlib.flow.folded_world as folded_world
-from simlib import ConsumerGroup, Crash, EngineError, Exponential, Pause, Producer, Scenario, Topic, Trace, run
+from simlib import ConsumerGroup, Crash, EngineError, Pause, Producer, Scenario, Topic, Trace, run
 from simlib.trace.folded import Folded
 from simlib.trace.summary import percentiles
 
@@ -90,7 +90,7 @@ def test_a_consumer_that_dies():
 
 
 def test_a_zombie_reads_what_is_long_settled():
-    group = ConsumerGroup("billing", "orders", 2, service_time=Exponential(0.03), session_timeout_ms=6_000)
+    group = ConsumerGroup("billing", "orders", 2, service_time=0.03, session_timeout_ms=6_000)
     whole, sums = tell_the_same(shop(groups=[group], faults=[Pause("billing-0", at=20, duration=12)], duration=60.0))
     assert "eviction" in set(sums.duplicates.cause_of_repeat)
     assert len(whole.handed) > 1_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simlib import Bursts, ConsumerGroup, Exponential, Producer, Replay, Scenario, Topic, run
+from simlib import Bursts, ConsumerGroup, Exponential, Producer, Replay, Scenario, ShareGroup, Topic, replace, run
 from simlib.scenario import warnings
 
 
@@ -30,3 +30,10 @@ def test_what_is_left_in_the_end_is_said_beforehand():
     (said,) = trace.summary().warnings
     assert "about 2,400 will be waiting" in said
     assert trace.summary().backlog == pytest.approx(2_400, rel=0.03)
+
+
+def test_every_member_of_a_share_group_works_whatever_partitions_there_are():
+    groups = [ShareGroup("workers", "orders", 4, service_time=0.04)]
+    assert warnings(replace(shop(), "groups", groups)) == []
+    (said,) = warnings(replace(shop(), "groups", [ShareGroup("workers", "orders", 2, service_time=0.04)]))
+    assert 'ShareGroup("workers")' in said and "(utilisation 1.6)" in said
