@@ -115,7 +115,8 @@ def test_a_mistake_in_a_sliders_picture_is_seen_in_the_widget(lesson):
     lesson.keyboard.insert_text(f'sliders({slider[1]}, "{slider[2]}", show=lambda trace: 1 / 0)')
     lesson.keyboard.press("Control+Enter")
     cell = lesson.locator(".jp-NotebookPanel .jp-CodeCell").last
-    cell.locator(".simlib-live").get_by_text("show(trace) stopped: ZeroDivisionError").wait_for()  # not what stands for it
+    widget = cell.locator(".simlib-live")  # beside it, unseen, is what stands for it
+    widget.get_by_text("show(trace) stopped: ZeroDivisionError").wait_for()
     before = cell.locator("pre", has_text="# shown").inner_text()
     cell.locator(".noUi-handle").first.focus()
     lesson.keyboard.press("ArrowRight")

@@ -21,17 +21,17 @@ class Saying(NamedTuple):
 
 
 SAYINGS = (
-    Saying("A killed consumer is missed after its session timeout.", "K86", "yes",
+    Saying("Kafka notices a killed consumer when its session timeout is over.", "K86", "yes",
            "Its test runs on a real Kafka, too"),
     Saying("With acks=1 a leader's death costs us 40 orders.", "K02", "no",
            "The row says that acknowledged orders are gone; how many, a clock decides. Say: some"),
-    Saying("With acks='all' and two needed, nothing is written while only one broker is in sync.", "K04", "yes",
-           "Its test runs on a real Kafka, too"),
-    Saying("What a machine had not written to its disk is gone when its power fails.", "K59", "simulated",
+    Saying("With acks='all' and min_insync_replicas=2, nothing is written while only one broker is in sync.", "K04",
+           "yes", "Its test runs on a real Kafka, too"),
+    Saying("If all brokers in sync lose power at once, orders with acks='all' can be gone.", "K59", "simulated",
            "Nobody cuts a real machine's power in a test; the row leans on Kafka's documentation"),
     Saying("Our C++ shop (librdkafka) keeps the order, with one request in flight.", "K26", "no",
            "It is another client, which is not modelled; and the row says the opposite"),
-    Saying("A record that is refused costs our Python shop this one record.", "K68a", "no",
+    Saying("If a record is refused, our Python shop (kafka-python) loses only this one.", "K68a", "no",
            "So it is for Java's client, and in virtual time. Yours is the client of which the row says: differs"),
 )
 
