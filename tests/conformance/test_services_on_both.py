@@ -159,9 +159,9 @@ def test_one_is_at_work_one_waits_and_the_third_is_turned_away():
 
 @on_both
 def test_a_lost_request_was_not_carried_out_and_a_lost_reply_was():
-    trace = yield called(buyer(3, timeout=1), faults=[LoseRequest("shop-0", "call", nth=1),
+    trace = yield called(buyer(3, timeout=4), faults=[LoseRequest("shop-0", "call", nth=1),
                                                       LoseReply("shop-0", "call", nth=1)])
-    lost = ("TimeoutError", "no answer to call('bank') within 1 s: it may have been carried out, or not")
+    lost = ("TimeoutError", "no answer to call('bank') within 4 s: it may have been carried out, or not")
     assert acts(trace) == [lost, ("charge", 1), lost, ("charge", 2), ("answered", "bank-0")]
     assert kinds(trace, "request_lost", "reply_lost") == [("request_lost", "shop-0"), ("reply_lost", "shop-0")]
     assert not trace.summary().faults_not_fired
