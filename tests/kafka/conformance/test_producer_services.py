@@ -108,6 +108,6 @@ def test_an_old_duplicate_is_a_success_without_an_offset(monkeypatch):
         exchange.reply(("DUPLICATE_SEQUENCE_NUMBER", -1))
 
     monkeypatch.setattr(broker.Broker, "on_produce", forgotten)
-    trace = run(shop([0.1], duration=5))
+    trace = run(shop([0.1], duration=5), engine="events")
     assert outcomes(trace) == ["acked"] and log(trace) == []
     assert list(trace.data.column("acks", "base_offset")) == [-1]
