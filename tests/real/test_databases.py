@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from random import Random
 from types import SimpleNamespace
@@ -69,7 +70,8 @@ def told(places, story):
     """What a coroutine that is given a database comes back with; its process is over then."""
     database = RealDatabase(OneProcess(), places.place("billing"))
     try:
-        return asyncio.run(story(database))
+        with ThreadPoolExecutor(1) as thread:  # in this one the driver of a browser may keep a loop of its own
+            return thread.submit(asyncio.run, story(database)).result()
     finally:
         for connection in (*database._idle, *database._open.values()):
             connection.close()
