@@ -1,13 +1,12 @@
 """`app.call` and `app.serve`: who answers, what a caller learns when nobody does, and what stays done all the same."""
 
 import asyncio
-import gc
 
 import pytest
+from kept_alive import no_run_kept_alive
 from small_services import control, done, times
 
 from simlib import Crash, LoseReply, LoseRequest, NetworkCut, Pause, Scenario, Service, Shutdown, Topic, run
-from simlib.world.world import World
 
 
 async def bank(app):
@@ -215,12 +214,9 @@ def test_a_server_alone_is_quiet_and_a_hanging_handler_is_stuck():
     async def nothing(app):
         await app.sleep(1)
 
-    assert called(nothing).ended == "quiet"
-    trace = called(patient, hanging, duration=2_000)
-    assert trace.ended == "stuck"
-    del trace
-    gc.collect()
-    assert [thing for thing in gc.get_objects() if type(thing) is World] == []
+    with no_run_kept_alive():
+        assert called(nothing).ended == "quiet"
+        assert called(patient, hanging, duration=2_000).ended == "stuck"
 
 
 # -- bad input

@@ -1,7 +1,6 @@
 """`app.database`: transactions are all or nothing whatever dies, connections see what a database would show them."""
 
 import asyncio
-import gc
 import os
 import pickle
 import sqlite3
@@ -11,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kept_alive import no_run_kept_alive
 from small_services import alone, control, done, run_alone, times
 
 from simlib import Crash, Pause, Scenario, ScenarioError, Service, Trace, check, run
-from simlib.world.world import World
 
 BANK = "CREATE TABLE done (id PRIMARY KEY); CREATE TABLE account (id PRIMARY KEY, balance CHECK (balance >= 0));" \
        "INSERT INTO account VALUES ('ann', 100);"
@@ -324,12 +323,11 @@ def test_a_run_is_forgotten_whatever_its_transactions_were_doing():
             await app.database.execute("INSERT INTO done VALUES (1)")
             await app.sleep(100)
 
-    for faults in ([], [Crash("billing-0", after="execute", restart_after=None)]):
-        trace = ran(main, instances=3, faults=faults, duration=3)
-        assert len(done(trace)) == 3 and rows(trace, "SELECT * FROM done") == []
-    del trace
-    gc.collect()
-    assert [thing for thing in gc.get_objects() if type(thing) is World] == []
+    with no_run_kept_alive():
+        for faults in ([], [Crash("billing-0", after="execute", restart_after=None)]):
+            trace = ran(main, instances=3, faults=faults, duration=3)
+            assert len(done(trace)) == 3 and rows(trace, "SELECT * FROM done") == []
+        del trace
 
 
 # -- the final database

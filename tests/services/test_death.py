@@ -7,10 +7,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from kept_alive import no_run_kept_alive
 from small_services import alone, control, done, from_a_notebook, run_alone
 
 from simlib import Crash, LoseReply, Pause, Shutdown, run
-from simlib.world.world import World
 
 pytestmark = pytest.mark.slow
 
@@ -163,14 +163,9 @@ def test_a_run_is_not_kept_alive_by_its_dead_processes():
                 await producer.send("orders", record.value + 100)
 
     scenario = alone(main, orders=3, faults=[Crash("billing-0", after="charge", nth=2, restart_after=1)], duration=60)
-    for _ in range(3):
-        run(scenario)
-    assert worlds() == []
-
-
-def worlds():
-    gc.collect()
-    return [thing for thing in gc.get_objects() if type(thing) is World]
+    with no_run_kept_alive():
+        for _ in range(3):
+            run(scenario)
 
 
 async def its_own(app):
@@ -205,11 +200,11 @@ def test_nor_by_one_that_died_while_it_handled_an_exception(how, fail):
             await app.effect("failed", str(kept))
             await app.sleep(100)
 
-    trace = run_alone(main, faults=[LoseReply("billing-0", "effect", nth=1 if fail is of_an_effect else 100),
-                                    Crash("billing-0", **how)], restart_after=None)
-    assert len(control(trace, "crashed")) == 1
-    del trace
-    assert worlds() == []
+    with no_run_kept_alive():
+        trace = run_alone(main, faults=[LoseReply("billing-0", "effect", nth=1 if fail is of_an_effect else 100),
+                                        Crash("billing-0", **how)], restart_after=None)
+        assert len(control(trace, "crashed")) == 1
+        del trace
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -217,8 +212,8 @@ def test_nor_by_one_that_left_by_sys_exit(code):
     async def main(app):
         raise SystemExit(code)
 
-    run_alone(main, restart_after=None)
-    assert worlds() == []
+    with no_run_kept_alive():
+        run_alone(main, restart_after=None)
 
 
 # -- memory
