@@ -9,7 +9,7 @@ import numpy as np
 from simlib.kafka.load import AHEAD
 from simlib.kafka.partitioner import crc32_partition, keyed_partition
 from simlib.scenario.draws import Stream
-from simlib.scenario.loads import arrival_blocks, key_codes, key_names
+from simlib.scenario.loads import arrival_blocks, arrivals_before, key_codes, key_names
 from simlib.scenario.settings import ProducerSettings
 from simlib.scenario.topology import Producer
 from simlib.units import nanoseconds
@@ -53,23 +53,11 @@ class Arrivals:
     def before(self, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
         """Those created before a time (ns) and not given yet: created, numbers, places in `key_names`, and which of
         them go to each partition."""
-        created = self._created_before(horizon)
+        created, self._rest = arrivals_before(horizon, self._rest, self._blocks)
         first, count = self._number, len(created)
         self._number += count
         keys = key_codes(self.producer, self._keys, first, count)
         return created, np.arange(first, first + count), keys, _places(self._partitions(keys, first), self.partitions)
-
-    def _created_before(self, horizon: int) -> np.ndarray:
-        parts = [self._rest]
-        while not len(parts[-1]) or parts[-1][-1] < horizon:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(block)
-        times = np.concatenate(parts)
-        cut = int(np.searchsorted(times, horizon))
-        self._rest = times[cut:]
-        return times[:cut]
 
     def _partitions(self, keys: np.ndarray, first: int) -> np.ndarray:
         """Of each record: by its key (K39), or at random for a null key (K44a)."""

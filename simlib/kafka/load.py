@@ -13,7 +13,7 @@ from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_p
 from simlib.kafka.producer.client import Lanes, ProducerClient
 from simlib.kafka.producer.sender import Sender
 from simlib.scenario.draws import Stream
-from simlib.scenario.loads import arrival_blocks, key_codes, key_names
+from simlib.scenario.loads import arrival_blocks, arrivals_before, key_codes, key_names
 from simlib.scenario.settings import ProducerSettings
 from simlib.scenario.topology import Producer
 from simlib.units import SECOND, millis, nanoseconds
@@ -128,7 +128,8 @@ class LoadProducer(Process):
         if plan != self.plan:
             return  # the load has changed since this was planned
         now = self.clock.now
-        created = self._created_before(max(now, 0) + AHEAD)
+        assert self.blocks is not None
+        created, self._rest = arrivals_before(max(now, 0) + AHEAD, self._rest, self.blocks)
         if len(created):
             first = self.number
             self.number += len(created)
@@ -149,20 +150,6 @@ class LoadProducer(Process):
         """While more records are to come, the run is not quiet."""
         self.busy(int(producing) - int(self.producing))
         self.producing = producing
-
-    def _created_before(self, horizon: int) -> np.ndarray:
-        """Arrival times up to the horizon, at least one block entry beyond it kept for later."""
-        parts = [self._rest]
-        assert self.blocks is not None
-        while not len(parts[-1]) or parts[-1][-1] < horizon:
-            block = next(self.blocks, None)
-            if block is None:
-                break
-            parts.append(block)
-        times = np.concatenate(parts)
-        cut = int(np.searchsorted(times, horizon))
-        self._rest = times[cut:]
-        return times[:cut]
 
     def _fill(self, created: np.ndarray, number: np.ndarray) -> None:
         tps = self.client.cluster.partitions_of[self.producer.topic]

@@ -125,6 +125,19 @@ def arrival_blocks(
             return
 
 
+def arrivals_before(horizon: int, rest: np.ndarray, blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Times before a horizon (ns), and what is left for later of the last block looked at; `rest` was left before."""
+    parts = [rest]
+    while not len(parts[-1]) or parts[-1][-1] < horizon:
+        block = next(blocks, None)
+        if block is None:
+            break
+        parts.append(block)
+    times = np.concatenate(parts)
+    cut = int(np.searchsorted(times, horizon))
+    return times[:cut], times[cut:]
+
+
 def _offsets(producer: Producer, stream: Stream, first: int) -> Iterator[np.ndarray]:
     """Times since the start (int64 ns) of records first, first+1, ... in blocks, until the producer has no more."""
     number, carry = first, 0
