@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import warnings
 from typing import Any
 
 from simlib.real.connecting import quiet_client
 from simlib.real.errors import RealRunError
 from simlib.real.final_logs import FinalLogs, read_final_logs
+from simlib.real.processes import wait_for
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import BrokerSettings
 from simlib.scenario.topology import Topic, replicas_of
 
 CONNECT_WITHIN_MS = 8_000
+DELETE_WITHIN = 20.0
+"""Seconds."""
 
 
 class Cluster:
@@ -81,12 +84,32 @@ class Cluster:
                                 for partition in range(topic.partitions)}}
 
     def delete(self, scenario: Scenario, prefix: str) -> None:
-        """As far as they are there: the end of a run must not fail because its beginning did."""
-        from kafka.errors import KafkaError
+        """Until the brokers say that they are gone: a request can meet a broker that has just died.
 
-        for topic in scenario.topics:
-            with quiet_client(), suppress(KafkaError):
-                self._admin.delete_topics([prefix + topic.name], timeout_ms=10_000)
+        The end of a run must not fail because its beginning did: what stays after all is warned of by name.
+        """
+        left = {prefix + topic.name: "" for topic in scenario.topics}
+        with quiet_client():
+            wait_for(lambda: not self._delete(left), DELETE_WITHIN, 0.5)
+        if left:
+            answers = ", ".join(f"{topic!r} ({why})" for topic, why in left.items())
+            warnings.warn(f"these topics of the run could not be deleted within {DELETE_WITHIN:g} s: {answers}. "
+                          "They hold nothing but this run's records; delete them by hand", RuntimeWarning, stacklevel=2)
+
+    def _delete(self, left: dict[str, str]) -> dict[str, str]:
+        """Ask once for each; which stay, and why."""
+        from kafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+        for topic in [*left]:
+            try:
+                self._admin.delete_topics([topic], timeout_ms=10_000)
+            except UnknownTopicOrPartitionError:
+                del left[topic]
+            except KafkaError as error:
+                left[topic] = f"{type(error).__name__}: {error}"
+            else:
+                del left[topic]
+        return left
 
     def grow(self, topic: str, to: int) -> None:
         """More partitions."""

@@ -1,9 +1,11 @@
 """`run(scenario, on=...)`: the same scenario with real brokers, real processes and real kills."""
 
+import math
 import os
 import signal
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -27,6 +29,8 @@ from simlib import (
     replace,
     run,
 )
+from simlib.real import cluster
+from simlib.real.address import client_config
 from simlib.real.processes import wait_for
 from simlib.scenario.schedules import ScheduleError
 
@@ -47,15 +51,35 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
-def its_topics_go(kafka: LocalKafka) -> bool:
+def topics_left(kafka: LocalKafka) -> list[str]:
     """A broker hears of a deletion from the controller, on a busy machine some moments after it was done."""
     from kafka import KafkaAdminClient
 
     admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+
+    def left() -> list[str]:
+        return [name for name in admin.list_topics() if name.startswith("simlib-")]
+
     try:
-        return wait_for(lambda: not any(name.startswith("simlib-") for name in admin.list_topics()), 60, 0.1)
+        wait_for(lambda: not left(), 60, 0.1)
+        return left()
     finally:
         admin.close()
+
+
+def deletions_that_fail(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+    """As when a broker dies that was asked to delete a topic."""
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaConnectionError
+
+    honest, tries = KafkaAdminClient.delete_topics, count(1)
+
+    def delete_topics(admin: KafkaAdminClient, topics: list[str], **options: int) -> dict:
+        if next(tries) <= times:
+            raise KafkaConnectionError("the broker is gone")
+        return honest(admin, topics, **options)
+
+    monkeypatch.setattr(KafkaAdminClient, "delete_topics", delete_topics)
 
 
 async def booking(app) -> None:
@@ -87,7 +111,28 @@ def test_a_calm_run_gives_the_same_tables_as_virtual_time_and_leaves_nothing_beh
     assert real.databases["billing"].execute(query) == simulated.databases["billing"].execute(query)
     assert real.commits["offset"].max() == 3
     assert (real.ended, real.summary().lost, real.summary().duplicates) == ("quiet", 0, 0)
-    assert not workers() and its_topics_go(kafka)
+    assert workers() == topics_left(kafka) == []
+
+
+def test_topics_are_deleted_although_a_request_was_lost(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    deletions_that_fail(monkeypatch, times=2)
+    assert run_for_real(shop(), kafka.url).ended == "quiet"
+    assert topics_left(kafka) == []
+
+
+def test_topics_that_stay_are_warned_of_by_name(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "DELETE_WITHIN", 1.0)
+    scenario = shop()
+    made = cluster.Cluster(client_config(kafka.bootstrap))
+    try:
+        made.create(scenario, "simlib-stays-")
+        with monkeypatch.context() as meanwhile, pytest.warns(RuntimeWarning, match="'simlib-stays-orders' .*is gone"):
+            deletions_that_fail(meanwhile, times=math.inf)
+            made.delete(scenario, "simlib-stays-")
+        made.delete(scenario, "simlib-stays-")
+    finally:
+        made.close()
+    assert topics_left(kafka) == []
 
 
 SCHEDULES = ("crash-before:billing-0.0/charge#2", "crash-after:billing-0.0/charge#2",
@@ -248,7 +293,8 @@ def test_ctrl_c_keeps_what_there_is_and_leaves_no_process_and_no_topic_behind(ka
     program.send_signal(signal.SIGINT)
     said, _ = program.communicate(timeout=60)
     assert "ended interrupted 3" in said
-    assert gone(left) and its_topics_go(kafka)
+    assert gone(left)
+    assert topics_left(kafka) == []
 
 
 def test_workers_end_when_nobody_watches_over_them_any_more(kafka: LocalKafka) -> None:
