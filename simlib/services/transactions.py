@@ -41,17 +41,15 @@ class Transactional:
         Call it before the first transaction, and before reading; begin_transaction does it if you did not. Raises
         KafkaTimeoutError after max_block_ms, InvalidTransactionTimeoutError.
         """
-        transactions = self._transactions("init_transactions")
-        if transactions.state is State.UNINITIALISED:
+        if self._transactions("init_transactions").state is State.UNINITIALISED:
             await self._step("init_transactions", "init_producer_id", self._init)
 
     async def begin_transaction(self) -> None:
         """What is sent from now on belongs together. Raises ProducerFencedError, IllegalStateError."""
-        transactions = self._transactions("begin_transaction")
+        self._transactions("begin_transaction")  # refused by this name, not by that of the next line
         await self.init_transactions()
-        if transactions.state is not State.READY:
-            raise self._not_now("begin_transaction")
-        transactions.begin()
+        self._check_state("begin_transaction", State.READY)
+        self._transactions("begin_transaction").begin()
 
     async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int],
                                           group_id: str | ConsumerGroupMetadata) -> None:
@@ -60,14 +58,12 @@ class Transactional:
         `group_id`: the group's name, or better `consumer.group_metadata()`: then a consumer that has lost its place in
         the group is refused with CommitFailedError (KIP-447). Raises ProducerFencedError, IllegalStateError.
         """
-        transactions = self._transactions("send_offsets_to_transaction")
-        if transactions.state is not State.OPEN:
-            raise self._not_now("send_offsets_to_transaction")
+        self._check_state("send_offsets_to_transaction", State.OPEN)
         group, generation, member_id, instance_id = member_of(group_id)
         wanted = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
         told = ", ".join(f"{topic}-{partition}: {offset}" for (topic, partition), offset in wanted.items())
         await self._step(f"offsets to transaction {told}", "txn_offset_commit", lambda: self._settled(
-            lambda then: transactions.send_offsets(group, (generation, member_id, instance_id), wanted, then)))
+            lambda kafka, then: kafka.send_offsets(group, (generation, member_id, instance_id), wanted, then)))
 
     async def commit_transaction(self) -> None:
         """All of it counts. Waits for everything sent; raises what a send failed with, ProducerFencedError."""
@@ -84,11 +80,9 @@ class Transactional:
     # -- how
 
     async def _end(self, what: str, committed: bool, allowed: tuple[State, ...]) -> None:
-        transactions = self._transactions(what)
-        if transactions.state not in allowed:
-            raise self._not_now(what)
+        self._check_state(what, *allowed)
         await self._step(what.replace("_", " "), "end_txn",
-                         lambda: self._settled(lambda then: transactions.end(committed, then)))
+                         lambda: self._settled(lambda kafka, then: kafka.end(committed, then)))
 
     async def _step(self, what: str, wire: str, act: Callable[[], Any]) -> None:
         on = ("transactional_id", self.client.settings.transactional_id)
@@ -100,21 +94,29 @@ class Transactional:
             async with asyncio.timeout(millis(limit) / SECOND):
                 if not self._ready.done():
                     await asyncio.shield(self._ready)
-                await self._settled(self._transactions("init_transactions").init)
+                await self._settled(lambda kafka, then: kafka.init(then))
         except TimeoutError:
             raise KafkaTimeoutError(f"init_transactions: no transaction coordinator answered for max_block_ms={limit:g}"
                                     ) from None
 
-    async def _settled(self, start: Callable[[Then], None]) -> None:
-        """Start something at the client; wait for how it ends."""
+    async def _settled(self, start: Callable[[Transactions, Then], None]) -> None:
+        """Start something at the client; wait for how it ends.
+
+        Nothing of the client is kept in a local name here or above: a process that dies meanwhile is suspended for
+        ever, and the whole run would be kept with it.
+        """
         done = self._app.future()
-        start(lambda error: settle(done, error))
+        start(self._transactions("transaction"), lambda error: settle(done, error))
         await done
 
     def _transactions(self, what: str) -> Transactions:
         if self.client.transactions is None:
             raise IllegalStateError(f"{what}: {NO_TRANSACTIONAL_ID}")
         return self.client.transactions
+
+    def _check_state(self, what: str, *allowed: State) -> None:
+        if self._transactions(what).state not in allowed:
+            raise self._not_now(what)
 
     def _not_now(self, what: str) -> Exception:
         """Why this cannot be done in the state the producer is in."""
@@ -125,8 +127,8 @@ class Transactional:
 
     def _check_open(self) -> None:
         """A transactional producer sends inside of transactions only."""
-        if self.client.transactions is not None and self.client.transactions.state is not State.OPEN:
-            raise self._not_now("send")
+        if self.client.transactions is not None:
+            self._check_state("send", State.OPEN)
 
     async def abort_what_is_open(self) -> None:
         """Closing: a transaction that nobody ended is aborted, as KafkaProducer.close() does."""

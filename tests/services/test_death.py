@@ -4,13 +4,14 @@ import gc
 import subprocess
 import sys
 import textwrap
+from itertools import product
 from pathlib import Path
 
 import pytest
 from kept_alive import no_run_kept_alive
 from small_services import alone, control, done, from_a_notebook, run_alone
 
-from simlib import Crash, LoseReply, Pause, Shutdown, run
+from simlib import Crash, LoseReply, Pause, Shutdown, TopicPartition, run
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +205,20 @@ def test_nor_by_one_that_died_while_it_handled_an_exception(how, fail):
         trace = run_alone(main, faults=[LoseReply("billing-0", "effect", nth=1 if fail is of_an_effect else 100),
                                         Crash("billing-0", **how)], restart_after=None)
         assert len(control(trace, "crashed")) == 1
+        del trace
+
+
+def test_nor_by_one_that_died_in_a_transaction():
+    async def main(app):
+        producer = app.producer(transactional_id="billing")
+        async with producer.transaction():
+            await producer.send("orders", 1)
+            await producer.send_offsets_to_transaction({TopicPartition("orders", 0): 1}, "billing")
+
+    with no_run_kept_alive():
+        for when, nth in product(("before", "after"), (1, 2, 3)):
+            trace = run_alone(main, faults=[Crash("billing-0", nth=nth, **{when: "commit"})], restart_after=None)
+            assert len(control(trace, "crashed")) == 1
         del trace
 
 
