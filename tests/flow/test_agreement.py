@@ -2,10 +2,10 @@
 
 import pytest
 from agreement import agree
-from flow_scenarios import calm_scenarios, scenarios
-from hypothesis import HealthCheck, assume, given, settings
+from flow_scenarios import calm_scenarios, scenarios, where_possible
+from hypothesis import HealthCheck, given, settings
 
-from simlib import ConsumerGroup, Crash, EngineError, Pause, Producer, Scenario, Shutdown, Topic, laws
+from simlib import ConsumerGroup, Crash, Pause, Producer, Scenario, Shutdown, Topic, laws
 
 compared = settings(max_examples=100, derandomize=True, deadline=None, database=None,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -58,32 +58,25 @@ def test_the_laws_hold(law):
     assert law(flow), law(flow)
 
 
-def agree_where_possible(scenario):
-    """Some of what the flow engine cannot do shows only as it runs."""
-    try:
-        agree(scenario)
-    except EngineError as error:
-        assume(not all("records of one instant" in problem or "read one partition" in problem
-                       for problem in error.problems))
-        raise
-
-
 @pytest.mark.slow
 @compared
 @given(calm_scenarios())
 def test_random_scenarios_in_which_nothing_fails(scenario):
-    agree_where_possible(scenario)
+    with where_possible():
+        agree(scenario)
 
 
 @pytest.mark.slow
 @compared
 @given(scenarios())
 def test_random_scenarios_whose_consumers_fail(scenario):
-    agree_where_possible(scenario)
+    with where_possible():
+        agree(scenario)
 
 
 @pytest.mark.soak
 @many
 @given(scenarios())
 def test_many_random_scenarios(scenario):
-    agree_where_possible(scenario)
+    with where_possible():
+        agree(scenario)
