@@ -14,7 +14,8 @@ from simlib.scenario.faults import Crash, Fault, Pause, Shutdown
 from simlib.scenario.loads import key_names
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.settings import resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup
+from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 if TYPE_CHECKING:
     from simlib.flow.outbox import Outbox

@@ -52,8 +52,8 @@ from simlib.scenario.settings import (
     resolve_producer,
     resolve_topic,
 )
-from simlib.scenario.share_groups import ShareSettings, resolve_share_consumer
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup, ShareSettings, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 from simlib.scenario.validation import check, problems
 
 __all__ = [

@@ -18,7 +18,8 @@ from simlib.scenario.settings import (
     resolve_consumer,
     resolve_topic,
 )
-from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup
+from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 
 def warnings(scenario: Scenario) -> list[str]:

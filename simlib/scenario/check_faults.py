@@ -27,7 +27,7 @@ from simlib.scenario.faults import (
 from simlib.scenario.field_info import is_number
 from simlib.scenario.paths import replace, step
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.topology import ShareGroup
+from simlib.scenario.share_groups import ShareGroup
 
 PRODUCES = ("produce", "metadata")
 TRANSACTS = ("init_producer_id", "add_partitions_to_txn", "add_offsets_to_txn", "txn_offset_commit", "end_txn")

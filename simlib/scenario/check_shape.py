@@ -9,7 +9,8 @@ from typing import Any
 from simlib.scenario.check_fields import label
 from simlib.scenario.faults import FAULTS, Fault
 from simlib.scenario.scenario import Scenario
-from simlib.scenario.topology import ConsumerGroup, Producer, Readers, Service, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup
+from simlib.scenario.topology import ConsumerGroup, Producer, Readers, Service, Topic
 
 PARTS: dict[str, tuple[Any, str]] = {
     "topics": (Topic, 'Topic("orders")'),

@@ -24,8 +24,8 @@ from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Re
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import normal_form, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
 from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC
-from simlib.scenario.share_groups import lock_problem, resolve_share_consumer
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup, lock_problem, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 MOST_KEYS = 10_000_000

@@ -17,8 +17,8 @@ from simlib.scenario.settings import (
     resolve_topic,
 )
 from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE
-from simlib.scenario.share_groups import as_brokers_say, resolve_share_consumer
-from simlib.scenario.topology import ConsumerGroup, Producer, ShareGroup, Topic
+from simlib.scenario.share_groups import ShareGroup, as_brokers_say, resolve_share_consumer
+from simlib.scenario.topology import ConsumerGroup, Producer, Topic
 
 
 @dataclass(frozen=True)

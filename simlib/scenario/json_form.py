@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from simlib.scenario import distributions, faults, loads, topology
+from simlib.scenario import distributions, faults, loads, share_groups, topology
 from simlib.scenario.check_inputs import json_flaw
 from simlib.scenario.errors import ConfigError, ScenarioError, what_exists
 from simlib.scenario.plain import Plain, changed_fields
@@ -27,7 +27,7 @@ TYPES: dict[str, type[Plain]] = {
         topology.Topic,
         topology.Producer,
         topology.ConsumerGroup,
-        topology.ShareGroup,
+        share_groups.ShareGroup,
         *faults.FAULTS,
         distributions.Constant,
         distributions.Exponential,

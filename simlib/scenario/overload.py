@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from simlib.scenario.check_fields import label
 from simlib.scenario.distributions import as_distribution
 from simlib.scenario.scenario import Scenario
+from simlib.scenario.share_groups import ShareGroup
 from simlib.scenario.size import expected_records
-from simlib.scenario.topology import ConsumerGroup, ShareGroup
+from simlib.scenario.topology import ConsumerGroup
 
 
 def overload_warnings(s: Scenario) -> Iterator[str]:

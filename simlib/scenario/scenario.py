@@ -12,7 +12,8 @@ from simlib.scenario.faults import Fault
 from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
 from simlib.scenario.settings_table import CLIENTS
-from simlib.scenario.topology import ConsumerGroup, Producer, Service, ShareGroup, Topic, numbered
+from simlib.scenario.share_groups import ShareGroup
+from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic, numbered
 
 INPUTS = "inputs"  # the name of the process that sends `inputs`
 REDIS = "redis-0"  # the name of the process behind every service's `app.redis`

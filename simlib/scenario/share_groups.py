@@ -1,4 +1,4 @@
-"""The settings of share consumers (KIP-932), and what the brokers say about them."""
+"""Share groups (KIP-932): as they are declared, their settings, and what the brokers say about those."""
 
 from __future__ import annotations
 
@@ -6,11 +6,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.plain import plain
 from simlib.scenario.settings import filled, remembered
-from simlib.scenario.settings_table import GROUP_CONFIG, SHARE
+from simlib.scenario.settings_table import GROUP_CONFIG, SHARE, setting
+from simlib.scenario.topology import Readers, given_settings, number_of_members
 
 if TYPE_CHECKING:
     from simlib.scenario.settings import BrokerSettings
+
+
+@plain
+class ShareGroup(Readers):
+    """Consumers that take records of one or several topics one by one (KIP-932): poll, work each record, poll again.
+
+    Nobody owns a partition. Settings left None are the client's defaults; those of the group (`share_...`) are Kafka's
+    group configuration. With share_acknowledgement_mode="explicit" a member waits until all it has done is accepted.
+    """
+
+    consumers: int = number_of_members("there may be more than partitions")
+    share_acknowledgement_mode: str | None = setting(SHARE, "share_acknowledgement_mode")
+    share_acquire_mode: str | None = setting(SHARE, "share_acquire_mode")
+    share_auto_offset_reset: str | None = setting(SHARE, "share_auto_offset_reset")
+    share_isolation_level: str | None = setting(SHARE, "share_isolation_level")
+    share_record_lock_duration_ms: float | None = setting(SHARE, "share_record_lock_duration_ms")
+    max_poll_records: int | None = setting(SHARE, "max_poll_records")
+    max_poll_interval_ms: float | None = setting(SHARE, "max_poll_interval_ms")
+    fetch_max_wait_ms: float | None = setting(SHARE, "fetch_max_wait_ms")
+    retry_backoff_ms: float | None = setting(SHARE, "retry_backoff_ms")
+    retry_backoff_max_ms: float | None = setting(SHARE, "retry_backoff_max_ms")
+    reconnect_backoff_ms: float | None = setting(SHARE, "reconnect_backoff_ms")
+    reconnect_backoff_max_ms: float | None = setting(SHARE, "reconnect_backoff_max_ms")
+    metadata_max_age_ms: float | None = setting(SHARE, "metadata_max_age_ms")
+    request_timeout_ms: float | None = setting(SHARE, "request_timeout_ms")
+
+    @property
+    def group_protocol(self) -> str:
+        """What its members speak."""
+        return "share"
+
+    def overrides(self, member: str | None = None) -> dict[str, Any]:
+        """The settings given explicitly."""
+        return given_settings(self, SHARE)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from simlib.scenario.distributions import Distribution
 from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
 from simlib.scenario.loads import Arrivals, KeyDistribution
 from simlib.scenario.plain import FrozenDict, Plain, plain
-from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE, Setting, setting
+from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
 
 
 @plain
@@ -134,13 +134,30 @@ class Producer(Plain):
         return given_settings(self, PRODUCER)
 
 
+def number_of_members(more: str) -> Any:
+    """The field `consumers` of one kind of readers; `more` says what having many of them means."""
+    return declared("Consumers", default=1, kind="whole", low=1, high=12, step=1, minimum=1,
+                    help=f"Members of the group; {more}.")
+
+
+@plain
 class Readers(Plain):
     """Processes with one name and one task: to read one or several topics."""
 
     name: str
     topic: str | tuple[str, ...]
-    consumers: int
-    service_time: float | Distribution
+    consumers: int = 1
+    service_time: float | Distribution = declared(
+        "Service time",
+        default=0.0,
+        kind=DISTRIBUTION,
+        unit="s",
+        low=0.001,
+        high=1,
+        log=True,
+        minimum=0,
+        help="How long a consumer works on one record.",
+    )
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -160,29 +177,7 @@ class ConsumerGroup(Readers):
     Settings left None are the client's defaults. `static_membership` gives each member its name as `group_instance_id`.
     """
 
-    name: str
-    topic: str | tuple[str, ...]
-    consumers: int = declared(
-        "Consumers",
-        default=1,
-        kind="whole",
-        low=1,
-        high=12,
-        step=1,
-        minimum=1,
-        help="Members of the group; more than partitions are idle.",
-    )
-    service_time: float | Distribution = declared(
-        "Service time",
-        default=0.0,
-        kind=DISTRIBUTION,
-        unit="s",
-        low=0.001,
-        high=1,
-        log=True,
-        minimum=0,
-        help="How long a consumer works on one record.",
-    )
+    consumers: int = number_of_members("more than partitions are idle")
     enable_auto_commit: bool | None = setting(CONSUMER, "enable_auto_commit")
     auto_commit_interval_ms: float | None = setting(CONSUMER, "auto_commit_interval_ms")
     auto_offset_reset: str | None = setting(CONSUMER, "auto_offset_reset")
@@ -214,62 +209,6 @@ class ConsumerGroup(Readers):
         """The consumer settings given explicitly, with the instance id of a static member."""
         own = {"group_instance_id": member} if self.static_membership and member else {}
         return {**given_settings(self, CONSUMER), **own}
-
-
-@plain
-class ShareGroup(Readers):
-    """Consumers that take records of one or several topics one by one (KIP-932): poll, work each record, poll again.
-
-    Nobody owns a partition. Settings left None are the client's defaults; those of the group (`share_...`) are Kafka's
-    group configuration. With share_acknowledgement_mode="explicit" a member waits until all it has done is accepted.
-    """
-
-    name: str
-    topic: str | tuple[str, ...]
-    consumers: int = declared(
-        "Consumers",
-        default=1,
-        kind="whole",
-        low=1,
-        high=12,
-        step=1,
-        minimum=1,
-        help="Members of the group; there may be more than partitions.",
-    )
-    service_time: float | Distribution = declared(
-        "Service time",
-        default=0.0,
-        kind=DISTRIBUTION,
-        unit="s",
-        low=0.001,
-        high=1,
-        log=True,
-        minimum=0,
-        help="How long a consumer works on one record.",
-    )
-    share_acknowledgement_mode: str | None = setting(SHARE, "share_acknowledgement_mode")
-    share_acquire_mode: str | None = setting(SHARE, "share_acquire_mode")
-    share_auto_offset_reset: str | None = setting(SHARE, "share_auto_offset_reset")
-    share_isolation_level: str | None = setting(SHARE, "share_isolation_level")
-    share_record_lock_duration_ms: float | None = setting(SHARE, "share_record_lock_duration_ms")
-    max_poll_records: int | None = setting(SHARE, "max_poll_records")
-    max_poll_interval_ms: float | None = setting(SHARE, "max_poll_interval_ms")
-    fetch_max_wait_ms: float | None = setting(SHARE, "fetch_max_wait_ms")
-    retry_backoff_ms: float | None = setting(SHARE, "retry_backoff_ms")
-    retry_backoff_max_ms: float | None = setting(SHARE, "retry_backoff_max_ms")
-    reconnect_backoff_ms: float | None = setting(SHARE, "reconnect_backoff_ms")
-    reconnect_backoff_max_ms: float | None = setting(SHARE, "reconnect_backoff_max_ms")
-    metadata_max_age_ms: float | None = setting(SHARE, "metadata_max_age_ms")
-    request_timeout_ms: float | None = setting(SHARE, "request_timeout_ms")
-
-    @property
-    def group_protocol(self) -> str:
-        """What its members speak."""
-        return "share"
-
-    def overrides(self, member: str | None = None) -> dict[str, Any]:
-        """The settings given explicitly."""
-        return given_settings(self, SHARE)
 
 
 @plain

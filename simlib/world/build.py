@@ -18,9 +18,9 @@ from simlib.scenario.faults import Crash, Pause, Shutdown
 from simlib.scenario.group_protocols import as_brokers_say
 from simlib.scenario.scenario import INPUTS, Scenario
 from simlib.scenario.settings import BrokerSettings, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.scenario.share_groups import ShareGroup, resolve_share_consumer
 from simlib.scenario.share_groups import as_brokers_say as as_brokers_say_to_sharers
-from simlib.scenario.share_groups import resolve_share_consumer
-from simlib.scenario.topology import ConsumerGroup, ShareGroup, replicas_of
+from simlib.scenario.topology import ConsumerGroup, replicas_of
 from simlib.services.process import ServiceProcess, packed
 from simlib.units import nanoseconds
 
