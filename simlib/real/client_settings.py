@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from simlib.scenario.errors import ConfigError
-from simlib.scenario.settings import normal_form, resolve_consumer, resolve_producer
+from simlib.scenario.filling import normal_form
+from simlib.scenario.settings import resolve_consumer, resolve_producer
 from simlib.scenario.settings_table import SIMULATED_ONLY
 
 CLIENT = "kafka-python"

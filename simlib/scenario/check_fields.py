@@ -8,9 +8,9 @@ from typing import Any
 
 from simlib.scenario.distributions import Distribution, Exponential, Given, Lognormal, Uniform
 from simlib.scenario.field_info import DISTRIBUTION, info_of, is_number
+from simlib.scenario.filling import complaint
 from simlib.scenario.plain import Plain
-from simlib.scenario.settings import complaint
-from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE, Setting
+from simlib.scenario.settings_table import CONSUMER, PRODUCER, SHARE
 
 CLIENT_SETTINGS = (PRODUCER, CONSUMER, SHARE)
 CHECKED_KINDS = ("number", "whole", "flag", "choice", "text", DISTRIBUTION)
@@ -64,10 +64,8 @@ def rate_problems(rate: Distribution, where: str) -> Iterator[str]:
         yield f"{where}={rate!r} can be 0 or below; a rate must stay above 0"
 
 
-def setting_problems(
-    table: dict[str, Setting], owner: str, client: str, given: Mapping[str, Any], where: str
-) -> Iterator[str]:
+def setting_problems(owner: str, client: str, given: Mapping[str, Any], where: str) -> Iterator[str]:
     """Settings that are unknown, belong to the other client, or have a value that is not allowed."""
     for name, value in given.items():
-        if wrong := complaint(table, owner, client, name, value):
+        if wrong := complaint(owner, client, name, value):
             yield f"{where}: {wrong}"

@@ -19,11 +19,12 @@ from simlib.scenario.check_fields import (
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.errors import ConfigError, listed, what_exists
 from simlib.scenario.field_info import is_number
+from simlib.scenario.filling import normal_form
 from simlib.scenario.group_protocols import group_problem
 from simlib.scenario.loads import Arrivals, Bursts, InOrder, KeyDistribution, Replay, Weights, key_names
 from simlib.scenario.scenario import INPUTS, Scenario
-from simlib.scenario.settings import normal_form, resolve_broker, resolve_consumer, resolve_producer, resolve_topic
-from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC
+from simlib.scenario.settings import resolve_broker, resolve_consumer, resolve_producer, resolve_topic
+from simlib.scenario.settings_table import CLIENTS
 from simlib.scenario.share_groups import ShareGroup, lock_problem, resolve_share_consumer
 from simlib.scenario.topology import ConsumerGroup, Producer, Service, Topic
 
@@ -58,7 +59,7 @@ def broker_problems(s: Scenario) -> Iterator[str]:
     if not isinstance(s.broker_config, Mapping):
         yield f"{where}={s.broker_config!r} must be a mapping of broker settings to values"
         return
-    single = list(setting_problems(BROKER, "broker", "java", s.broker_config, where))
+    single = list(setting_problems("broker", "java", s.broker_config, where))
     yield from single or _refusal(where, resolve_broker, s.broker_config)
 
 
@@ -93,7 +94,7 @@ def topic_problems(s: Scenario, topic: Topic) -> Iterator[str]:
         yield f"{label(topic)}: config={topic.config!r} must be a mapping of topic settings to values"
     else:
         where = f"{label(topic)}: config"
-        single = list(setting_problems(TOPIC, "topic", "java", topic.config, where))
+        single = list(setting_problems("topic", "java", topic.config, where))
         yield from single or _refusal(where, resolve_topic, topic.config, resolve_broker({}))
 
 
@@ -108,7 +109,7 @@ def producer_problems(s: Scenario, producer: Producer) -> Iterator[str]:
         yield f"{where}: stop={stop} must be after start={start}"
     if s.client in CLIENTS:
         overrides = normal_form(producer.overrides())
-        single = list(setting_problems(PRODUCER, "producer", s.client, overrides, where))
+        single = list(setting_problems("producer", s.client, overrides, where))
         yield from single or _refusal(where, resolve_producer, s.client, overrides) or _transaction_refusal(s, producer)
 
 
@@ -214,13 +215,13 @@ def group_problems(s: Scenario, group: ConsumerGroup | ShareGroup) -> Iterator[s
         yield from _share_problems(s, where, group.overrides())
         return
     overrides = normal_form(group.overrides())
-    single = list(setting_problems(CONSUMER, "consumer", s.client, overrides, where))
+    single = list(setting_problems("consumer", s.client, overrides, where))
     yield from (single or _refusal(where, resolve_consumer, s.client, overrides)
                 or _coordinator_refusal(s, where, overrides))
 
 
 def _share_problems(s: Scenario, where: str, overrides: Mapping[str, Any]) -> list[str]:
-    single = list(setting_problems(SHARE, "share consumer", s.client, overrides, where))
+    single = list(setting_problems("share consumer", s.client, overrides, where))
     try:
         broker = resolve_broker(s.broker_config)
     except (ConfigError, AttributeError):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, wraps
-from types import MappingProxyType
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any
 
-from simlib.scenario.errors import ConfigError, did_you_mean, listed
+from simlib.scenario.errors import ConfigError
+from simlib.scenario.filling import filled, normal_form, remembered
 from simlib.scenario.group_protocols import bounds_problem, protocol_problem
 from simlib.scenario.idempotence import idempotence_rules
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC, Setting
 
-T = TypeVar("T")
 INSTANCE_ID = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -161,25 +159,11 @@ class TopicSettings:
         return 0 if self.retention_bytes >= 0 else self.retention_ms
 
 
-def remembered(resolve: Callable[[str, Mapping[str, Any]], T]) -> Callable[[str, Mapping[str, Any]], T]:
-    """`explore` asks the same thousands of times. True is not 1 here, so the types are part of the question."""
-    known = lru_cache(maxsize=256)(lambda client, items, types: resolve(client, dict(items)))
-
-    @wraps(resolve)
-    def answer(client: str, overrides: Mapping[str, Any]) -> T:
-        try:
-            return known(client, tuple(overrides.items()), tuple(map(type, overrides.values())))
-        except TypeError:  # a value that cannot be hashed: right or wrong, it is looked at each time
-            return resolve(client, overrides)
-
-    return answer
-
-
 @remembered
 def resolve_producer(client: str, overrides: Mapping[str, Any]) -> ProducerSettings:
     """A producer's settings in this client (K12, K22, K23). Raises ConfigError."""
     overrides = normal_form(overrides)
-    values = filled(PRODUCER, "producer", client, overrides)
+    values = filled("producer", client, overrides)
     problems, _notes = idempotence_rules(client, overrides, values)
     if problems:
         raise ConfigError("; ".join(problems))
@@ -189,14 +173,14 @@ def resolve_producer(client: str, overrides: Mapping[str, Any]) -> ProducerSetti
 def producer_notes(client: str, overrides: Mapping[str, Any]) -> list[str]:
     """What the client changes by itself without raising: one line each."""
     overrides = normal_form(overrides)
-    return idempotence_rules(client, overrides, filled(PRODUCER, "producer", client, overrides))[1]
+    return idempotence_rules(client, overrides, filled("producer", client, overrides))[1]
 
 
 @remembered
 def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSettings:
     """A consumer's settings in this client. Raises ConfigError."""
     overrides = normal_form(overrides)
-    values = filled(CONSUMER, "consumer", client, overrides)
+    values = filled("consumer", client, overrides)
     if problem := protocol_problem(values["group_protocol"], overrides):
         raise ConfigError(problem)
     heartbeat, session = values["heartbeat_interval_ms"], values["session_timeout_ms"]
@@ -213,7 +197,7 @@ def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSetti
 
 def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     """The brokers' settings. Raises ConfigError."""
-    values = filled(BROKER, "broker", "java", normal_form(overrides))
+    values = filled("broker", "java", normal_form(overrides))
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
     _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")
@@ -236,64 +220,11 @@ def resolve_topic(overrides: Mapping[str, Any], broker: BrokerSettings) -> Topic
 
 @remembered
 def _resolve_topic(client: str, values: Mapping[str, Any]) -> TopicSettings:
-    settings = TopicSettings(**filled(TOPIC, "topic", client, values))
+    settings = TopicSettings(**filled("topic", client, values))
     if settings.min_compaction_lag_ms > settings.max_compaction_lag_ms:
         raise ConfigError(f"min_compaction_lag_ms={settings.min_compaction_lag_ms} must not be above "
                           f"max_compaction_lag_ms={settings.max_compaction_lag_ms}")
     return settings
-
-
-def normal_form(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The other ways to write a value as the one used here: acks=-1 is "all", one assignor is a list of one."""
-    values = dict(overrides)
-    if values.get("acks") == -1 or values.get("acks") in ("-1", "0", "1"):
-        values["acks"] = {-1: "all", "-1": "all", "0": 0, "1": 1}[values["acks"]]
-    for name in ("partition_assignment_strategy", "group_consumer_assignors"):
-        assignors = values.get(name)
-        if isinstance(assignors, (str, list)):
-            values[name] = (assignors,) if isinstance(assignors, str) else tuple(assignors)
-    return values
-
-
-def filled(table: dict[str, Setting], owner: str, client: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """All values of a table: the overrides over this client's defaults. Raises ConfigError naming everything wrong."""
-    if client not in CLIENTS:
-        raise ConfigError(f"client={client!r} is not modelled; there are {listed(CLIENTS)}")
-    problems = [
-        problem for name, value in overrides.items() if (problem := complaint(table, owner, client, name, value))
-    ]
-    if problems:
-        raise ConfigError("; ".join(problems))
-    given = {name: None if value == ABSENT else value for name, value in overrides.items()}
-    return {**_defaults(owner, client), **given}
-
-
-@cache
-def _defaults(owner: str, client: str) -> Mapping[str, Any]:
-    """A client's column of a table; `explore` asks for it thousands of times."""
-    table = {"producer": PRODUCER, "consumer": CONSUMER, "share consumer": SHARE, "broker": BROKER,
-             "topic": TOPIC}[owner]
-    values = {name: row.default(client) for name, row in table.items()}
-    return MappingProxyType({name: None if value == ABSENT else value for name, value in values.items()})
-
-
-def complaint(table: dict[str, Setting], owner: str, client: str, name: str, value: Any) -> str | None:
-    """What is wrong with one setting; None if nothing is."""
-    row = table.get(name)
-    if row is None:
-        return f"{name!r} is no setting of a {owner} here{did_you_mean(name, table)} (there are: {listed(table, 40)})"
-    if row.default(client) == ABSENT:
-        other = next(each for each in CLIENTS if each != client)
-        return f"{name} is a setting of {other} alone, not of {client} (remove it, or set client={other!r})"
-    wrong = assignors_complaint(value, row.info.choices) if row.info.kind == "assignors" else row.info.complaint(value)
-    return f"{name}={value!r} {wrong}" if wrong else None
-
-
-def assignors_complaint(value: Any, known: tuple[str, ...]) -> str | None:
-    """What is wrong with a list of assignors."""
-    if isinstance(value, tuple) and value and all(isinstance(each, str) and each in known for each in value):
-        return None
-    return f"must be one or several of {', '.join(map(repr, known))}"
 
 
 def _increasing(values: Mapping[str, Any], lower: str, upper: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.filling import filled, remembered
 from simlib.scenario.plain import plain
-from simlib.scenario.settings import filled, remembered
 from simlib.scenario.settings_table import GROUP_CONFIG, SHARE, setting
 from simlib.scenario.topology import Readers, given_settings, number_of_members
 
@@ -88,7 +88,7 @@ class ShareSettings:
 @remembered
 def resolve_share_consumer(client: str, overrides: Mapping[str, Any]) -> ShareSettings:
     """A share consumer's settings. Raises ConfigError."""
-    return ShareSettings(**filled(SHARE, "share consumer", client, overrides))
+    return ShareSettings(**filled("share consumer", client, overrides))
 
 
 def as_brokers_say(settings: ShareSettings, broker: BrokerSettings) -> ShareSettings:
