@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simlib.flow.leader import Leader
-from simlib.kafka.broker import OFFSETS, Broker
+from simlib.kafka.broker import Broker
+from simlib.kafka.cluster import OFFSETS
 from simlib.kafka.consumer_fetches import ConsumerFetches
 from simlib.kafka.follower_sessions import FollowerSessions
 from simlib.world.clock import MESSAGE

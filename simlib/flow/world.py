@@ -18,8 +18,7 @@ from simlib.flow.partition_log import PartitionLog
 from simlib.flow.refusals import refuse_long_waits, refuse_same_instants
 from simlib.flow.service import Service
 from simlib.flow.sessions import Session
-from simlib.kafka.broker import OFFSETS
-from simlib.kafka.cluster import Cluster
+from simlib.kafka.cluster import OFFSETS, Cluster
 from simlib.kafka.producer.client import Lanes
 from simlib.scenario.loads import key_names
 from simlib.scenario.settings import resolve_producer

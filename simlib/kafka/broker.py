@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simlib.kafka import timestamps
-from simlib.kafka.cluster import Cluster, Image
+from simlib.kafka.cluster import OFFSETS, Cluster, Image
 from simlib.kafka.consumer_fetches import ConsumerFetches
 from simlib.kafka.controller_link import ControllerLink
 from simlib.kafka.coordination import Coordination
@@ -18,22 +18,18 @@ from simlib.kafka.follower_sessions import NOT_LEADER, FollowerSessions
 from simlib.kafka.groups.messages import OffsetCommitResponse
 from simlib.kafka.housekeeping import Housekeeping
 from simlib.kafka.in_sync import InSync
+from simlib.kafka.leading import Leading
 from simlib.kafka.log import Entry
 from simlib.kafka.log_cleaner import LogCleaner
-from simlib.kafka.partition_leader import PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
 from simlib.kafka.safe_followers import SafeFollowers
 from simlib.kafka.shares.serving import ShareServing
 from simlib.kafka.transaction_log import TransactionLog
 from simlib.kafka.transactional_writes import TransactionalWrites
-from simlib.units import millis
 from simlib.world.exchange import Exchange
 from simlib.world.network import Network
 from simlib.world.process import Process
-
-OFFSETS = 0
-"""The partition in which groups keep their state."""
 
 
 class Broker(Process):
@@ -52,11 +48,11 @@ class Broker(Process):
         self.transaction_log = TransactionLog(self)
         self.transactional = TransactionalWrites(self)
         self.controller = ControllerLink(self)
+        self.leading = Leading(self)
         self.in_sync = InSync(self)
         self.housekeeping = Housekeeping(self)
         self.cleaner = LogCleaner(self)
-        self.shares: ShareServing | None = None
-        """None until a share group comes."""
+        self.shares = ShareServing(self)
         self.handled: Exchange | None = None
         """The last request that came, and when."""
         self.handled_at = 0
@@ -75,8 +71,7 @@ class Broker(Process):
             "write_txn_markers": self.transactional.write_marker, "init_producer_id": self.transaction_log.handle,
             "add_partitions_to_txn": self.transaction_log.handle, "add_offsets_to_txn": self.transaction_log.handle,
             "end_txn": self.transaction_log.handle,
-            "share_fetch": lambda exchange: self.sharing().fetch(exchange),
-            "share_acknowledge": lambda exchange: self.sharing().acknowledge(exchange),
+            "share_fetch": self.shares.fetch, "share_acknowledge": self.shares.acknowledge,
             "read_share_group_state": self.coordination.handle_share_state,
             "write_share_group_state": self.coordination.handle_share_state}
 
@@ -87,18 +82,11 @@ class Broker(Process):
     def new_consumers(self) -> ConsumerFetches:
         return ConsumerFetches(self)
 
-    def sharing(self) -> ShareServing:
-        """What this broker does for share groups."""
-        if self.shares is None:
-            self.shares = ShareServing(self)
-        return self.shares
-
     # -- life
 
     def on_start(self, now: int) -> None:
         self.forget()
-        if self.shares is not None:
-            self.shares.forget()
+        self.shares.forget()
         self.fetchers.forget()
         self.coordination.forget()
         self.transaction_log.forget()
@@ -141,58 +129,16 @@ class Broker(Process):
         old, self.image = self.image, image
         for tp, state in image.partitions.items():
             if state is not old.partitions.get(tp) and self.number in state.replicas:
-                self._become(tp, state)
+                self.leading.become(tp, state)
         for led in self.leads.values():
             led.leader.eligible = image.alive
-            self._advance(led)  # a replica that was fenced no longer holds the high watermark back (K47)
+            self.advance(led)  # a replica that was fenced no longer holds the high watermark back (K47)
             self.in_sync.let_all_join(led)
         self.fetchers.follow(image)
 
-    def _become(self, tp: int, state: PartitionState) -> None:
-        replica = self.replicas.setdefault(tp, Replica(tp))
-        led = self.leads.get(tp)
-        if state.leader == self.number and led is not None and led.leader.epoch == state.epoch:
-            led.leader.accept(state)
-            self._advance(led)
-            return
-        if led is not None:
-            self._stop_leading(led)
-        if state.leader == self.number:
-            self._lead(replica, state)
-
-    def _lead(self, replica: Replica, state: PartitionState) -> None:
-        min_isr = self.cluster.topic_settings(replica.tp).min_insync_replicas
-        leader = PartitionLeader(replica.log, self.number, state, replica.high_watermark, min_isr,
-                                 millis(self.settings.replica_lag_time_max_ms), self.clock.now)
-        of_transactions = replica.tp == self.cluster.transaction_log
-        led = self.leads[replica.tp] = Led(replica, leader, replica.tp == OFFSETS,
-                                           replica.tp == OFFSETS or of_transactions)
-        if replica.tp == OFFSETS:
-            self.coordination.take_over(led)
-        elif of_transactions:
-            self.transaction_log.take_over(led)
-        if leader.high_watermark > replica.high_watermark:
-            self.high_watermark_moved(led)
-
-    def _stop_leading(self, led: Led) -> None:
-        """Requests that wait here are told to look for the new leader."""
-        self.note_end(led, self.number, led.leader.log.end)
-        del self.leads[led.tp]
-        if led.tp == OFFSETS:
-            self.coordination.give_up()
-        elif led.is_internal:
-            self.transaction_log.forget()
-        for _, waiting, _ in led.waiting:
-            waiting.reply((NOT_LEADER, -1))
-        self.consumers.look_again(led)
-        if self.shares is not None:
-            self.shares.stopped_leading(led)
-        self.followers.stopped_leading(led)
-
     def settled(self) -> bool:
         """Nothing is going on in the groups and the transactions kept here, and nothing will by itself."""
-        shares = self.shares is None or self.shares.settled()
-        return shares and self.coordination.settled() and self.transaction_log.settled()
+        return self.shares.settled() and self.coordination.settled() and self.transaction_log.settled()
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has, as far as this broker knows."""
@@ -230,20 +176,16 @@ class Broker(Process):
         """fetch.max.wait.ms of a consumer's fetch is over."""
         self.consumers.answer_empty(exchange)
 
-    def answer_share_empty(self, exchange: Exchange) -> None:
-        """fetch_max_wait_ms of a share consumer's fetch is over."""
-        self.sharing().answer_empty(exchange)
-
     def client_gone(self, exchange: Exchange) -> None:
         if exchange.kind == "replica_fetch":
             self.followers.gone(exchange.payload[0])
         elif exchange.kind == "fetch":
             self.consumers.forget(exchange)
         elif exchange.kind == "share_fetch":
-            self.sharing().drop(exchange)
+            self.shares.drop(exchange)
 
     def connection_closed(self, source: Process) -> None:
-        self.sharing().connection_closed(source)
+        self.shares.connection_closed(source)
 
     def peer_silent(self, peer: Process, silent: bool) -> None:
         if isinstance(peer, Broker):
@@ -297,7 +239,7 @@ class Broker(Process):
         if not led.is_internal:
             self.recorder.replica_end((self.clock.now, led.tp, self.cluster.brokers[replica].code, end))
 
-    def _advance(self, led: Led) -> None:
+    def advance(self, led: Led) -> None:
         if led.leader.advance(self.clock.now):
             self.high_watermark_moved(led)
 
@@ -312,7 +254,7 @@ class Broker(Process):
         led.answer_up_to(high_watermark)
         if led.consumers:
             self.consumers.look_again(led)
-        if led.shares and self.shares is not None:
+        if led.shares:
             self.shares.more(led)
         self.followers.high_watermark_moved(led)
 

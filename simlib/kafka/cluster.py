@@ -14,6 +14,9 @@ from simlib.scenario.settings import resolve_topic
 INTERNAL_TOPIC = "__consumer_offsets"
 TRANSACTION_TOPIC = "__transaction_state"
 
+OFFSETS = 0
+"""The internal topic's partition, in which groups keep their state: its leader is their coordinator."""
+
 
 def is_internal(topic: str) -> bool:
     """A topic of the brokers' own."""
@@ -34,7 +37,7 @@ class Image(NamedTuple):
 
 
 class Cluster:
-    """Names, numbers and settings. Partitions are numbered over all topics; 0 is the internal one."""
+    """Names, numbers and settings. Partitions are numbered over all topics; OFFSETS is the internal one."""
 
     def __init__(self, settings: Any, topics: dict[str, Any]) -> None:
         self.settings = settings

@@ -16,7 +16,8 @@ from simlib.kafka.shares.states import ShareStates
 from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
-    from simlib.kafka.broker import Broker, Led
+    from simlib.kafka.broker import Broker
+    from simlib.kafka.replica import Led
     from simlib.world.exchange import Exchange
 
 RECORD_BYTES = 100

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simlib.kafka.broker import Broker, Replica
+from simlib.kafka.broker import Broker
 from simlib.kafka.cluster import INTERNAL_TOPIC, TRANSACTION_TOPIC, Cluster
 from simlib.kafka.controller_process import Controller, Metadata
 from simlib.kafka.inputs import InputsProducer
 from simlib.kafka.load import LoadProducer
 from simlib.kafka.member import Member
 from simlib.kafka.producer.client import Lanes
+from simlib.kafka.replica import Replica
 from simlib.kafka.share_member import ShareMember, ShareWorkTimes
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import Distribution

@@ -194,8 +194,7 @@ class World:
             for alarm in process.alarms:
                 alarm.forget()
         for broker in self.cluster.brokers:
-            if broker.shares is not None:
-                broker.shares.run_is_over()
+            broker.shares.run_is_over()
         parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
                  self.changes, self.clock.env, self.clock, self.recorder]
         for part in (*parts, *self.network.under_way(), self):

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from simlib.kafka.cluster import OFFSETS
 from simlib.kafka.groups.messages import NO_GENERATION, NO_MEMBER_ID
 from simlib.units import millis
 from simlib.world.process import Alarm
-
-OFFSETS = 0
-"""The internal topic's partition; its leader is the coordinator."""
 
 
 class Place:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.cluster import OFFSETS
 from simlib.kafka.groups.messages import TxnOffsetCommit
 from simlib.kafka.lane import Lane
 from simlib.kafka.producer.transactional_sender import TransactionalSender
@@ -18,9 +19,6 @@ from simlib.units import MS
 
 if TYPE_CHECKING:
     from simlib.kafka.producer.client import ProducerClient
-
-OFFSETS = 0
-"""The partition in which groups keep their offsets."""
 
 NOT_YET = frozenset({"NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "CONCURRENT_TRANSACTIONS"})
 QUICKLY = 20 * MS

@@ -62,7 +62,7 @@ class ShareFetching:
             self._hurried[number] = None
             exchange = self.in_flight[number]
             broker = self.consumer.cluster.brokers[number]
-            broker.at(exchange.sent + self.consumer.network.latency + self._wait, broker.answer_share_empty, exchange)
+            broker.at(exchange.sent + self.consumer.network.latency + self._wait, broker.shares.answer_empty, exchange)
 
     def _landed(self, number: int) -> None:
         self.in_flight.pop(number, None)

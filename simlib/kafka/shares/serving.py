@@ -45,7 +45,7 @@ class ShareServing:
 
     def settled(self) -> bool:
         """Nobody has a record of whom nothing may be heard any more: its lock will end."""
-        return not any(served.is_busy for served in self._all())
+        return not self._ever or not any(served.is_busy for served in self._all())
 
     def _served(self, group: str, tp: int) -> Served | None:
         """The group's share-partition; None if this broker does not lead the partition."""

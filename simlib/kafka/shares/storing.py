@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.cluster import OFFSETS
 from simlib.kafka.shares.messages import Change, ReadShareState, ShareStateResponse, WriteShareState
 from simlib.units import SECOND
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
-
-OFFSETS = 0
-"""The internal topic's partition: its leader is the share coordinator, too."""
 
 FIRST_BACKOFF, ATTEMPTS = SECOND, 5
 """The pause after an attempt that failed doubles; after so many attempts the leader gives up."""
@@ -74,7 +72,7 @@ class Storing:
              given_up: Callable[[], None], attempt: int) -> None:
         """One attempt; the coordinator may be gone, and another one not there yet."""
         broker = self.broker
-        leader = broker.image.leader(OFFSETS)
+        leader = broker.image.leader(OFFSETS)  # the share coordinator is where the group coordinator is
 
         def again(reason: str = "") -> None:
             if not self.is_current():
