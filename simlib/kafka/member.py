@@ -45,10 +45,14 @@ class Member(Process):
     def on_start(self, now: int) -> None:
         self.runs = []
         self.stopping = False
-        self.client = ConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster,
-                                     self.network, self._give_up)
-        self.client.dies_at_commit = lambda when: dies(self, when, "commit")
+        self.client = self._new_client()
         self.client.metadata.refresh(self._poll)
+
+    def _new_client(self) -> Any:
+        client = ConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster, self.network,
+                                self._give_up)
+        client.dies_at_commit = lambda when: dies(self, when, "commit")
+        return client
 
     def on_kill(self, now: int) -> None:
         self.write_down(now)
@@ -114,6 +118,10 @@ class Member(Process):
             return
         self.write_down(self.finish_at)
         self.runs = []
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """This poll's records are done."""
         if self.settings.enable_auto_commit:
             self._poll()
         else:

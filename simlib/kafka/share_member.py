@@ -33,16 +33,11 @@ class ShareWorkTimes(WorkTimes):
 class ShareMember(Member):
     """`<group>-<n>`."""
 
-    settings: Any
-    client: Any
-
-    def on_start(self, now: int) -> None:
-        self.runs = []
-        self.stopping = False
-        self.client = ShareConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster,
-                                          self.network, self._give_up)
-        self.client.dies_at_acknowledge = lambda when: dies(self, when, "acknowledge")
-        self.client.metadata.refresh(self._poll)
+    def _new_client(self) -> ShareConsumerClient:
+        client = ShareConsumerClient(self, self.group.name, self.group.topics, self.settings, self.cluster,
+                                     self.network, self._give_up)
+        client.dies_at_acknowledge = lambda when: dies(self, when, "acknowledge")
+        return client
 
     def _poll(self) -> None:
         """What the last poll brought is accepted: implicitly with this poll, explicitly before it."""
@@ -50,7 +45,7 @@ class ShareMember(Member):
         if self.settings.is_explicit or self.stopping:
             acknowledging.acknowledge(acknowledging.all_open(), lambda error: self._poll_or_stop())
         else:
-            acknowledging.acknowledge(acknowledging.all_open(), _goes_on)
+            acknowledging.acknowledge(acknowledging.all_open(), _not_waited_for)
             if self.alive:
                 self._poll_or_stop()
 
@@ -60,14 +55,9 @@ class ShareMember(Member):
         else:
             self.client.poll(self._work)
 
-    def _finished(self) -> None:
-        if self.clock.now < self.finish_at:  # the process stood still meanwhile
-            self.at(self.finish_at, self._finished)
-            return
-        self.write_down(self.finish_at)
-        self.runs = []
+    def _go_on(self) -> None:
         self._poll()
 
 
-def _goes_on(error: str | None) -> None:
+def _not_waited_for(error: str | None) -> None:
     """A refusal is in the trace; the records come again, to somebody."""

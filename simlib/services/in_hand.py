@@ -67,10 +67,10 @@ class InHand:
         """The next record. The position moves before anybody has seen it: past it, or past its poll (K77, K78)."""
         run = self._runs.popleft()
         if run.count > 1:
-            self._runs.appendleft(_part(run, 1, run.count))
+            self._runs.appendleft(run.part(1, run.count))
         cursor = self._cursors[run.tp]
         cursor.position = run.offset + 1 if one_by_one else cursor.taken
-        self._taken = [_part(run, 0, 1)]
+        self._taken = [run.part(0, 1)]
         return self._taken[0]
 
     def take(self, wanted: Collection[int], most: int | None) -> list[Run]:
@@ -81,9 +81,9 @@ class InHand:
             count = 0 if wanted and run.tp not in wanted else min(run.count, left)
             left -= count
             if count:
-                self._taken.append(_part(run, 0, count))
+                self._taken.append(run.part(0, count))
             if count < run.count:
-                self._runs.append(_part(run, count, run.count))
+                self._runs.append(run.part(count, run.count))
         for run in self._taken:
             self._cursors[run.tp].position = run.offset + run.count
         self.not_taken()
@@ -97,7 +97,3 @@ class InHand:
     def again(self) -> None:
         """Hand the same over once more, as a broker does that never heard of the commit."""
         self._runs.extendleft(reversed(self._taken))
-
-
-def _part(run: Run, first: int, end: int) -> Run:
-    return Run(run.tp, run.lane, run.start + first, end - first, run.offset + first, run.appended)

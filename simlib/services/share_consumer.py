@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simlib.kafka.share_consumer.client import ShareConsumerClient, SharedRun, part
+from simlib.kafka.share_consumer.client import ShareConsumerClient, SharedRun
 from simlib.kafka.shares.messages import ACCEPT, ACKNOWLEDGE_TYPES, Acknowledgements
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.scenario.share_groups import ShareSettings
-from simlib.services.errors import IllegalStateError, error_for, settle
-from simlib.services.handing import Handing
+from simlib.services.errors import IllegalStateError, settle
 from simlib.services.in_hand import ConsumerRecord
-from simlib.world.event_loop import forget
+from simlib.services.polling import Polling, check_most
 
 if TYPE_CHECKING:
     from simlib.services.app import App
@@ -30,32 +27,21 @@ class ShareRecord(ConsumerRecord):
     delivery_count: int = 1
 
 
-class ServiceShareConsumer(Handing):
+class ServiceShareConsumer(Polling):
     """`app.share_consumer()`: iterate over it, or use `getone` and `getmany`."""
 
     def __init__(self, app: App, process: ServiceProcess, topics: tuple[str, ...], group_id: str,
                  settings: ShareSettings) -> None:
-        self._app = app
-        self._process = process
+        super().__init__(app, process)
         self._settings = settings
-        self._records_in_hand: list[int] = []
         self._delivery_of: dict[tuple[int, int], int] = {}
         self._in_hand: deque[SharedRun] = deque()
-        self._polling = asyncio.Lock()
-        self._waiting = app.future()
-        self._waiting.cancel()  # nobody waits yet
-        self._error: str | None = None
-        self._closed = False
-        self._ready = app.future()
         self._client = ShareConsumerClient(process, group_id, topics, settings, process.cluster, process.network,
                                            self._failed)
-        self._client.metadata.refresh(lambda: self._ready.set_result(None))
+        self._begin()
         process.world.shares(process, settings, group_id, topics)
 
     # -- reading
-
-    def __aiter__(self) -> ServiceShareConsumer:
-        return self
 
     async def __anext__(self) -> ShareRecord:
         return await self.getone()
@@ -73,12 +59,8 @@ class ServiceShareConsumer(Handing):
         Raises IllegalStateError where share_acknowledgement_mode is "explicit" and a record of the last poll has not
         been acknowledged.
         """
-        if max_records is not None and (isinstance(max_records, bool) or max_records < 1):
-            raise ValueError(f"getmany(max_records={max_records!r}): a whole number from 1, or None")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None) as limit:
-                self._app.limit_poll(limit, timeout_ms / 1000)
-                await self._something_in_hand()
+        check_most(max_records)
+        await self._at_most_for(timeout_ms, self._something_in_hand)
         found: dict[TopicPartition, list[ShareRecord]] = {}
         if self._in_hand:  # an empty poll is no step
             found = await self._app.step("receive", lambda: self._many(max_records), on=self._topic_in_hand())
@@ -91,7 +73,7 @@ class ServiceShareConsumer(Handing):
         await self._something_in_hand()  # another task may have been faster
         run = self._in_hand.popleft()
         if run.count > 1:
-            self._in_hand.appendleft(part(run, 1, run.count))
+            self._in_hand.appendleft(run.part(1, run.count))
         record: ShareRecord = self._hand_over(run, 0)
         return record
 
@@ -118,12 +100,7 @@ class ServiceShareConsumer(Handing):
                     await self._poll()
 
     async def _poll(self) -> None:
-        if not self._ready.done():
-            await asyncio.shield(self._ready)
-        if self._closed:
-            raise RuntimeError("this consumer is closed")
-        if self._error:
-            raise error_for(self._error)
+        await self._may_poll()
         await self._settle_the_last_poll()
         self._waiting = self._app.future()
         self._client.poll(self._polled)
@@ -151,13 +128,7 @@ class ServiceShareConsumer(Handing):
 
     def _polled(self, runs: list[SharedRun]) -> None:
         self._in_hand.extend(runs)
-        if not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def _failed(self, error: str) -> None:
-        self._error = error
-        if not self._waiting.done():
-            self._waiting.set_exception(error_for(error))
+        self._wake()
 
     # -- answering for records
 
@@ -234,29 +205,6 @@ class ServiceShareConsumer(Handing):
         count = sum(map(len, answers.values()))
         return "1 record is" if count == 1 else f"{count} records are"
 
-    # -- closing
-
-    async def stop(self) -> None:
-        """Give back what was not acknowledged, and leave the group."""
-        if not self._closed:
-            self._closed = True
-            done = self._app.future()
-            self._client.close(lambda: settle(done, None))
-            await done
-
-    close = stop
-
     def assignment(self) -> set[TopicPartition]:
         """The partitions this member takes records from now; others may do so too."""
         return {self._process.cluster.tps[tp] for tp in self._client.assignment}
-
-    def abandon(self) -> None:
-        """Suspended coroutines refer to this for ever."""
-        self._client.forget()
-        forget(self)
-
-    async def __aenter__(self) -> ServiceShareConsumer:
-        return self
-
-    async def __aexit__(self, *exc: Any) -> None:
-        await self.stop()

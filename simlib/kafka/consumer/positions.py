@@ -26,6 +26,10 @@ class Run:
     offset: int
     appended: int
 
+    def part(self, first: int, end: int) -> Run:
+        """From the record at place `first` up to, not including, the one at `end`."""
+        return Run(self.tp, self.lane, self.start + first, end - first, self.offset + first, self.appended)
+
 
 @dataclass(slots=True)
 class Cursor:

@@ -31,6 +31,11 @@ class SharedRun(Run):
     deliveries: int
     number: int
 
+    def part(self, first: int, end: int) -> SharedRun:
+        """From the record at place `first` up to, not including, the one at `end`."""
+        return SharedRun(self.tp, self.lane, self.start + first, end - first, self.offset + first, self.appended,
+                         self.deliveries, self.number)
+
 
 OnRecords = Callable[[list[SharedRun]], None]
 
@@ -96,8 +101,8 @@ class ShareConsumerClient:
         while self.buffer and left > 0:
             run = self.buffer.popleft()
             if run.count > left and self.settings.share_acquire_mode == "record_limit":
-                self.buffer.appendleft(part(run, left, run.count))
-                run = part(run, 0, left)
+                self.buffer.appendleft(run.part(left, run.count))
+                run = run.part(0, left)
             runs.append(run)
             left -= run.count
         return runs
@@ -136,12 +141,6 @@ class ShareConsumerClient:
         for thing in (self.membership.heartbeats, self.membership, self.acknowledging, self.fetching, self.metadata,
                       self):
             vars(thing).clear()
-
-
-def part(run: SharedRun, first: int, end: int) -> SharedRun:
-    """Some of the records of a run."""
-    return SharedRun(run.tp, run.lane, run.start + first, end - first, run.offset + first, run.appended,
-                     run.deliveries, run.number)
 
 
 def _lives_on(when: str) -> bool:
