@@ -6,24 +6,19 @@ Only what was seen is filled in: no append time, no high watermark, no request o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from simlib.real.collected_calls import CollectedCalls
+from simlib.real.collected_messages import CollectedMessages
 from simlib.real.final_logs import FinalLogs
 from simlib.real.plan import Plan
 from simlib.real.worker.marks import read_marks
 from simlib.scenario.scenario import Scenario
-from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, LOST_WITH_PRODUCER, REFUSED, TIMED_OUT, Recorder
+from simlib.trace.recorder import Recorder
 from simlib.units import NEVER, SECOND
 
 EVENTS = ("commit_failed", "transaction", "request_lost", "reply_lost", "shown")
 """Marks that are events of the trace as they are; the last detail is the text."""
-
-TIMEOUTS = ("KafkaTimeoutError",)
 
 
 class _Clock:
@@ -37,30 +32,8 @@ class _Actor:
         self.code = code
 
 
-@dataclass
-class _Message:
-    """One message on its way."""
-
-    producer: str
-    number: int
-    topic: str
-    key: Any
-    value: Any
-    size: int
-    created: int
-    life: int
-    partition: int = -1
-    offset: int = -1
-    ack: tuple[int, int, int] | None = None
-    """When, outcome, error."""
-    places: list[tuple[int, int]] = field(default_factory=list)
-    """(partition, offset) of each copy in the final log."""
-    lane: int = -1
-    ordinal: int = -1
-
-
 class Collector(CollectedCalls):
-    """Fill it in the order of its methods, then take `recorder` and `tables()`."""
+    """Say to `messages` who died, then `collect`; the rest of a trace is in its attributes."""
 
     def __init__(self, scenario: Scenario, plans: list[Plan], began: int) -> None:
         self.scenario, self._began = scenario, began
@@ -70,10 +43,9 @@ class Collector(CollectedCalls):
         for topic in scenario.topics:
             for partition in range(topic.partitions):
                 self.recorder.add_tp(topic.name, partition)
-        self._messages: dict[str, _Message] = {}
+        self.messages = CollectedMessages(self.recorder, self._actors, self._tp)
         self._deliveries: dict[tuple[Any, ...], int] = {}
         self._numbers: dict[str, int] = {}
-        self._ends: list[tuple[int, str]] = []
         self.producers: dict[str, dict[str, Any]] = {}
         self.read_committed: list[str] = []
         """Groups that read so."""
@@ -90,12 +62,9 @@ class Collector(CollectedCalls):
 
     def collect(self, events: list[tuple[float, str, str, str]], final_logs: FinalLogs) -> dict[str, dict[str, Any]]:
         """All tables. `events`: what was done to processes."""
-        self._note_messages()
-        for topic, partition, offset, message in final_logs.rows:
-            if message in self._messages:
-                self._tp(topic, partition)
-                self._messages[message].places.append((partition, offset))
-        self._lay_out_lanes()
+        for time, name, _, kind, details in self._marks:
+            self.messages.note(time - self._began, name, kind, details)
+        self.messages.lay_out(final_logs.rows)
         rows = [(round(at * SECOND), process, kind, detail) for at, kind, process, detail in events]
         for at, process, kind, detail in rows:
             self._event(at, process, kind, detail=detail)
@@ -106,10 +75,10 @@ class Collector(CollectedCalls):
                 handle(name, life, *details)
             elif kind in EVENTS:
                 self._event(self._clock.now, name, kind, detail=str(details[-1]))
-        self._write_messages()
+        self.messages.write_acks()
         self.recorder.events.sort(key=lambda row: row[0])
-        more = {"aborted": self._aborted(final_logs.aborted)} if final_logs.aborted else {}
-        return {**self.recorder.tables(self._log_end, more), "messages": self._message_table()}
+        more = {"aborted": self.messages.aborted(final_logs.aborted)} if final_logs.aborted else {}
+        return {**self.recorder.tables(self.messages.log_end, more), "messages": self.messages.table()}
 
     def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
                detail: str = "") -> None:
@@ -124,79 +93,6 @@ class Collector(CollectedCalls):
             tps.append(place)
         return tps.index(place)
 
-    # -- messages
-
-    def _note_messages(self) -> None:
-        for time, name, life, kind, details in self._marks:
-            at = time - self._began
-            if kind == "produced":
-                number, topic, key, value, size = details
-                self._messages[f"{name}:{number}"] = _Message(name, number, topic, key, value, size, at, life)
-            elif kind == "acked":
-                message = self._messages[f"{name}:{details[0]}"]
-                message.partition, message.offset = details[1], details[2]
-                message.ack = (at, ACKED if details[2] >= 0 else ACKED_UNKNOWN, -1)
-            elif kind == "failed":
-                outcome = TIMED_OUT if details[1] in TIMEOUTS else REFUSED
-                self._messages[f"{name}:{details[0]}"].ack = (at, outcome, self.recorder.code("errors", details[1]))
-            elif kind == "delivered" and details[4] in self._messages:
-                self._messages[details[4]].partition = details[2]
-
-    def lost_with(self, producer: str, at: float) -> None:
-        """A process died: what its producers had not been told about before, they never will be."""
-        self._ends.append((round(at * SECOND), producer))
-
-    def _lay_out_lanes(self) -> None:
-        lanes: dict[tuple[int, int, int], list[_Message]] = defaultdict(list)
-        for message in self._messages.values():
-            if message.places:
-                message.partition = message.places[0][0]
-            topic = self.recorder.code("topics", message.topic)
-            lanes[self._actors[message.producer], topic, message.partition].append(message)
-        for lane, messages in lanes.items():
-            messages.sort(key=lambda each: each.number)
-            for ordinal, message in enumerate(messages):
-                message.lane, message.ordinal = self.recorder.code("lanes", lane), ordinal
-
-    def _write_messages(self) -> None:
-        for message in self._messages.values():
-            lane, ordinal = message.lane, message.ordinal
-            if message.ack is None and (died := self._death_after(message)) is not None and not message.places:
-                message.ack = (died, LOST_WITH_PRODUCER, -1)
-            if message.ack is not None:
-                at, outcome, error = message.ack
-                self.recorder.ack((at, lane, ordinal, 1, outcome, error, message.offset))
-
-    def _log_end(self) -> dict[str, Any]:
-        """Every copy in the final logs."""
-        return self._copies(lambda place: True)
-
-    def _aborted(self, places: set[tuple[str, int, int]]) -> dict[str, Any]:
-        """Those of them that were taken back with their transactions."""
-        return self._copies(lambda place: place in places)
-
-    def _copies(self, wanted: Callable[[tuple[str, int, int]], bool]) -> dict[str, Any]:
-        """Partition by partition, in the order of offsets."""
-        rows = sorted((self._tp(message.topic, partition), offset, message.lane, message.ordinal)
-                      for message in self._messages.values() for partition, offset in message.places
-                      if wanted((message.topic, partition, offset)))
-        table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-        return {"tp": table[:, 0], "lane": table[:, 2], "start": table[:, 3], "count": np.ones(len(table), np.int64),
-                "base_offset": table[:, 1]}
-
-    def _death_after(self, message: _Message) -> int | None:
-        return min((at for at, name in self._ends if name == message.producer and at >= message.created), default=None)
-
-    def _message_table(self) -> dict[str, Any]:
-        rows = sorted(self._messages.values(), key=lambda each: (each.lane, each.ordinal))
-        keys = [-1 if row.key is None else self.recorder.code("keys", row.key) for row in rows]
-        numbers = {"lane": [row.lane for row in rows], "ordinal": [row.ordinal for row in rows],
-                   "number": [row.number for row in rows], "key": keys, "created": [row.created for row in rows],
-                   "bytes": [row.size for row in rows]}
-        table: dict[str, Any] = {name: np.array(values, dtype=np.int64) for name, values in numbers.items()}
-        table["value"] = [row.value for row in rows] if any(row.value is not None for row in rows) else None
-        return table
-
     # -- one method for each kind of mark that fills more than an event
 
     def _on_produces(self, name: str, life: int, acks: Any) -> None:
@@ -208,9 +104,9 @@ class Collector(CollectedCalls):
 
     def _on_delivered(self, name: str, life: int, group: str, topic: str, partition: int, offset: int, message: str,
                       generation: int) -> None:
-        if message not in self._messages:
+        found, now = self.messages.get(message), self._clock.now
+        if found is None:
             return
-        found, now = self._messages[message], self._clock.now
         first = self.recorder.deliver((now, self._actors[name], life, self.recorder.code("groups", group),
                                        self._tp(topic, partition), found.lane, found.ordinal, 1, offset, generation),
                                       (now, NEVER))
@@ -232,7 +128,7 @@ class Collector(CollectedCalls):
 
     def _place_of(self, message: str | None) -> tuple[int, int]:
         """Lane and ordinal of the message in somebody's hand."""
-        found = self._messages.get(message or "")
+        found = self.messages.get(message)
         return (-1, -1) if found is None else (found.lane, found.ordinal)
 
     def _on_assigned(self, name: str, life: int, group: str, rows: list[Any]) -> None:

@@ -109,7 +109,7 @@ class _Run:
         collector = Collector(self.scenario, self.plans, supervision.timeline.began)
         for at, kind, process, _ in supervision.timeline.events:
             if kind in ("crashed", "shutdown"):
-                collector.lost_with(process, at)
+                collector.messages.lost_with(process, at)
         began = supervision.timeline.began
         logs = self.cluster.final_logs(self.scenario, self.prefix) if began else FinalLogs([], set())
         late = [(supervision.ended_at, "fault_not_fired", "", repr(fault)) for fault in supervision.not_fired()]
