@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from simlib.real.errors import RealRunError
 from simlib.real.plan import MESSAGE_HEADER
 from simlib.scenario.scenario import Scenario
 
-READ_WITHIN = 30.0
-"""Seconds."""
+PATIENCE = 30.0
+"""Seconds without a record."""
 
 
 class FinalLogs(NamedTuple):
@@ -22,7 +23,7 @@ class FinalLogs(NamedTuple):
 
 
 def read_final_logs(client: dict[str, Any], scenario: Scenario, prefix: str) -> FinalLogs:
-    """Read twice where there were transactions: what a careful reader is not given was aborted [K30]."""
+    """Read twice where there were transactions: what a careful reader is not given was aborted (K30)."""
     rows, ends = _read(client, scenario, prefix, "read_uncommitted")
     if not _has_gaps(rows, ends):
         return FinalLogs(rows, set())
@@ -32,7 +33,7 @@ def read_final_logs(client: dict[str, Any], scenario: Scenario, prefix: str) -> 
 
 
 def _has_gaps(rows: list[tuple[str, int, int, str]], ends: dict[tuple[str, int], int]) -> bool:
-    """The end of a transaction takes an offset, and gives a reader nothing [K70]."""
+    """The end of a transaction takes an offset, and gives a reader nothing (K70)."""
     there = {row[:3] for row in rows}
     first = {place: min((row[2] for row in rows if row[:2] == place), default=0) for place in ends}
     return any((*place, offset) not in there for place, end in ends.items() for offset in range(first[place], end))
@@ -56,9 +57,17 @@ def _read(client: dict[str, Any], scenario: Scenario, prefix: str, isolation: st
 
 
 def _records(consumer: Any, ends: dict[Any, int]) -> Iterator[Any]:
-    until = time.monotonic() + READ_WITHIN
-    while any(consumer.position(tp) < end for tp, end in ends.items()) and time.monotonic() < until:
-        for records in consumer.poll(timeout_ms=200).values():
+    """Up to the ends. Raises RealRunError where brokers fall silent: what was not read would be called lost."""
+    heard = time.monotonic()
+    while left := {tp: end for tp, end in ends.items() if consumer.position(tp) < end}:
+        found = consumer.poll(timeout_ms=200)
+        if found:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > PATIENCE:
+            stands = ", ".join(f"{tp}: {consumer.position(tp)} of {end}" for tp, end in left.items())
+            raise RealRunError(f"the topics of this run cannot be read to their ends, {PATIENCE:g} s without a record "
+                               f"({stands}). Do all brokers run? Run once more when they do")
+        for records in found.values():
             yield from records
 
 
