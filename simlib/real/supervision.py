@@ -15,6 +15,7 @@ from simlib.real.local_kafka import LocalKafka
 from simlib.real.processes import Worker, wait_for
 from simlib.real.timeline import Timeline
 from simlib.real.watching import QUIET_AFTER, Watch
+from simlib.real.worker.marks import read_marks
 from simlib.scenario.scenario import REDIS, Scenario
 
 START_WITHIN = 60.0
@@ -32,7 +33,7 @@ class Supervision:
                  prefix: str) -> None:
         self.scenario, self.workers = scenario, workers
         self.timeline = Timeline()
-        self.ended = "interrupted"
+        self.ended = ""
         self.ended_at = 0.0
         self._harm = Harm(scenario, self.timeline, workers, cluster, local, prefix, self._shut_down, self._killed)
         self._watch = Watch(self.timeline, workers, self._harm.stands_still)
@@ -55,10 +56,11 @@ class Supervision:
         """Begin, watch, end. Whatever happens, no worker is left, and every broker of ours runs again."""
         try:
             self._begin()
-            while not self._over():
+            while not (ended := self._why_over()):
                 self._look()
                 progress(self.timeline.now)
                 time.sleep(LOOK_EVERY)
+            self.ended = ended
         except KeyboardInterrupt:
             self.ended = "interrupted"
         finally:
@@ -92,22 +94,20 @@ class Supervision:
     def _is_ready(self, worker: Worker) -> bool:
         if not worker.alive:
             raise RealRunError(f"{worker.plan.name} could not begin:\n{worker.new_output()}")
-        wanted = "assigned" if worker.plan.role == "group" else '"ready"'
-        return wanted in worker.plan.marks_of(worker.life).read_text(encoding="utf-8")
+        wanted = "assigned" if worker.plan.role == "group" else "ready"
+        return any(kind == wanted for _, kind, *_ in read_marks(worker.plan.marks_of(worker.life)))
 
-    def _over(self) -> bool:
-        now = self.timeline.now
+    def _why_over(self) -> str:
+        """How the run has ended; "" while it goes on. Declared load alone runs to its duration."""
+        now, last_mark = self.timeline.now, self.timeline.last_mark
         if now >= self.scenario.duration:
-            self.ended = "duration"
-            return True
+            return "duration"
         if not (self.scenario.services or self.scenario.inputs):
-            return False
+            return ""
         if self._pending():
-            self.ended = "stuck"
-            return now - self.timeline.last_mark > STUCK_AFTER
-        self.ended = "quiet"
+            return "stuck" if now - last_mark > STUCK_AFTER else ""
         patience = QUIET_WHILE_BEHIND if self._watch.is_behind() else QUIET_AFTER
-        return now - max(self.timeline.last_mark, self._watch.held_until) > patience
+        return "quiet" if now - max(last_mark, self._watch.held_until) > patience else ""
 
     def _pending(self) -> bool:
         """Is anything under way, or planned, that will end or begin by itself?"""
