@@ -16,7 +16,7 @@ from simlib.real.errors import RealRunError
 from simlib.real.postgresql import URL, PostgresConnection, connect
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.topology import Service
-from simlib.sql.schema import initial_image
+from simlib.sql.schema import initial_image, quoted
 
 EXAMPLE = "postgresql://user:password@host:5432/database"
 WITHOUT = f"Or unset {URL}: then databases are SQLite files"
@@ -96,7 +96,7 @@ class Schemas(Databases):
 
     def make(self, service: Service) -> None:
         schema = self.place(service.name)
-        self._do(f'CREATE SCHEMA "{schema}"', "may not make a schema")
+        self._do(f"CREATE SCHEMA {quoted(schema)}", "may not make a schema")
         if service.database:
             try:
                 PostgresConnection(schema).execute_script(service.database)
@@ -116,11 +116,11 @@ class Schemas(Databases):
         connection = sqlite3.connect(":memory:", isolation_level=None)
         try:
             for table, columns in self._tables(self.place(service)).items():
-                names = ", ".join(map(_quoted, columns))
-                connection.execute(f"CREATE TABLE {_quoted(table)} ({names})")
-                rows = self._rows(f"SELECT {names} FROM {_quoted(self.place(service))}.{_quoted(table)} ORDER BY ctid")
+                names = ", ".join(map(quoted, columns))
+                connection.execute(f"CREATE TABLE {quoted(table)} ({names})")
+                rows = self._rows(f"SELECT {names} FROM {quoted(self.place(service))}.{quoted(table)} ORDER BY ctid")
                 marks = ", ".join("?" * len(columns))
-                connection.executemany(f"INSERT INTO {_quoted(table)} VALUES ({marks})",
+                connection.executemany(f"INSERT INTO {quoted(table)} VALUES ({marks})",
                                        [[_plain(value) for value in row] for row in rows])
             return connection.serialize()
         finally:
@@ -141,7 +141,7 @@ class Schemas(Databases):
     def remove(self) -> None:
         try:
             for name in self._names.values():
-                self._do(f'DROP SCHEMA IF EXISTS "{name}" CASCADE', "may not remove its schema")
+                self._do(f"DROP SCHEMA IF EXISTS {quoted(name)} CASCADE", "may not remove its schema")
         finally:
             self._admin.close()
 
@@ -162,10 +162,6 @@ def _reached() -> Any:
     except psycopg.Error as error:
         said = str(error).strip().replace(str(given.get("password") or "\0"), "***")
         raise RealRunError(f"no PostgreSQL takes us where {URL} points: {said}. {WITHOUT}") from None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _plain(value: Any) -> Any:

@@ -82,8 +82,8 @@ def _tables(simulated: Trace, real: Trace) -> Iterator[Row]:
     for name in sorted({*simulated.databases} & {*real.databases}):
         one, other = simulated.databases[name], real.databases[name]
         for table in one.tables():
-            rows = [sorted(map(tuple, each.execute(f'SELECT * FROM "{table}"'))) for each in (one, other)]
-            yield Row(f"{name}: rows of {table}", len(rows[0]), len(rows[1]), EQUAL if rows[0] == rows[1] else UNEQUAL)
+            mine, theirs = one.sorted_rows(table), other.sorted_rows(table)
+            yield Row(f"{name}: rows of {table}", len(mine), len(theirs), EQUAL if mine == theirs else UNEQUAL)
 
 
 # -- what is measured: seconds, milliseconds

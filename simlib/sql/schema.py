@@ -1,4 +1,4 @@
-"""The state a service's database begins with."""
+"""The state a service's database begins with, and names as SQL takes them."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def initial_image(schema: str = "") -> bytes:
         return database.image()
     finally:
         database.close()
+
+
+def quoted(name: str) -> str:
+    """The name of a table, a column or a schema, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

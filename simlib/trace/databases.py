@@ -11,6 +11,7 @@ from typing import Any
 
 from simlib.sql.connection import Database
 from simlib.sql.rows import Rows
+from simlib.sql.schema import quoted
 from simlib.units import SECOND
 
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
@@ -47,8 +48,13 @@ class FinalDatabase:
 
     def rows_of(self, table: str) -> int:
         """How many rows a table has."""
-        name = table.replace('"', '""')
-        return int(self.execute(f'SELECT COUNT(*) FROM "{name}"')[0][0])
+        return int(self.execute(f"SELECT COUNT(*) FROM {quoted(table)}")[0][0])
+
+    def sorted_rows(self, table: str) -> list[tuple[Any, ...]]:
+        """All rows of a table, in an order that only what is in them decides."""
+        columns = self.execute("SELECT COUNT(*) FROM pragma_table_info(?)", [table])[0][0]
+        places = ", ".join(str(place + 1) for place in range(columns))
+        return [tuple(row) for row in self.execute(f"SELECT * FROM {quoted(table)} ORDER BY {places}")]
 
     def frame(self, sql: str, parameters: Any = ()) -> Any:
         """The rows of a query as a pandas table."""
@@ -66,8 +72,7 @@ class FinalDatabase:
         for kind, name, table, sql in self.execute(OBJECTS):
             yield json.dumps([kind, name, table, sql])
         for table in self.tables():
-            quoted = table.replace('"', '""')
-            for row in self.execute(f'SELECT * FROM "{quoted}"'):
+            for row in self.execute(f"SELECT * FROM {quoted(table)}"):
                 yield f"{table} {tuple(row)!r}"
 
     def close(self) -> None:

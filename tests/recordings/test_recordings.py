@@ -157,6 +157,14 @@ def test_what_neither_side_has_is_left_out():
     assert not {"done again", "refused", "got a yes, and gone"} & {*table.index}
 
 
+def test_rows_are_compared_whatever_is_in_them():
+    """NULL, numbers and text in one column have no order in Python; names may have quotes in them."""
+    tables = """CREATE TABLE paid (n); CREATE TABLE "a ""b" (n, m);
+                INSERT INTO "a ""b" VALUES (NULL, 1), ('x', NULL), (2, x'00'), (NULL, 'y');"""
+    trace = run(replace(a_shop(1), "services.billing.database", tables))
+    assert side_by_side(trace, trace).loc['billing: rows of a "b'].tolist() == [4, 4, "yes"]
+
+
 def test_runs_of_two_scenarios_are_refused():
     with pytest.raises(ValueError, match="two scenarios"):
         side_by_side(run(a_shop(1)), run(a_shop(2)))
