@@ -8,11 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from codecs import getincrementaldecoder
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from simlib.real.plan import Plan
-from simlib.trace.storage import from_json
+from simlib.real.worker.marks import marks_in
+
+_Decoder = getincrementaldecoder("utf-8")
+"""A worker may be in the middle of a letter."""
 
 
 class Worker:
@@ -28,6 +33,7 @@ class Worker:
         """Was it told to begin?"""
         self.process: subprocess.Popen[str] | None = None
         self._read, self._shown = 0, 0
+        self._decoder = _Decoder("replace")
 
     @property
     def alive(self) -> bool:
@@ -37,7 +43,8 @@ class Worker:
         """A new process, which begins when it is told to."""
         self.life += 1
         self.works = False
-        self._read = self._shown = 0
+        self._read, self._shown = 0, 0
+        self._decoder.reset()
         self.restart_at = None
         self.plan.marks_of(self.life).touch()
         with self.plan.output_of(self.life).open("w", encoding="utf-8") as output:
@@ -48,11 +55,9 @@ class Worker:
     def say(self, words: str) -> None:
         """On its standard input; a process that has just died hears nothing."""
         assert self.process is not None and self.process.stdin is not None
-        try:
+        with suppress(OSError):
             self.process.stdin.write(words + "\n")
             self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            pass
 
     def kill(self) -> None:
         """SIGKILL (on Windows TerminateProcess), also of a process that stands still."""
@@ -72,27 +77,28 @@ class Worker:
         """Nothing of it is left."""
         self.kill()
         if self.process is not None and self.process.stdin is not None:
-            try:
+            with suppress(OSError):  # words that nobody read
                 self.process.stdin.close()
-            except (BrokenPipeError, OSError):
-                pass
 
     # -- what it says
 
     def new_marks(self) -> list[list[Any]]:
         """The lines it has written since the last look."""
-        with self.plan.marks_of(self.life).open(encoding="utf-8") as file:
-            file.seek(self._read)
-            text = file.read()
-        complete = text[:text.rfind("\n") + 1]
-        self._read += len(complete.encode("utf-8"))
-        return [from_json(line) for line in complete.splitlines()]
+        data = _behind(self._read, self.plan.marks_of(self.life))
+        self._read += data.rfind(b"\n") + 1
+        return marks_in(data)
 
     def new_output(self) -> str:
         """What it has printed since the last look."""
-        data = self.plan.output_of(self.life).read_bytes()[self._shown:]
+        data = _behind(self._shown, self.plan.output_of(self.life))
         self._shown += len(data)
-        return data.decode("utf-8", errors="replace")
+        return self._decoder.decode(data)
+
+
+def _behind(place: int, file: Path) -> bytes:
+    with file.open("rb") as data:
+        data.seek(place)
+        return data.read()
 
 
 def wait_for(condition: Any, within: float, each: float = 0.01) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a run's topics at its end, without a Kafka: slow brokers are waited for, and silent ones are no empty topics."""
+"""Reading a run's topics at its end, without a Kafka: slow brokers are waited for, silent ones have no empty topics."""
 
 from types import SimpleNamespace
 

@@ -29,8 +29,12 @@ def read_marks(file: Path) -> list[list[Any]]:
     """All complete lines of a file; none if there is no file."""
     if not file.exists():
         return []
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
-    return [from_json(line) for line in lines]
+    return marks_in(file.read_bytes())
+
+
+def marks_in(data: bytes) -> list[list[Any]]:
+    """All complete lines. Nothing but a line feed ends one: JSON leaves what else may end lines as it is."""
+    return [from_json(line.decode("utf-8")) for line in data.split(b"\n")[:-1]]
 
 
 def earlier_lives(folder: Path, name: str, life: int) -> list[list[Any]]:
