@@ -80,6 +80,11 @@ class PostgresConnection:
         if self._in_transaction:
             self.control("ROLLBACK")
 
+    @property
+    def works(self) -> bool:
+        """Is the server still there?"""
+        return not self._connection.closed
+
     def close(self) -> None:
         self._connection.close()
 

@@ -47,6 +47,10 @@ def statements(script: str) -> Iterator[str]:
 class Connection(Protocol):
     """What the statements of `app.database` are carried out by."""
 
+    @property
+    def works(self) -> bool:
+        """Can it be used again?"""
+
     def execute(self, sql: str, parameters: Any = ()) -> Rows: ...
 
     def execute_many(self, sql: str, rows: Iterable[Any]) -> Rows: ...
@@ -60,6 +64,9 @@ class Connection(Protocol):
 
 class Database:
     """One connection. Raises sqlite3's own errors, and sqlite3.NotSupportedError for what is refused."""
+
+    works = True
+    """There is no server that could go away."""
 
     def __init__(self, image: bytes, now: Callable[[], float], random: Random) -> None:
         if not hasattr(sqlite3.Connection, "serialize"):

@@ -114,6 +114,27 @@ def test_a_transaction_is_kept_whole_or_not_at_all_and_survives_a_statement_that
     assert told(places, story) == [(1, 1), (2, 2)]
 
 
+def test_a_statement_that_fails_keeps_no_connection(places):
+    """An inbox fails at every record that comes again; a server has a hundred connections at most."""
+    opened = []
+
+    async def story(db):
+        def noted():
+            opened.append(type(db)._opened(db))
+            return opened[-1]
+
+        db._opened = noted
+        for _ in range(5):
+            with suppress(sqlite3.IntegrityError):
+                await db.execute("INSERT INTO account VALUES (1, 1, 'again')")
+        with suppress(sqlite3.OperationalError):
+            async with db.transaction():
+                await db.execute("INSERT INTO nowhere VALUES (1)")
+        return len(opened) - len(db._idle)
+
+    assert told(places, story) == 0 and len(opened) == 1
+
+
 def test_who_wants_to_write_waits_for_who_writes_and_readers_wait_for_nobody(places):
     """Both read what they change: were they let in together, one change would be lost."""
     async def adding(db):

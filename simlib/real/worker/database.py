@@ -43,16 +43,22 @@ class RealDatabase(Statements):
             rows = await asyncio.to_thread(act, database)
         except sqlite3.Error as error:
             self._app.marks.write("executed", -1, f"{shortened(sql)} -> {error}", False)
+            if transaction is None:
+                self._give_back(database)
             raise
         count = rows.rowcount if rows.rowcount >= 0 else len(rows)
         self._app.marks.write("executed", count, shortened(sql), rows.rowcount > 0)
         if transaction is None:
-            self._idle.append(database)
+            self._give_back(database)
         return rows
 
     async def _connection(self) -> Connection:
         """One that nobody else uses now."""
         return self._idle.pop() if self._idle else await asyncio.to_thread(self._opened)
+
+    def _give_back(self, database: Connection) -> None:
+        if database.works:
+            self._idle.append(database)
 
     def _opened(self) -> Connection:
         if isinstance(self._place, str):
@@ -65,7 +71,11 @@ class RealDatabase(Statements):
         if asyncio.current_task() in self._open:
             raise sqlite3.OperationalError("cannot start a transaction within a transaction")
         database = await self._connection()
-        await asyncio.to_thread(database.control, "BEGIN IMMEDIATE")
+        try:
+            await asyncio.to_thread(database.control, "BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            self._give_back(database)
+            raise
         self._open[asyncio.current_task()] = database
 
     async def commit(self) -> None:
@@ -83,5 +93,5 @@ class RealDatabase(Statements):
         self._over(f"rolled back: {type(error).__name__}: {error}")
 
     def _over(self, how: str) -> None:
-        self._idle.append(self._open.pop(asyncio.current_task()))
+        self._give_back(self._open.pop(asyncio.current_task()))
         self._app.marks.write("transaction", how)
