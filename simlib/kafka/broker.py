@@ -14,13 +14,14 @@ from simlib.kafka.cluster import OFFSETS, Cluster, Image
 from simlib.kafka.consumer_fetches import ConsumerFetches
 from simlib.kafka.controller_link import ControllerLink
 from simlib.kafka.coordination import Coordination
-from simlib.kafka.follower_sessions import NOT_LEADER, FollowerSessions
+from simlib.kafka.follower_sessions import FollowerSessions
 from simlib.kafka.groups.messages import OffsetCommitResponse
 from simlib.kafka.housekeeping import Housekeeping
 from simlib.kafka.in_sync import InSync
 from simlib.kafka.leading import Leading
 from simlib.kafka.log import Entry
 from simlib.kafka.log_cleaner import LogCleaner
+from simlib.kafka.partition_leader import NOT_LEADER
 from simlib.kafka.replica import Led, Replica
 from simlib.kafka.replica_fetcher import ReplicaFetchers
 from simlib.kafka.safe_followers import SafeFollowers

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simlib.kafka.partition_leader import NOT_LEADER
 from simlib.kafka.timestamps import first_at_or_after
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
     from simlib.world.exchange import Exchange
-
-NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 
 Row = tuple[int, str, Any, int]
 """(partition, error, entries, high watermark)"""

@@ -10,7 +10,7 @@ from simlib.kafka.groups.effects import Answer, Append, Effect
 from simlib.kafka.groups.messages import ALL_IS_WELL
 from simlib.kafka.groups.records import OffsetsCommitted, OffsetsPending, Record, TransactionEnded
 from simlib.kafka.lane import NO_SEQUENCE, Batch, TransactionalBatch
-from simlib.kafka.shares.messages import Change, ShareStateStored
+from simlib.kafka.shares.messages import Change, WriteShareState
 from simlib.kafka.shares.partition import ARCHIVED
 from simlib.kafka.shares.states import ShareStates
 from simlib.world.process import Alarm
@@ -46,7 +46,7 @@ class Coordination:
         self.broker.recorder.event("coordinator", self.broker)
         self.share_states.load(records)
         for record in records:
-            if isinstance(record, ShareStateStored):
+            if isinstance(record, WriteShareState):
                 self.note_stored(record)
         self._perform(self.coordinator.load(self.broker.clock.now, records))
 
@@ -112,7 +112,7 @@ class Coordination:
                 broker.cluster.committed[group, tp] = offset
                 recorder.mark(now)
 
-    def note_stored(self, record: ShareStateStored) -> None:
+    def note_stored(self, record: WriteShareState) -> None:
         """What a leader wanted stored of a share group is replicated now."""
         self.note_answers(record.group, self.broker.cluster.tp(*record.partition), record.leader_epoch, record.changes)
 
@@ -157,7 +157,7 @@ class _WhenReplicated:
         self.replicated = True
         if isinstance(self.record, OffsetsCommitted):
             self.broker.coordination.note_commit(self.record)
-        elif isinstance(self.record, ShareStateStored):
+        elif isinstance(self.record, WriteShareState):
             self.broker.coordination.note_stored(self.record)
         for answer in self.answers:
             answer.reply.reply(answer.response)

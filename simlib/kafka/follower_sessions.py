@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simlib.kafka.partition_leader import never
+from simlib.kafka.partition_leader import NOT_LEADER, never
 
 if TYPE_CHECKING:
     from simlib.kafka.broker import Broker
     from simlib.kafka.replica import Led
     from simlib.world.exchange import Exchange
 
-NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 FETCH_MAX_BYTES = 50 * 1024 * 1024
 
 Row = tuple[int, str, Any, int]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simlib.kafka.cluster import OFFSETS
-from simlib.kafka.follower_sessions import NOT_LEADER
-from simlib.kafka.partition_leader import PartitionLeader, PartitionState
+from simlib.kafka.partition_leader import NOT_LEADER, PartitionLeader, PartitionState
 from simlib.kafka.replica import Led, Replica
 from simlib.units import millis
 

@@ -13,6 +13,9 @@ from simlib.kafka.lane import Batch
 from simlib.kafka.log import Entry, Log
 from simlib.units import NEVER
 
+NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
+"""What a broker answers about a partition that another one leads."""
+
 
 class PartitionState(NamedTuple):
     """What the controller decides about a partition and every broker learns."""

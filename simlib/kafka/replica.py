@@ -43,7 +43,7 @@ class Led:
         self.waiting: deque[tuple[int, Any, int]] = deque()
         self.consumers: dict[Exchange, None] = {}
         self.sessions: dict[int, Session] = {}
-        self.shares: dict[str, Served] | None = None
+        self.shares: dict[str, Served] = {}
         """By share group."""
 
     def wait_for(self, end: int, answer: Any, base: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simlib.kafka.groups.messages import OffsetCommitResponse, TxnOffsetCommit
 from simlib.kafka.groups.records import TransactionEnded
 from simlib.kafka.lane import Marker, TransactionalBatch
+from simlib.kafka.partition_leader import NOT_LEADER
 from simlib.kafka.transactions.messages import AddPartitions, TxnResponse, WriteMarker
 from simlib.units import MS
 
@@ -56,7 +57,7 @@ class TransactionalWrites:
             elif self.broker.leads.get(led.tp) is led:
                 self.broker.write(led, batch, acks, exchange)
             else:
-                exchange.reply(("NOT_LEADER_OR_FOLLOWER", -1))
+                exchange.reply((NOT_LEADER, -1))
 
         self._verify(led, batch.transactional_id, batch.pid, batch.epoch, verified)
 
@@ -116,7 +117,7 @@ class TransactionalWrites:
         broker, marker = self.broker, exchange.payload
         led = broker.leads.get(marker.tp)
         if led is None:
-            exchange.reply(TxnResponse("NOT_LEADER_OR_FOLLOWER"))
+            exchange.reply(TxnResponse(NOT_LEADER))
         elif _is_of_a_deposed_coordinator(led, marker):
             exchange.reply(TxnResponse("TRANSACTION_COORDINATOR_FENCED"))
         else:

@@ -25,7 +25,7 @@ from simlib.kafka.groups.rules import DEADLINES, RULES, answer_without_group, er
 from simlib.kafka.groups.share_protocol.group import ShareGroup
 from simlib.kafka.groups.timers import Timers
 from simlib.kafka.groups.turn import CoordinatorSettings, Turn
-from simlib.kafka.shares.messages import ShareStateStored
+from simlib.kafka.shares.messages import WriteShareState
 from simlib.units import MS, SECOND
 
 SILENT = 5 * SECOND
@@ -168,7 +168,7 @@ class GroupCoordinator:
             self._group(record.group, ConsumerGroup, now).restore(record)
         elif isinstance(record, ShareGroupStored):
             self._group(record.group, ShareGroup, now).restore(record)
-        elif not isinstance(record, ShareStateStored):  # which is the share coordinator's
+        elif not isinstance(record, WriteShareState):  # which is the share coordinator's
             self._replay_offsets(self.groups.setdefault(record.group, Group(record.group, empty_since=now)), record)
 
     def _replay_offsets(self, group: SomeGroup, record: Any) -> None:

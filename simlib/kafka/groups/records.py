@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simlib.kafka.groups.messages import Protocol
-from simlib.kafka.shares.messages import ShareStateStored
+from simlib.kafka.shares.messages import WriteShareState
 from simlib.kafka.topic_partition import TopicPartition
 
 
@@ -140,7 +140,7 @@ Record = (
     GroupStored
     | ConsumerGroupStored
     | ShareGroupStored
-    | ShareStateStored
+    | WriteShareState
     | OffsetsCommitted
     | OffsetsPending
     | TransactionEnded

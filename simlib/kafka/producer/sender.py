@@ -10,6 +10,7 @@ from bisect import bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.lane import Batch, Lane
+from simlib.kafka.partition_leader import NOT_LEADER
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, REFUSED, TIMED_OUT
 from simlib.units import millis
 from simlib.world.process import Alarm
@@ -17,7 +18,7 @@ from simlib.world.process import Alarm
 if TYPE_CHECKING:
     from simlib.kafka.producer.client import ProducerClient
 
-RETRIABLE = frozenset({"NOT_LEADER_OR_FOLLOWER", "NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+RETRIABLE = frozenset({NOT_LEADER, "NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
                        "timed out", "disconnected", "connection refused", "connection attempt timed out"})
 CONNECTION = frozenset({"timed out", "disconnected", "connection refused", "connection attempt timed out"})
 
@@ -206,7 +207,7 @@ class Sender:
             self._after_a_gap()  # it follows what was acknowledged last: the broker has lost records, not we
         batch.not_before = now + client.retry_backoff(batch.attempts)
         insort(self.retries, batch, key=_start)
-        if error == "NOT_LEADER_OR_FOLLOWER" or error in CONNECTION:
+        if error == NOT_LEADER or error in CONNECTION:
             client.metadata.refresh(self.pump)
 
     def _split(self, batch: Batch) -> None:

@@ -11,6 +11,9 @@ from simlib.kafka.topic_partition import TopicPartition
 ACCEPT, RELEASE, REJECT = "accept", "release", "reject"
 ACKNOWLEDGE_TYPES = (ACCEPT, RELEASE, REJECT)
 
+FENCED = "FENCED_LEADER_EPOCH"
+"""Somebody else leads the partition by now."""
+
 Acknowledgements = dict[int, dict[int, str]]
 """By partition of the run's table and offset: accept, release or reject."""
 
@@ -36,6 +39,11 @@ class Taken:
     first: int
     count: int
     deliveries: int
+
+
+def count_of(taken: list[Taken]) -> int:
+    """How many records these are."""
+    return sum([run.count for run in taken])
 
 
 class ShareRow(NamedTuple):
@@ -67,7 +75,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WriteShareState:
-    """A leader stores what has changed since it last did; before `start` everything is done with."""
+    """A leader stores what has changed since it last did; before `start` everything is done with.
+
+    The share coordinator writes it to its log as it is.
+    """
 
     group: str
     partition: TopicPartition
@@ -92,14 +103,3 @@ class ShareStateResponse:
     error: str | None = None
     start: int = -1
     states: Mapping[int, tuple[str, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ShareStateStored:
-    """What the share coordinator writes to its log."""
-
-    group: str
-    partition: TopicPartition
-    leader_epoch: int
-    start: int
-    changes: tuple[Change, ...]

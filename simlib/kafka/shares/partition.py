@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simlib.kafka.shares.messages import ACCEPT, REJECT, RELEASE, Change, Taken
+from simlib.kafka.shares.messages import ACCEPT, REJECT, RELEASE, Change, Taken, count_of
 from simlib.units import NEVER
 
 AVAILABLE, ACQUIRED, ACKNOWLEDGED, ARCHIVED = "available", "acquired", "acknowledged", "archived"
@@ -40,13 +40,13 @@ class InFlight:
 class SharePartition:
     """Records `start` up to, not including, `end` are in flight; what comes after has never been acquired."""
 
-    def __init__(self, start: int, delivery_limit: int, lock: int, most: int,
+    def __init__(self, start: int, delivery_limit: int, lock_duration: int, most_in_flight: int,
                  stored: Mapping[int, tuple[str, int]] | None = None) -> None:
-        """`lock`: how long a member has a record for itself (ns). `stored`: (state, deliveries) as they were kept."""
+        """`lock_duration`: how long a member has a record for itself (ns). `stored`: (state, deliveries) by offset."""
         self.start = self.end = start
         self.delivery_limit = delivery_limit
-        self.lock = lock
-        self.most = most
+        self.lock_duration = lock_duration
+        self.most_in_flight = most_in_flight
         self.records: dict[int, InFlight] = {}
         self._locks: deque[tuple[int, tuple[int, ...]]] = deque()
         known = {offset: state for offset, state in (stored or {}).items() if offset >= start}
@@ -63,10 +63,10 @@ class SharePartition:
 
     def has_room(self) -> bool:
         """May records be taken that nobody has had yet? (group.share.partition.max.record.locks)"""
-        return self.end - self.start < self.most
+        return self.end - self.start < self.most_in_flight
 
     def acquire(self, now: int, member: str, entries: Iterable[Any], most: int, whole_batches: bool) -> list[Taken]:
-        """Lock records of these log entries for a member: as many as it wants, and with `whole_batches` the rest of the
+        """Lock records of these log entries for a member: `most` of them, and with `whole_batches` the rest of the
         entry with the last one.
 
         The entries begin at `next_offset()`. What the log does not have any more, or does not show, is archived.
@@ -75,16 +75,15 @@ class SharePartition:
         for entry in entries:
             self._close_gap(entry.base)
             for offset in range(max(entry.base, self.start), entry.end):
-                if not self._is_full(taken, most, whole_batches) and self._may_begin(offset, entry, whole_batches):
-                    self._take(taken, entry, offset, member, now)
-            if self._is_full(taken, most) or self.end < entry.end:
+                enough = count_of(taken) >= most and not whole_batches
+                if enough or not self._may_begin(offset, entry, whole_batches):
+                    break
+                self._take(taken, entry, offset, member, now)
+            if count_of(taken) >= most or self.end < entry.end:
                 break
         self._note_locks(now, taken)
         self.advance()
         return taken
-
-    def _is_full(self, taken: list[Taken], most: int, ends_later: bool = False) -> bool:
-        return not ends_later and sum([run.count for run in taken]) >= most
 
     def _may_begin(self, offset: int, entry: Any, whole_batches: bool) -> bool:
         """Is there room for a record that nobody has had? Of a batch that was begun the rest may come too."""
@@ -117,14 +116,14 @@ class SharePartition:
     def _lock(self, offset: int, member: str, now: int, entry: Any) -> int:
         before = self.records.get(offset)
         deliveries = 1 if before is None else before.deliveries + 1
-        self.records[offset] = InFlight(ACQUIRED, deliveries, member, now + self.lock, entry)
+        self.records[offset] = InFlight(ACQUIRED, deliveries, member, now + self.lock_duration, entry)
         self.end = max(self.end, offset + 1)
         return deliveries
 
     def _note_locks(self, now: int, taken: list[Taken]) -> None:
         offsets = tuple(offset for run in taken for offset in range(run.first, run.first + run.count))
         if offsets:
-            self._locks.append((now + self.lock, offsets))
+            self._locks.append((now + self.lock_duration, offsets))
 
     # -- answering for them
 

@@ -26,7 +26,10 @@ SAID = {ACCEPT: "accepted", RELEASE: "released", REJECT: "rejected"}
 
 
 class Served:
-    """`shared` is None until the share coordinator has said how far the group is."""
+    """What one share group has of one partition, on its leader.
+
+    `shared` is None until the share coordinator has said how far the group is.
+    """
 
     def __init__(self, serving: ShareServing, led: Led, group: str) -> None:
         broker = serving.broker
@@ -163,11 +166,11 @@ class Served:
         """Locks that are over count no more, whether or not that can be stored."""
         if self.shared is None:
             return
-        before, coordination = self.shared.start, self.serving.broker.coordination
+        before = self.shared.start
         ended = tuple(self._about(change, "lock expired", member, entry)
                       for change, member, entry in self.shared.expire(self.serving.broker.clock.now))
         if ended:
-            coordination.note_answers(self.group, self.led.tp, self.led.leader.epoch, ended)
+            self.serving.broker.coordination.note_answers(self.group, self.led.tp, self.led.leader.epoch, ended)
             self.storing.write(ended, lambda stored: None)
             self._changed(self.shared.start > before)
 

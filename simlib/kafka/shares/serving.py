@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from simlib.kafka.shares.messages import Acknowledgements, ShareAcknowledge, ShareFetch, ShareRow
+from simlib.kafka.partition_leader import NOT_LEADER
+from simlib.kafka.shares.messages import Acknowledgements, ShareAcknowledge, ShareFetch, ShareRow, count_of
 from simlib.kafka.shares.served import Served
 from simlib.world.process import Alarm
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from simlib.world.exchange import Exchange
     from simlib.world.process import Process
 
-NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
-
 
 class ShareServing:
     """All share groups of one broker. A fetch is parked until there is something that its member may have."""
@@ -26,9 +25,11 @@ class ShareServing:
         self.broker = broker
         self.alarm = Alarm(broker, self._locks_end)
         self.members: dict[Process, dict[tuple[str, str], None]] = {}
+        """By process: (group, member id) of those who have fetched here and not closed."""
         self._codes: dict[str, int] = {}
         self._turn = 0
         self._ever: list[Served] = []
+        """All that were begun, also in former lives."""
 
     def run_is_over(self) -> None:
         """Cut what refers to each other: only the collector would find it."""
@@ -41,7 +42,7 @@ class ShareServing:
         self.members = {}
 
     def _all(self) -> Iterable[Served]:
-        return (served for led in self.broker.leads.values() for served in (led.shares or {}).values())
+        return (served for led in self.broker.leads.values() for served in led.shares.values())
 
     def settled(self) -> bool:
         """Nobody has a record of whom nothing may be heard any more: its lock will end."""
@@ -52,11 +53,10 @@ class ShareServing:
         led = self.broker.leads.get(tp)
         if led is None:
             return None
-        led.shares = led.shares if led.shares is not None else {}
         if group not in led.shares:
-            led.shares[group] = Served(self, led, group)
-            self._ever.append(led.shares[group])
-            led.shares[group].begin()
+            served = led.shares[group] = Served(self, led, group)
+            self._ever.append(served)
+            served.begin()
         return led.shares[group]
 
     # -- fetching
@@ -98,7 +98,7 @@ class ShareServing:
                 rows.append(ShareRow(tp, NOT_LEADER, []))
             elif left > 0 and (taken := served.take(request.member_id, left)):
                 rows.append(ShareRow(tp, "", taken))
-                left -= sum([run.count for run in taken])
+                left -= count_of(taken)
         self.set_alarm()
         return rows
 
@@ -122,19 +122,20 @@ class ShareServing:
         """It does not wait any more."""
         for tp in exchange.payload.tps:
             led = self.broker.leads.get(tp)
-            if led is not None and led.shares is not None and exchange.payload.group in led.shares:
-                led.shares[exchange.payload.group].waiting.pop(exchange, None)
+            served = None if led is None else led.shares.get(exchange.payload.group)
+            if served is not None:
+                served.waiting.pop(exchange, None)
 
     def stopped_leading(self, led: Led) -> None:
         """Those who wait here are told to look for the new leader."""
-        for served in (led.shares or {}).values():
+        for served in led.shares.values():
             for exchange in list(served.waiting):
                 self.drop(exchange)
                 exchange.reply([ShareRow(led.tp, NOT_LEADER, [])])
 
     def more(self, led: Led) -> None:
         """The high watermark has moved."""
-        for served in list((led.shares or {}).values()):
+        for served in list(led.shares.values()):
             self.look_again(served)
 
     # -- answering for records

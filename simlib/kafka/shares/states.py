@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simlib.kafka.groups.effects import Answer, Append, Effect
-from simlib.kafka.shares.messages import Change, ReadShareState, ShareStateResponse, ShareStateStored, WriteShareState
+from simlib.kafka.shares.messages import FENCED, Change, ReadShareState, ShareStateResponse, WriteShareState
 from simlib.kafka.topic_partition import TopicPartition
-
-FENCED = "FENCED_LEADER_EPOCH"
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ class ShareStates:
         """Take over: become what the replicated `records` say."""
         self.kept, self.refusal = {}, None
         for record in records:
-            if isinstance(record, ShareStateStored):
+            if isinstance(record, WriteShareState):
                 self._apply(record)
 
     def unload(self) -> None:
@@ -58,12 +56,10 @@ class ShareStates:
             kept.leader_epoch = request.leader_epoch
             self.kept[key] = kept
             return [Answer(reply, ShareStateResponse(None, kept.start, dict(kept.states)))]
-        record = ShareStateStored(request.group, request.partition, request.leader_epoch, request.start,
-                                  request.changes)
-        self._apply(record)
-        return [Append(record, (Answer(reply, ShareStateResponse()),))]
+        self._apply(request)
+        return [Append(request, (Answer(reply, ShareStateResponse()),))]
 
-    def _apply(self, record: ShareStateStored) -> None:
+    def _apply(self, record: WriteShareState) -> None:
         kept = self.kept.setdefault((record.group, record.partition), Kept())
         kept.leader_epoch = record.leader_epoch
         kept.apply(record.start, record.changes)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from simlib.kafka.cluster import OFFSETS
-from simlib.kafka.shares.messages import Change, ReadShareState, ShareStateResponse, WriteShareState
+from simlib.kafka.shares.messages import FENCED, Change, ReadShareState, ShareStateResponse, WriteShareState
 from simlib.units import SECOND
 
 if TYPE_CHECKING:
@@ -16,9 +16,17 @@ FIRST_BACKOFF, ATTEMPTS = SECOND, 5
 """The pause after an attempt that failed doubles; after so many attempts the leader gives up."""
 
 TIMEOUT = 30 * SECOND
-GONE = frozenset({"FENCED_LEADER_EPOCH"})
 
 Then = Callable[[bool], None]
+
+
+class Question(NamedTuple):
+    """What the share coordinator is asked, and what follows."""
+
+    kind: str
+    request: ReadShareState | WriteShareState
+    answered: Callable[[ShareStateResponse], None]
+    given_up: Callable[[], None]
 
 
 class Storing:
@@ -44,8 +52,8 @@ class Storing:
         if not self.is_current():
             return
         request = ReadShareState(self.group, self.partition, self.leader_epoch)
-        self._ask("read_share_group_state", request, then, lambda: self.broker.after(FIRST_BACKOFF, self.read, then),
-                  ATTEMPTS)
+        self._ask(Question("read_share_group_state", request, then,
+                           lambda: self.broker.after(FIRST_BACKOFF, self.read, then)), ATTEMPTS)
 
     def write(self, changes: tuple[Change, ...], then: Then) -> None:
         """Store changes; `then(True)` when they are replicated, `then(False)` when nobody would take them."""
@@ -66,31 +74,32 @@ class Storing:
             if self._waiting and not self._is_writing and self.is_current():
                 self._send()
 
-        self._ask("write_share_group_state", request, lambda answer: end(answer.error is None), lambda: end(False), 1)
+        self._ask(Question("write_share_group_state", request, lambda answer: end(answer.error is None),
+                           lambda: end(False)), 1)
 
-    def _ask(self, kind: str, request: Any, answered: Callable[[ShareStateResponse], None],
-             given_up: Callable[[], None], attempt: int) -> None:
-        """One attempt; the coordinator may be gone, and another one not there yet."""
+    # -- asking
+
+    def _ask(self, question: Question, attempt: int) -> None:
+        """The coordinator may be gone, and another one not there yet."""
         broker = self.broker
         leader = broker.image.leader(OFFSETS)  # the share coordinator is where the group coordinator is
-
-        def again(reason: str = "") -> None:
-            if not self.is_current():
-                return
-            if attempt >= ATTEMPTS:
-                given_up()
-                return
-            broker.after(FIRST_BACKOFF << (attempt - 1), self._ask, kind, request, answered, given_up, attempt + 1)
-
-        def heard(answer: ShareStateResponse) -> None:
-            if not self.is_current():
-                return
-            if answer.error is None or answer.error in GONE:
-                answered(answer)
-            else:
-                again()
-
         if leader < 0:
-            again()
+            self._ask_again(question, attempt)
         else:
-            broker.network.request(broker, broker.cluster.brokers[leader], kind, request, heard, again, TIMEOUT)
+            broker.network.request(broker, broker.cluster.brokers[leader], question.kind, question.request,
+                                   lambda answer: self._heard(question, attempt, answer),
+                                   lambda reason: self._ask_again(question, attempt), TIMEOUT)
+
+    def _heard(self, question: Question, attempt: int, answer: ShareStateResponse) -> None:
+        if answer.error is not None and answer.error != FENCED:
+            self._ask_again(question, attempt)
+        elif self.is_current():
+            question.answered(answer)
+
+    def _ask_again(self, question: Question, attempt: int) -> None:
+        if not self.is_current():
+            return
+        if attempt >= ATTEMPTS:
+            question.given_up()
+        else:
+            self.broker.after(FIRST_BACKOFF << (attempt - 1), self._ask, question, attempt + 1)
