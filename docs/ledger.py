@@ -5,6 +5,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from docs.evidence import ROOT, Tests, collected, locked_version, place_of, verdict_of
 from simlib.course.lesson_source import find_lessons, read_lesson
@@ -122,6 +123,7 @@ def gaps() -> Iterator[Section]:
         yield Section(f"Not claimed: {one['title']}", one["why"], tuple(rows))
 
 
+@cache
 def citing_lessons() -> dict[str, list[str]]:
     """Statement id -> numbers of the lessons that cite it."""
     found: dict[str, list[str]] = {}
@@ -134,7 +136,7 @@ def citing_lessons() -> dict[str, list[str]]:
 # -- the page
 
 
-def page(tests: dict[str, dict[str, list[str]]]) -> str:
+def page(tests: dict[str, Tests]) -> str:
     """The whole of docs/fidelity.md."""
     claimed, unclaimed = list(sections(tests)), [section for section in gaps() if section.rows]
     head = HEAD.read_text(encoding="utf-8").format(count=headline(claimed), kafka=KAFKA_VERSION,

@@ -80,6 +80,11 @@ class Collector(CollectedCalls):
         more = {"aborted": self.messages.aborted(final_logs.aborted)} if final_logs.aborted else {}
         return {**self.recorder.tables(self.messages.log_end, more), "messages": self.messages.table()}
 
+    def meta(self) -> dict[str, Any]:
+        """What of a trace's `meta` was seen."""
+        return {"producers": self.producers, "tracebacks": self.tracebacks, "read_committed": self.read_committed,
+                "steps": [tuple(step) for step in self.steps]}
+
     def _event(self, at: int, process: str, kind: str, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
                detail: str = "") -> None:
         self._clock.now = at

@@ -16,6 +16,8 @@ from simlib.scenario.faults import AddPartitions, Crash, Pause, Shutdown
 from simlib.scenario.scenario import Scenario
 
 ON_TIME = (Crash, Shutdown, Pause, AddPartitions)
+LOOK_AGAIN = 0.1
+"""Seconds; a clean shutdown takes the time it needs."""
 
 
 class Harm:
@@ -79,7 +81,7 @@ class Harm:
 
     def _start_if_dead(self, worker: Worker) -> None:
         if worker.alive:
-            self._timeline.plan(self._timeline.now + 0.1, partial(self._start_if_dead, worker))
+            self._timeline.plan(self._timeline.now + LOOK_AGAIN, partial(self._start_if_dead, worker))
         else:
             worker.restart_at = self._timeline.now
 
@@ -106,8 +108,8 @@ class Harm:
 
     def _restart_node(self, name: str) -> None:
         assert self._local is not None
-        if self._local.is_alive(name):  # a clean shutdown takes its time
-            self._timeline.plan(self._timeline.now + 0.2, partial(self._restart_node, name))
+        if self._local.is_alive(name):
+            self._timeline.plan(self._timeline.now + LOOK_AGAIN, partial(self._restart_node, name))
             return
         self._local.restart(name)
         self._timeline.note("restarted", name)

@@ -106,24 +106,25 @@ class _Run:
     # -- after
 
     def _trace(self, supervision: Supervision, version: str, warnings: list[str], on: str) -> TraceData:
-        collector = Collector(self.scenario, self.plans, supervision.timeline.began)
-        for at, kind, process, _ in supervision.timeline.events:
+        timeline = supervision.timeline
+        collector = Collector(self.scenario, self.plans, timeline.began)
+        for at, kind, process, _ in timeline.events:
             if kind in ("crashed", "shutdown"):
                 collector.messages.lost_with(process, at)
-        began = supervision.timeline.began
-        logs = self.cluster.final_logs(self.scenario, self.prefix) if began else FinalLogs([], set())
+        logs = self.cluster.final_logs(self.scenario, self.prefix) if timeline.began else FinalLogs([], set())
         late = [(supervision.ended_at, "fault_not_fired", "", repr(fault)) for fault in supervision.not_fired()]
-        tables = collector.collect([*supervision.timeline.events, *late], logs)
+        tables = collector.collect([*timeline.events, *late], logs)
         told = [f"{text} ({count:,} time{'s' * (count > 1)})" for text, count in collector.exceptions.items()]
-        meta = {"ended": supervision.ended, "ended_at": round(supervision.ended_at * SECOND),
-                "seed": self.scenario.seed, "version": FORMAT_VERSION, "simlib": version,
-                "client": self.scenario.client,
-                "warnings": [*warnings, *told], "producers": collector.producers, "tracebacks": collector.tracebacks,
-                "counters": {}, "steps": [tuple(step) for step in collector.steps], "on": on,
-                "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else",
-                "databases": self.databases.kind, "read_committed": collector.read_committed}
+        meta = {"ended": supervision.ended, "ended_at": round(supervision.ended_at * SECOND), "simlib": version,
+                "warnings": [*warnings, *told], "on": on, **self._circumstances(), **collector.meta()}
         databases = self._databases(collector.used_databases)
         return TraceData(tables, collector.recorder.names, self.scenario, meta, databases)
+
+    def _circumstances(self) -> dict[str, Any]:
+        """What of a trace's `meta` is known before a run."""
+        return {"seed": self.scenario.seed, "version": FORMAT_VERSION, "client": self.scenario.client, "counters": {},
+                "brokers": f"Apache Kafka {KAFKA_VERSION}" if self.local else "a Kafka of somebody else",
+                "databases": self.databases.kind}
 
     def _databases(self, used: set[str]) -> dict[str, bytes]:
         """Those that a service was given, or made use of."""

@@ -35,7 +35,7 @@ class RealRedis(Commands):
         until = self._app.now_ns + within
         while not port.exists() and self._app.now_ns < until:
             await asyncio.sleep(LOOK_EVERY)
-        return await self._app.ask("redis", REDIS, words, within)
+        return await self._app.ask("redis", REDIS, words, until - self._app.now_ns)
 
 
 async def redis(app: RealApp) -> None:
