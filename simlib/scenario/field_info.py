@@ -83,6 +83,11 @@ def declared(label: str | FieldInfo, *, default: Any = ..., **about: Any) -> Any
     return field(metadata={"info": info}, **given)
 
 
+def how_many(label: str, high: int, help: str, default: int = 1) -> Any:
+    """A dataclass field for a number of things: at least 1, and up to `high` on a slider."""
+    return declared(label, default=default, kind="whole", low=1, high=high, step=1, minimum=1, help=help)
+
+
 def info_of(each: Any) -> FieldInfo | None:
     """The FieldInfo of a dataclass field, if it has one."""
     return each.metadata.get("info")

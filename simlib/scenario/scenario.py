@@ -9,7 +9,7 @@ from typing import Any
 from simlib.scenario.distributions import Distribution
 from simlib.scenario.errors import ConfigError, what_exists
 from simlib.scenario.faults import Fault
-from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
+from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared, how_many
 from simlib.scenario.plain import FrozenDict, Plain, changed_fields, freeze, plain, shown
 from simlib.scenario.settings_table import CLIENTS
 from simlib.scenario.share_groups import ShareGroup
@@ -33,9 +33,7 @@ class Scenario(Plain):
     services: tuple[Service, ...] = ()
     faults: tuple[Fault, ...] = ()
     inputs: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=FrozenDict)
-    brokers: int = declared(
-        "Brokers", default=3, kind="whole", low=1, high=9, step=1, minimum=1, help="broker-0, broker-1, ..."
-    )
+    brokers: int = how_many("Brokers", 9, help="broker-0, broker-1, ...", default=3)
     controllers: int = declared(
         "Controllers",
         default=1,

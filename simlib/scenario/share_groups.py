@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from simlib.scenario.field_info import how_many
 from simlib.scenario.filling import filled, remembered
 from simlib.scenario.plain import plain
 from simlib.scenario.settings_table import GROUP_CONFIG, SHARE, setting
-from simlib.scenario.topology import Readers, given_settings, number_of_members
+from simlib.scenario.topology import Readers, given_settings
 
 if TYPE_CHECKING:
     from simlib.scenario.settings import BrokerSettings
@@ -23,7 +24,7 @@ class ShareGroup(Readers):
     group configuration. With share_acknowledgement_mode="explicit" a member waits until all it has done is accepted.
     """
 
-    consumers: int = number_of_members("there may be more than partitions")
+    consumers: int = how_many("Consumers", 12, help="Members of the group; there may be more than partitions.")
     share_acknowledgement_mode: str | None = setting(SHARE, "share_acknowledgement_mode")
     share_acquire_mode: str | None = setting(SHARE, "share_acquire_mode")
     share_auto_offset_reset: str | None = setting(SHARE, "share_auto_offset_reset")

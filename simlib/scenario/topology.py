@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from simlib.scenario.distributions import Distribution
-from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared
+from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared, how_many
 from simlib.scenario.loads import Arrivals, KeyDistribution
 from simlib.scenario.plain import FrozenDict, Plain, plain
 from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
@@ -19,25 +19,11 @@ class Topic(Plain):
     """A topic. `config`: its own settings, such as min_insync_replicas, cleanup_policy, retention_ms, segment_ms."""
 
     name: str
-    partitions: int = declared(
-        "Partitions",
-        default=1,
-        kind="whole",
-        low=1,
-        high=12,
-        step=1,
-        minimum=1,
-        help="A group's members share a topic by partitions; order is kept within one.",
+    partitions: int = how_many(
+        "Partitions", 12, help="A group's members share a topic by partitions; order is kept within one."
     )
-    replication_factor: int = declared(
-        "Replication factor",
-        default=1,
-        kind="whole",
-        low=1,
-        high=5,
-        step=1,
-        minimum=1,
-        help="How many brokers hold a copy of each partition.",
+    replication_factor: int = how_many(
+        "Replication factor", 5, help="How many brokers hold a copy of each partition."
     )
     config: Mapping[str, Any] = field(default_factory=FrozenDict)
 
@@ -134,12 +120,6 @@ class Producer(Plain):
         return given_settings(self, PRODUCER)
 
 
-def number_of_members(more: str) -> Any:
-    """The field `consumers` of one kind of readers; `more` says what having many of them means."""
-    return declared("Consumers", default=1, kind="whole", low=1, high=12, step=1, minimum=1,
-                    help=f"Members of the group; {more}.")
-
-
 @plain
 class Readers(Plain):
     """Processes with one name and one task: to read one or several topics."""
@@ -177,7 +157,7 @@ class ConsumerGroup(Readers):
     Settings left None are the client's defaults. `static_membership` gives each member its name as `group_instance_id`.
     """
 
-    consumers: int = number_of_members("more than partitions are idle")
+    consumers: int = how_many("Consumers", 12, help="Members of the group; more than partitions are idle.")
     enable_auto_commit: bool | None = setting(CONSUMER, "enable_auto_commit")
     auto_commit_interval_ms: float | None = setting(CONSUMER, "auto_commit_interval_ms")
     auto_offset_reset: str | None = setting(CONSUMER, "auto_offset_reset")
@@ -217,16 +197,7 @@ class Service(Plain):
 
     name: str
     main: Callable[[Any], Any]
-    instances: int = declared(
-        "Instances",
-        default=1,
-        kind="whole",
-        low=1,
-        high=12,
-        step=1,
-        minimum=1,
-        help="Processes that run the same code.",
-    )
+    instances: int = how_many("Instances", 12, help="Processes that run the same code.")
     start: float = declared("Start", default=0.0, unit="s", low=0, minimum=0, maximum=LONGEST, help="When they start.")
     restart_after: float | None = declared(
         "Restart after",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simlib.kafka.shares.messages import ACCEPT, Acknowledgements, ShareAcknowledge
@@ -85,12 +86,13 @@ class Acknowledging:
             then()
             return
 
-        def end(what: object) -> None:
-            del left[next(iter(left))]  # whichever it was: all are waited for
+        def end(number: int, what: object) -> None:
+            del left[number]
             if not left:
                 then()
 
         request = ShareAcknowledge(consumer.group, consumer.membership.member_id, {}, closing=True)
         for number in list(left):
+            over = partial(end, number)
             consumer.network.request(consumer.process, consumer.cluster.brokers[number], "share_acknowledge", request,
-                                     end, end, consumer.request_timeout)
+                                     over, over, consumer.request_timeout)
