@@ -45,22 +45,10 @@ class Acknowledging:
         if consumer.dies_at_acknowledge("before"):
             return
         by_broker = self._by_broker(answers)
-        errors: list[str] = []
-        left = dict.fromkeys(by_broker)
         consumer.process.busy(1)
-
-        def end(number: int, error: str) -> None:
-            del left[number]
-            if error:
-                errors.append(error)
-                consumer.recorder.event("commit_failed", consumer.process, group=consumer.group_code, detail=error)
-            if not left:
-                consumer.process.busy(-1)
-                if errors or not consumer.dies_at_acknowledge("after"):
-                    then(errors[0] if errors else None)
-
+        together = _Together(consumer, by_broker, then)
         for number, mine in by_broker.items():
-            self._send(number, mine, end)
+            self._send(number, mine, partial(together.end, number))
 
     def _by_broker(self, answers: Acknowledgements) -> dict[int, Acknowledgements]:
         """To each broker what came from it; a new leader would know of no lock."""
@@ -70,12 +58,12 @@ class Acknowledging:
                 found.setdefault(self.open.pop((tp, offset)), {}).setdefault(tp, {})[offset] = answer
         return found
 
-    def _send(self, number: int, answers: Acknowledgements, end: Callable[[int, str], None]) -> None:
+    def _send(self, number: int, answers: Acknowledgements, end: Callable[[str], None]) -> None:
         consumer = self.consumer
         request = ShareAcknowledge(consumer.group, consumer.membership.member_id, answers)
         consumer.network.request(consumer.process, consumer.cluster.brokers[number], "share_acknowledge", request,
-                                 lambda errors: end(number, next((error for error in errors.values() if error), "")),
-                                 lambda reason: end(number, reason), consumer.request_timeout)
+                                 lambda errors: end(next((error for error in errors.values() if error), "")), end,
+                                 consumer.request_timeout)
 
     def close(self, then: Callable[[], None]) -> None:
         """Every broker that may hold records for us gets them back."""
@@ -96,3 +84,25 @@ class Acknowledging:
             over = partial(end, number)
             consumer.network.request(consumer.process, consumer.cluster.brokers[number], "share_acknowledge", request,
                                      over, over, consumer.request_timeout)
+
+
+class _Together:
+    """Answers on their way to several brokers: it is over when each broker has replied, or will not."""
+
+    def __init__(self, consumer: ShareConsumerClient, brokers: Iterable[int], then: Then) -> None:
+        self.consumer = consumer
+        self.left = dict.fromkeys(brokers)
+        self.then = then
+        self.errors: list[str] = []
+
+    def end(self, number: int, error: str) -> None:
+        """With this broker; "" if it has stored all."""
+        consumer = self.consumer
+        del self.left[number]
+        if error:
+            self.errors.append(error)
+            consumer.recorder.event("commit_failed", consumer.process, group=consumer.group_code, detail=error)
+        if not self.left:
+            consumer.process.busy(-1)
+            if self.errors or not consumer.dies_at_acknowledge("after"):
+                self.then(self.errors[0] if self.errors else None)
