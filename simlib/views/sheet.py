@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from io import BytesIO
 from threading import Lock
 from typing import Any, Literal
 
@@ -21,11 +20,12 @@ class Sheet:
     """One figure with one pair of axes. `blank()` wipes it; `png()` renders what was drawn since."""
 
     def __init__(self) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
+        from simlib.views.canvas import Canvas
+
         self.figure = Figure(figsize=(style.WIDTH, 3.6), dpi=style.DPI, facecolor=style.PAPER)
-        self.canvas = FigureCanvasAgg(self.figure)
+        self.canvas = Canvas(self.figure)
         self.axes = self.figure.add_axes((0.1, 0.1, 0.8, 0.8), facecolor=style.PAPER)
         self.title = self.figure.text(0, 0, "", size=style.TITLE_SIZE, weight="bold", color=style.INK, va="top")
         self.lock = Lock()
@@ -120,13 +120,7 @@ class Sheet:
 
     def png(self) -> bytes:
         """Render to PNG bytes."""
-        from PIL import Image
-
-        self.canvas.draw()
-        buffer = BytesIO()
-        Image.frombuffer("RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba(), "raw", "RGBA", 0, 1) \
-            .convert("RGB").save(buffer, "png", compress_level=1)
-        return buffer.getvalue()
+        return self.canvas.png()
 
 
 def fitting(texts: tuple[str, ...], inches: float) -> str:
