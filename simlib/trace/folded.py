@@ -160,17 +160,6 @@ class FoldedGroups:
     codes: list[int]
     lag: dict[str, np.ndarray]
 
-    def logs_of(self, group: int) -> list[FoldedLog]:
-        """The partitions that one group reads."""
-        return [FoldedLog(tp) for tp in np.unique(self.lag["tp"][self.lag["group"] == group]).tolist()]
-
-
-@dataclass(frozen=True)
-class FoldedLog:
-    """A partition; nothing is known of its records."""
-
-    tp: int
-
 
 @dataclass(frozen=True)
 class FoldedPlots:

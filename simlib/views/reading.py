@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from simlib.trace import Trace
+from simlib.trace.lag import group_partitions
 
 DEATHS = ("crashed", "power_lost", "shutdown", "exception")
 ENDED = "ended"
@@ -61,7 +62,7 @@ def actor_name(trace: Trace, actor: int) -> str:
 
 def partitions_of(trace: Trace, group: int) -> list[int]:
     """The raw tp codes of everything the group reads."""
-    return [log.tp for log in trace.groups.logs_of(group)]
+    return [tp for reader, tp in group_partitions(trace.data) if reader == group]
 
 
 def partition_name(trace: Trace, tp: int) -> str:
