@@ -81,7 +81,7 @@ def _draw(page: Sheet, trace: Trace, callee: str, asked: list[Asked]) -> None:
     axes.set_xlim(0, run_end(trace))
     axes.set_yscale("log")
     axes.set_ylim(SHORTEST, max(longest, 1.0) * 2)
-    _units(axes)
+    page.logarithmic(axes.yaxis, readable)
     mark_outages(axes, trace)
     page.legend([*handles, *_keys(axes, asked)])
 
@@ -106,14 +106,6 @@ def _keys(axes: Any, asked: list[Asked]) -> list[Any]:
     if (outcomes == PENDING).any():
         keys.append(axes.scatter([], [], edgecolors=style.INK, label="still waits", **RING))
     return keys
-
-
-def _units(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.yaxis.set_major_locator(LogLocator(10))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: readable(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _description(trace: Trace, callee: str, asked: list[Asked]) -> str:

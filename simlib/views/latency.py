@@ -52,25 +52,14 @@ def _draw(page: Sheet, trace: Trace, group: int, handed: np.ndarray, done: np.nd
               for values, label, look in zip((handed, done), ("handed over", "done"), looks, strict=True)]
     axes.set_xlim(edges[0], 10 ** (high + 0.1 * (high - low)))  # room for the label of p99
     top = max(shape.get_data().values.max() for shape in shapes)
-    _units(axes)
+    page.logarithmic(axes.xaxis, readable)
     _counts(page, float(top))
     _mark_percentiles(axes, done if len(done) else handed)
     page.legend(shapes)
 
 
-def _units(axes: Any) -> None:
-    """Ticks at 1, 10, 100 with the unit that suits them: 1 ms, 10 ms, 0.1 s would each need reading twice."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(10))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: readable(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
 def _counts(page: Sheet, top: float) -> None:
     """A logarithmic axis where there are so many that a few would not show."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     axes = page.axes
     if top <= MANY:
         page.whole_numbers(axes.yaxis)
@@ -79,9 +68,7 @@ def _counts(page: Sheet, top: float) -> None:
     axes.set_yscale("log")
     axes.set_ylim(LOWEST, top * 1.6)
     axes.set_ylabel("records (logarithmic)")
-    axes.yaxis.set_major_locator(LogLocator(10))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    page.logarithmic(axes.yaxis, lambda value: f"{value:,.0f}")
 
 
 def _mark_percentiles(axes: Any, values: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
@@ -76,6 +76,28 @@ class Sheet:
 
         axis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+    def logarithmic(self, axis: Any, said: Callable[[float], str]) -> None:
+        """Ticks at powers of ten, each with what is `said` of it, and fine ones between. The limits must be set before.
+        """
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+        axis.set_major_locator(LogLocator(10))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: said(value)))
+        axis.set_minor_locator(NullLocator())
+        low, high = axis.get_view_interval()
+        between = LogLocator(10, range(2, 10)).tick_values(low, high)
+        self._fine_ticks(axis, between[(between >= low) & (between <= high)])
+
+    def _fine_ticks(self, axis: Any, places: Any) -> None:
+        """As one line of markers: each of an axis' own ticks costs as much as a line of the picture."""
+        from matplotlib.markers import TICKDOWN, TICKLEFT
+
+        edge, sideways = [0.0] * len(places), axis is self.axes.xaxis
+        where = (places, edge) if sideways else (edge, places)
+        across = self.axes.get_xaxis_transform() if sideways else self.axes.get_yaxis_transform()
+        self.axes.plot(*where, linestyle="none", marker=TICKDOWN if sideways else TICKLEFT, markersize=2,
+                       markeredgewidth=0.6, color=style.SOFT, transform=across, clip_on=False)
 
     def legend(self, handles: list[Any]) -> None:
         """Labelled handles at the top right beside the title; under it, in as many lines as they need, if too wide."""

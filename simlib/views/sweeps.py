@@ -51,7 +51,7 @@ def _draw(page: Sheet, swept: Swept) -> None:
     at, ticks = _positions(swept.values[0])
     handles = [_line(axes, at, swept, number) for number in range(len(swept.values[1]) if len(swept.paths) > 1 else 1)]
     _sideways(page, swept, at, ticks)
-    _upwards(axes, swept)
+    _upwards(page, swept)
     page.legend(handles if len(swept.paths) > 1 else [])
 
 
@@ -95,19 +95,15 @@ def _sideways(page: Sheet, swept: Swept, at: np.ndarray, ticks: list[str]) -> No
             page.axes.set_xticks(at)
 
 
-def _upwards(axes: Any, swept: Swept) -> None:
+def _upwards(page: Sheet, swept: Swept) -> None:
     """From zero, or in powers of ten where the means are that far apart."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    means = swept.rows["mean"].to_numpy(float)
+    axes, means = page.axes, swept.rows["mean"].to_numpy(float)
     top = np.nanmax(np.r_[swept.rows["high"].to_numpy(float), means, 0.0])
     if is_wide(means):
         axes.set_yscale("log")
         axes.set_ylim(_floor(means), top * 1.5)
         axes.set_ylabel(f"{swept.label}, logarithmic")
-        axes.yaxis.set_major_locator(LogLocator(10))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        page.logarithmic(axes.yaxis, lambda value: f"{value:,.10g}")
     else:
         lowest = np.nanmin(np.r_[means, 0.0])
         axes.set_ylim(lowest * 1.08, lowest * 1.08 + ((top - lowest) * 1.1 or 1.0))

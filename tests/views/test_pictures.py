@@ -163,3 +163,21 @@ def test_a_sequence_shows_how_holds_on_records_ended(shared):
     member = str(shared.duplicates.member.iloc[0])
     assert ended in ([("workers-1", "lock expired"), (member, "accepted")],
                      [("workers-2", "connection lost"), (member, "accepted")])
+
+
+def test_a_logarithmic_axis_has_fine_ticks_at_whole_parts_and_they_cost_no_tick_each():
+    with sheet("fine ticks") as page:
+        axes = page.blank("Both ways")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(0.02, 0.5)
+        axes.set_ylim(3.5, 60)
+        for axis in (axes.xaxis, axes.yaxis):
+            page.logarithmic(axis, lambda value: f"{value:g} of them")
+            assert not len(axis.get_minorticklocs())
+        page.png()
+        across, upwards = axes.lines
+        assert across.get_xdata() == pytest.approx([0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.2, 0.3, 0.4, 0.5])
+        assert upwards.get_ydata() == pytest.approx([4, 5, 6, 7, 8, 9, 20, 30, 40, 50, 60])
+        assert [label.get_text() for label in axes.get_xticklabels()][1:-1] == ["0.1 of them"]
+        assert (axes.get_xlim(), axes.get_ylim()) == ((0.02, 0.5), (3.5, 60)), "fine ticks move no limit"
