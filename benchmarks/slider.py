@@ -20,6 +20,7 @@ busy = Scenario(topics=[Topic("orders", partitions=3, replication_factor=3)], du
                                       auto_commit_interval_ms=100)])
 sliders(busy, "groups.billing.service_time")"""
 MOVES = 12
+HANDLE, TRACK = ".jp-OutputArea-output .noUi-handle", ".jp-OutputArea-output .noUi-target"
 
 WATCH = """() => {
     const output = document.querySelector('.simlib-live').closest('.jp-OutputArea-output');
@@ -45,28 +46,41 @@ WATCH = """() => {
 }"""
 
 
-def write_notebook(folder: Path) -> None:
-    """A notebook with one slider over so many records."""
+def write_notebook(folder: Path, name: str = NAME, cell: str = CELL) -> None:
+    """A notebook with one slider, over so many records if nothing else is said."""
     import nbformat
 
-    cells = [nbformat.v4.new_markdown_cell("# A slider"), nbformat.v4.new_code_cell(CELL)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / NAME)
+    cells = [nbformat.v4.new_markdown_cell("# A slider"), nbformat.v4.new_code_cell(cell)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / name)
 
 
 def move(page: Any, times: int = MOVES) -> dict[str, Any]:
     """Drag the slider so often, each time to where the lag is another; says what was seen meanwhile (see WATCH)."""
-    handle = page.locator(".jp-OutputArea-output .noUi-handle").first
-    handle.scroll_into_view_if_needed()
-    track = page.locator(".jp-OutputArea-output .noUi-target").first.bounding_box()
-    page.evaluate(WATCH)
+    watch(page)
     for number in range(times):
-        box = handle.bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(track["x"] + track["width"] * 0.02 * (1 + 7 * number % 11), track["y"] + 2, steps=3)
-        page.mouse.up()
-        page.wait_for_function("wanted => window.seen.times.length >= wanted", arg=number + 1)
+        drag(page, number)
+        wait_for_pictures(page, number + 1)
     return page.evaluate("() => window.seen")
+
+
+def watch(page: Any) -> None:
+    """From now on the page notes what it shows."""
+    page.locator(HANDLE).first.scroll_into_view_if_needed()
+    page.evaluate(WATCH)
+
+
+def drag(page: Any, number: int) -> None:
+    """To another place for each number up to eleven."""
+    box, track = (page.locator(part).first.bounding_box() for part in (HANDLE, TRACK))
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"] * 0.02 * (1 + 7 * number % 11), track["y"] + 2, steps=3)
+    page.mouse.up()
+
+
+def wait_for_pictures(page: Any, number: int) -> None:
+    """Until so many have been shown since `watch`."""
+    page.wait_for_function("wanted => window.seen.times.length >= wanted", arg=number)
 
 
 def slider() -> dict[str, float]:
