@@ -95,6 +95,7 @@ def _in_a_browser(results: Results) -> list[Line]:
         return []
     return [Line("slider to new picture, 100,000 records, by the clock in JupyterLab",
                  results.median("slider", "milliseconds"), "ms", 150, at_most=True),
+            Line("... of it in the kernel", results.median("slider", "kernel"), "CPU ms"),
             Line("... the slowest of a dozen moves", results.median("slider", "slowest"), "ms"),
             Line("... what the picture takes on its way", results.median("slider", "sent") / 1_000, "kB"),
             Line("a picture of a film of 10,000 events", results.median("film", "milliseconds"), "CPU ms", 1_000 / 30,
