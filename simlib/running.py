@@ -17,10 +17,12 @@ from simlib.scenario.schedules import Schedule, ScheduleError, parse_schedule
 from simlib.scenario.validation import check
 from simlib.supervision import STEP_LIMIT, Job
 from simlib.units import SECOND
+from simlib.world.garbage import automatic_collection_off
 from simlib.world.module_state import ModuleState
 
 if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which just imports names, is done sooner
     from simlib.trace.trace import Trace
+    from simlib.trace.trace_data import TraceData
     from simlib.world.world import World
 
 def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = None, wire: bool = False,
@@ -45,17 +47,24 @@ def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = Non
         return _for_real(scenario, on, hits or (), wire, progress)
     if not fold:
         refuse_too_large(scenario)
+    with automatic_collection_off():  # until the world can go: once looked at alive, its remains are kept for long
+        return trace_of(_happened(scenario, chosen, engine, hits, wire, progress, fold))
+
+
+def _happened(scenario: Scenario, chosen: str, asked: str | None, schedule: Schedule | None, wire: bool,
+              progress: bool, fold: bool) -> TraceData:
+    """What a world of its own has written down; nothing of it is left but that."""
     state = ModuleState([service.main for service in scenario.services])
     try:
-        world = _in_a_thread(_maker(chosen, scenario, wire, hits, fold), scenario, progress)
+        world = _in_a_thread(_maker(chosen, scenario, wire, schedule, fold), scenario, progress)
     except EngineError:  # what only the records themselves show
-        if engine is not None or fold:
+        if asked is not None or fold:
             raise
-        world = _in_a_thread(_maker("events", scenario, wire, hits), scenario, progress)
+        world = _in_a_thread(_maker("events", scenario, wire, schedule), scenario, progress)
     state.refuse_changes()
-    if hits:
+    if schedule:
         _refuse_unreached(world)
-    return trace_of(world.trace_data(simlib_version(), warnings(scenario)))
+    return world.trace_data(simlib_version(), warnings(scenario))
 
 
 def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progress: bool) -> Trace:
