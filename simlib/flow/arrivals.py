@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,13 +62,18 @@ class Arrivals:
 
     def _partitions(self, keys: np.ndarray, first: int) -> np.ndarray:
         """Of each record: by its key (K39), or at random for a null key (K44a)."""
-        names = key_names(self.producer.keys) if self._table is None else ()
-        if self._table is None and names:
-            self._table = np.array([_partition(name.encode("utf-8") if isinstance(name, str) else name, self.settings,
-                                               self._where, self.partitions) for name in names], np.int64)
         if self._table is None:
+            self._table = self._table_of(key_names(self.producer.keys))
+        if not len(self._table):
             return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int64)
         return self._table[keys]
+
+    def _table_of(self, names: tuple[str | bytes, ...]) -> np.ndarray:
+        """The partition of each key."""
+        if self.settings.partitioner != "consistent_random":
+            return _keyed(names, self.partitions)
+        return np.array([crc32_partition(_raw(name), self.partitions, self._where.uniform(0)) for name in names],
+                        np.int64)
 
 
 def _laid_out(created: np.ndarray, record: int, start: float, latency: int) -> int:
@@ -86,7 +92,11 @@ def _places(where: np.ndarray, partitions: int) -> list[np.ndarray]:
     return np.split(order, np.cumsum(np.bincount(where, minlength=partitions))[:-1])
 
 
-def _partition(key: bytes, settings: ProducerSettings, stream: Stream, count: int) -> int:
-    if settings.partitioner == "consistent_random":
-        return crc32_partition(key, count, stream.uniform(0))
-    return keyed_partition(key, count)
+@lru_cache(maxsize=8)
+def _keyed(names: tuple[str | bytes, ...], partitions: int) -> np.ndarray:
+    """The same keys are used run after run: who drags a slider does not wait for them to be hashed again."""
+    return np.array([keyed_partition(_raw(name), partitions) for name in names], np.int64)
+
+
+def _raw(name: str | bytes) -> bytes:
+    return name.encode("utf-8") if isinstance(name, str) else name

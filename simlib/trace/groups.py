@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -103,22 +104,23 @@ class Groups:
             columns[name] = [getattr(log, name)[mask] for log, mask in parts]
         return {name: np.concatenate([np.empty(0, np.int64), *arrays]) for name, arrays in columns.items()}
 
-    @cached_property
-    def _final_log(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return (self.messages.spread("log_end", "tp"), self.messages.of("log_end"), self.messages.offsets("log_end"))
-
-    def _is_read(self, group: int) -> np.ndarray:
-        """Of each copy in the final log, whether the group reads such: an aborted one only without read_committed."""
-        if self.data.code_table("groups")[group] in self.data.meta.get("read_committed", ()):
-            return ~self.messages.is_aborted_copy
-        return np.ones(len(self._final_log[0]), bool)
+    def _final_log(self, group: int, tp: int) -> tuple[np.ndarray, np.ndarray]:
+        """Message and offset of each copy in the final log that the group reads: an aborted one only without
+        read_committed."""
+        here, messages = self.data.column("log_end", "tp") == tp, self.messages
+        message, offset = messages.of("log_end", here), messages.offsets("log_end", here)
+        if self.data.code_table("groups")[group] not in self.data.meta.get("read_committed", ()):
+            return message, offset
+        is_read = ~messages.is_aborted_copy[messages.spread("log_end", "tp") == tp]
+        return message[is_read], offset[is_read]
 
     def _log(self, group: int, tp: int) -> GroupLog:
-        tps, message, offset = self._final_log
-        gone = self._removed[self.messages.tp[self._removed] == tp]
-        read = (tps == tp) & self._is_read(group)
-        message, offset = np.r_[message[read], gone], np.r_[offset[read], self.messages.offset[gone]]
-        removed = np.r_[np.full(len(message) - len(gone), NEVER), self.messages.removed[gone]]
+        message, offset = self._final_log(group, tp)
+        removed = np.broadcast_to(np.int64(NEVER), len(message))
+        if len(self._removed):
+            gone = self._removed[self.messages.tp[self._removed] == tp]
+            message, offset = np.r_[message, gone], np.r_[offset, self.messages.offset[gone]]
+            removed = np.r_[removed, self.messages.removed[gone]]
         fate, passed_at = self._fate(group, message), self._passed_at(group, tp, offset)
         if group in self.deliveries.answers.share_groups:
             fate, passed_at = self._shared_fate(group, message, fate, passed_at)
@@ -134,17 +136,19 @@ class Groups:
         """Of each message: when the group was last handed it, whether it was finished, whether it is in hand."""
         of_all, were_finished = self._last_handed(group)
         last, finished = of_all[message], were_finished[message]
-        handed = np.where(last < 0, NEVER, np.r_[self.deliveries.time, NEVER][last])
-        return handed, finished, (last >= 0) & ~finished & np.r_[self._holder_lives, False][last]
+        if not len(self.deliveries):
+            return np.full(len(message), NEVER), finished, finished
+        handed = np.where(last < 0, NEVER, self.deliveries.time[last])
+        return handed, finished, (last >= 0) & ~finished & self._holder_lives[last]
 
     def _last_handed(self, group: int) -> tuple[np.ndarray, np.ndarray]:
         """Of every message: the row of its last delivery to a group (-1: none), and whether any was finished."""
         if group not in self._last:
-            mine = np.flatnonzero(self.deliveries.group == group)
-            message, done = self.deliveries.message[mine], self.deliveries.done[mine] != NEVER
+            is_ours, is_done = self.deliveries.group == group, self.deliveries.done != NEVER
+            mine: Any = slice(None) if is_ours.all() else is_ours
             last, finished = np.full(len(self.messages), -1), np.zeros(len(self.messages), bool)
-            last[message] = mine
-            finished[message[done]] = True
+            last[self.deliveries.message[mine]] = np.arange(len(is_ours))[mine]
+            finished[self.deliveries.message[is_ours & is_done]] = True
             self._last[group] = last, finished
         return self._last[group]
 
@@ -171,6 +175,8 @@ class Groups:
         """For each delivery, whether its member outlived it (as far as the run goes)."""
         died = np.full(len(self.data.code_table("actors")), NEVER)
         ends = np.isin(self.data.column("events", "kind").astype(str), ENDS_OF_A_PROCESS)
+        if not ends.any():
+            return np.ones(len(self.deliveries), bool)
         np.maximum.at(died, self.data.column("events", "actor")[ends], self.data.column("events", "time")[ends])
         return died[self.deliveries.member] < self.deliveries.time
 

@@ -96,11 +96,10 @@ class Recorder:
     def key_codes(self, keys: Iterable[Any]) -> np.ndarray:
         """The codes of a producer's keys."""
         codes, names, wanted = self._codes["keys"], self.names["keys"], list(keys)
-        for key in wanted:
-            if key not in codes:
-                codes[key] = len(names)
-                names.append(key)
-        return np.array([codes[key] for key in wanted], dtype=np.int32)
+        new = [key for key in dict.fromkeys(wanted) if key not in codes]
+        codes.update(zip(new, range(len(names), len(names) + len(new)), strict=True))
+        names += new
+        return np.fromiter(map(codes.__getitem__, wanted), np.int32, len(wanted))
 
     def event(self, kind: str, actor: Any = None, group: int = -1, tp: int = -1, a: int = -1, b: int = -1,
               detail: str = "") -> None:

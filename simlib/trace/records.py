@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from simlib.trace.runs import first_of_lanes, same_codes, unroll
 from simlib.trace.trace_data import OUTCOMES, PENDING, TraceData
 from simlib.units import NEVER
+
+ALL = slice(None)
+"""Every row."""
 
 ABORTED = OUTCOMES.index("aborted")
 
@@ -32,18 +36,18 @@ class Messages:
     def __len__(self) -> int:
         return self.data.rows("messages")
 
-    def of(self, table: str) -> np.ndarray:
-        """The message of every record that the ranges of a raw table name, range by range."""
-        lane, start = self.data.column(table, "lane"), self.data.column(table, "start")
-        return unroll(self.first[lane] + start, self.data.column(table, "count"))
+    def of(self, table: str, rows: Any = ALL) -> np.ndarray:
+        """The message of every record that the ranges of a raw table name, range by range; or of some of its rows."""
+        lane, start = self.data.column(table, "lane")[rows], self.data.column(table, "start")[rows]
+        return unroll(self.first[lane] + start, self.data.column(table, "count")[rows])
 
     def spread(self, table: str, column: str) -> np.ndarray:
         """A column of a raw table, repeated for every record of its ranges."""
         return np.repeat(self.data.column(table, column), self.data.column(table, "count"))
 
-    def offsets(self, table: str) -> np.ndarray:
-        """The offset of every record that the ranges of a raw table name."""
-        return unroll(self.data.column(table, "base_offset"), self.data.column(table, "count"))
+    def offsets(self, table: str, rows: Any = ALL) -> np.ndarray:
+        """The offset of every record that the ranges of a raw table name, or some of its rows."""
+        return unroll(self.data.column(table, "base_offset")[rows], self.data.column(table, "count")[rows])
 
     @cached_property
     def written(self) -> tuple[np.ndarray, np.ndarray]:
@@ -103,11 +107,12 @@ class Messages:
     @cached_property
     def outcome(self) -> np.ndarray:
         """What its producer learned (index into OUTCOMES; PENDING while it waits); aborted if that is how it ended."""
+        if not self.data.rows("aborted"):
+            return self._told
         outcome = self._told.copy()
-        if self.data.rows("aborted"):
-            outcome[self.of("aborted")] = ABORTED
-            stands = self.of("log_end")[~self.is_aborted_copy]
-            outcome[stands] = self._told[stands]
+        outcome[self.of("aborted")] = ABORTED
+        stands = self.of("log_end")[~self.is_aborted_copy]
+        outcome[stands] = self._told[stands]
         return outcome
 
     @cached_property
@@ -155,6 +160,8 @@ class Messages:
     @cached_property
     def is_removed(self) -> np.ndarray:
         """Was in the log and counted, and retention or compaction has taken it: that is no loss."""
+        if not self.data.rows("removals"):
+            return np.zeros(len(self), bool)
         return (self.copies == 0) & (self.removed != NEVER) & ~self.is_aborted
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 from simlib.trace.calls import CALL_OUTCOMES
 from simlib.trace.deliveries import CAUSES
 from simlib.trace.groups import GroupLog, Groups
-from simlib.trace.records import LOST_REASONS
+from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, as_seconds
 from simlib.units import NEVER
 
@@ -120,8 +120,8 @@ def summarise(groups: Groups) -> Summary:
     """Count everything once."""
     data, messages = groups.data, groups.messages
     each = {str(data.code_table("groups")[code]): _summarise_group(groups, code) for code in groups.codes}
-    reasons = Counter(LOST_REASONS[code] for code in messages.reason[messages.is_lost].tolist())
-    removed = Counter(REMOVED_BY[code] for code in messages.removed_by[messages.is_removed].tolist())
+    reasons = _named(LOST_REASONS, messages, "reason", messages.is_lost)
+    removed = _named(REMOVED_BY, messages, "removed_by", messages.is_removed)
     told_safe = messages.outcome == OUTCOMES.index("acked")
     sums = {name: sum(getattr(group, name) for group in each.values())
             for name in ("delivered", "duplicates", "skipped", "passed_over", "backlog")}
@@ -139,6 +139,11 @@ def summarise(groups: Groups) -> Summary:
         models=f"Apache Kafka 4.x, client {getattr(data.scenario, 'client', 'kafka-python')}", **sums)
 
 
+def _named(names: tuple[str, ...], messages: Messages, column: str, which: np.ndarray) -> Counter[str]:
+    """How often each name stands in a column of the chosen messages; nothing is looked up where none is chosen."""
+    return Counter(names[code] for code in getattr(messages, column)[which].tolist()) if which.any() else Counter()
+
+
 def _summarise_group(groups: Groups, code: int) -> GroupSummary:
     handed, logs = groups.deliveries, groups.logs_of(code)
     mine = handed.group == code
@@ -150,8 +155,13 @@ def _summarise_group(groups: Groups, code: int) -> GroupSummary:
         skipped=_total(log.skipped for log in logs), passed_over=_total(log.passed_over for log in logs),
         missed=_missed(groups, logs), archived=_archived(groups, code),
         backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
-        handed_after=percentiles((handed.time - created)[first]),
-        done_after=percentiles((handed.done - created)[first & (handed.done != NEVER)]))
+        handed_after=percentiles(_chosen(handed.time - created, first)),
+        done_after=percentiles(_chosen(handed.done - created, first & (handed.done != NEVER))))
+
+
+def _chosen(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Those that a mask is true for; without a copy where that is all of them."""
+    return values if mask.all() else values[mask]
 
 
 def _missed(groups: Groups, logs: list[GroupLog]) -> dict[str, int]:
@@ -173,8 +183,12 @@ def percentiles(nanoseconds: np.ndarray) -> dict[str, float]:
     """p50, p95 and p99 in seconds; empty when there is nothing to measure."""
     if not len(nanoseconds):
         return {}
-    return {f"p{p}": float(value) for p, value in
-            zip(PERCENTILES, np.percentile(as_seconds(nanoseconds), PERCENTILES), strict=True)}
+    places = np.array(PERCENTILES) / 100 * (len(nanoseconds) - 1)
+    around = np.floor(places).astype(np.int64), np.ceil(places).astype(np.int64)
+    ordered = np.partition(nanoseconds, np.unique(around))  # whole numbers, and only these few places
+    below, above = (as_seconds(ordered[which]) for which in around)
+    values = below + (above - below) * (places - around[0])
+    return {f"p{p}": float(value) for p, value in zip(PERCENTILES, values, strict=True)}
 
 
 def _final_lag(groups: Groups, code: int) -> int:

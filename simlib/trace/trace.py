@@ -190,7 +190,8 @@ class Trace:
 
     @cached_property
     def _summary(self) -> Summary:
-        return summarise(self.groups)
+        handed = self.handed.for_sums()
+        return summarise(self.groups if handed is self.handed else Groups(handed))
 
     def summary(self) -> Summary:
         """The run in numbers; shows as a table, reads as a mapping."""
