@@ -45,7 +45,7 @@ class Columns:
     def _appends(self, log: PartitionLog, broker: int) -> Rows:
         starts, counts, lanes = _batches(log)
         nothing, times = np.zeros(len(lanes), np.int64), np.array(log.times, np.int64)
-        ranks = np.array([outbox.rank for outbox in log.outboxes], np.int64)
+        ranks = np.array([outbox.rank for outbox in self.outboxes], np.int64)[lanes]
         occasions = np.zeros(len(lanes), np.int64)
         for lane in np.unique(lanes).tolist():
             mine = np.flatnonzero(lanes == lane)
@@ -54,9 +54,9 @@ class Columns:
                 [times, lanes, starts, counts, np.array(log.bases), nothing, nothing + broker])
 
     def _watermarks(self, log: PartitionLog) -> Rows:
-        moments = np.array(log.moments, np.int64).reshape(-1, 3)
-        times, same = moments[:, 0], np.ones(len(moments), np.int64)
-        return ([times, moments[:, 1], same * self.brokers[log.tp], moments[:, 2]],
+        times, orders, changes = _changes(log)
+        same = np.ones(len(times), np.int64)
+        return ([times, orders, same * self.brokers[log.tp], changes],
                 [times, same * log.tp, np.array(log.high_watermarks, np.int64)])
 
     def _acks(self, outbox: Outbox) -> Rows:
@@ -74,14 +74,15 @@ class Columns:
     def _answered(self, outbox: Outbox, known: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Who answered the first `known` batches of a lane, what made it, and their base offsets."""
         log = next(log for log in self.logs if log.tp == outbox.tp)
-        mine = np.array([i for i, sender in enumerate(log.outboxes) if sender is outbox][:known], np.int64)
+        mine = np.flatnonzero(_lanes(log) == outbox.code)[:known]
         bases, ends = np.array(log.bases, np.int64)[mine], np.array([*log.bases[1:], log.end], np.int64)[mine]
         same = np.ones(known, np.int64)
         if outbox.acks == -1:
-            raised = np.array(log.moments, np.int64).reshape(-1, 3)[np.searchsorted(log.high_watermarks, ends)]
+            raised = np.searchsorted(np.array(log.high_watermarks, np.int64), ends)
+            _, orders, changes = (column[raised] for column in _changes(log))
         else:
-            raised = np.column_stack([same, same * (MESSAGE + outbox.rank), same])
-        return [same * (MESSAGE + self.brokers[outbox.tp]), raised[:, 1], raised[:, 2]], bases
+            orders, changes = same * (MESSAGE + outbox.rank), same
+        return [same * (MESSAGE + self.brokers[outbox.tp]), orders, changes], bases
 
     def log_end(self) -> dict[str, np.ndarray]:
         """What is in the logs in the end, a row a batch."""
@@ -135,12 +136,25 @@ def _cut(log: PartitionLog, rows: dict[str, np.ndarray], first: np.ndarray) -> d
 def _batches(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First ordinal, number of records and lane of each batch."""
     counts = np.diff(np.append(np.array(log.bases, np.int64), log.end))
-    lanes = np.array([outbox.code for outbox in log.outboxes], np.int64)
+    lanes = _lanes(log)
     starts = np.empty(len(lanes), np.int64)
     for lane in np.unique(lanes):
         mine = lanes == lane
         starts[mine] = np.cumsum(counts[mine]) - counts[mine]
     return starts, counts, lanes
+
+
+def _lanes(log: PartitionLog) -> np.ndarray:
+    """The lane of each batch."""
+    if len(log.senders) == 1:
+        return np.full(len(log.outboxes), log.senders[0].code)
+    return np.array([outbox.code for outbox in log.outboxes], np.int64)
+
+
+def _changes(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When the high watermark rose: times, orders, numbers of the changes."""
+    moments = log.moments
+    return np.array(moments.times), np.array(moments.orders), np.array(moments.changes)
 
 
 def _extend(recorder: Recorder, table: str, parts: list[Rows]) -> None:

@@ -30,7 +30,8 @@ def write_alone(log: PartitionLog, outbox: Outbox, left: Left, latency: int, unt
     """
     before, rise = len(log.bases), 2 * latency if log.sessions else 0
     order = MESSAGE + (max(session.rank for session in log.sessions) if log.sessions else outbox.rank)
-    following = _batches(log, outbox, left, latency, rise, order, until)
+    following = _batches(log, outbox, left, latency, rise, until)
+    log.moments.level(order)
     log.outboxes += [outbox] * (len(log.bases) - before)
     log.end = log.high_watermark = outbox.starts[-1] + outbox.counts[-1] if following is None else outbox.starts[-1]
     for session in log.sessions:
@@ -38,11 +39,10 @@ def write_alone(log: PartitionLog, outbox: Outbox, left: Left, latency: int, unt
     return following
 
 
-def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: int, order: int, until: int
-             ) -> Left | None:
+def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: int, until: int) -> Left | None:
     created, linger, most, filling = outbox.created, outbox.linger, outbox.most, outbox.filling
     base, write, grow = log.bases.append, log.times.append, log.sizes.append
-    moment, visible, answer = log.moments.append, log.high_watermarks.append, outbox.answers.append
+    moment, visible, answer = log.moments.times.append, log.high_watermarks.append, outbox.answers.append
     cut, start, hold = outbox.cuts.append, outbox.starts.append, outbox.counts.append
     records, first, count, size = len(created), outbox.next, outbox.counts[-1], log.sizes[-1] if log.sizes else 0
     (arrival, occasion), known = left, outbox.known
@@ -52,7 +52,7 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
         write(arrival)
         size += count * value_bytes
         grow(size)
-        moment((arrival + rise, order, 0))
+        moment(arrival + rise)
         visible(first)
         gate = arrival + answered
         answer(gate)

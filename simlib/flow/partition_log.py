@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from typing import NamedTuple
 
+from simlib.flow.moments import Moment, Moments
 from simlib.flow.outbox import Outbox
 from simlib.flow.sessions import Session
 
@@ -15,10 +16,6 @@ class Waiting(NamedTuple):
 
     end: int
     outbox: Outbox
-
-
-Moment = tuple[int, int, int]
-"""(time, order within the instant, how-manieth change of its leader): compares with (time, order) of the clock."""
 
 
 class PartitionLog:
@@ -32,10 +29,11 @@ class PartitionLog:
         self.waiting: list[Waiting] = []
         self.bases, self.times, self.sizes = array("q"), array("q"), array("q")
         self._widest = self._longest = 1
+        self.senders: list[Outbox] = []
         self.outboxes: list[Outbox] = []
         """Of each batch: its first offset, when it was written, the bytes in the log after it, and who sent it."""
-        self.moments: list[Moment] = []
-        self.high_watermarks: list[int] = []
+        self.moments = Moments()
+        self.high_watermarks = array("q")
 
     def append(self, now: int, outbox: Outbox, count: int) -> None:
         self.bases.append(self.end)
@@ -46,6 +44,7 @@ class PartitionLog:
 
     def expect(self, outbox: Outbox) -> None:
         """Batches of this producer will come."""
+        self.senders.append(outbox)
         self._widest, self._longest = max(self._widest, outbox.value_bytes), max(self._longest, outbox.most)
 
     def replicated(self) -> int:
@@ -71,7 +70,7 @@ class PartitionLog:
 
     def seen_at(self, moment: tuple[int, ...]) -> int:
         """The high watermark just before a moment."""
-        place = bisect_left(self.moments, moment)
+        place = self.moments.before(moment)
         return self.high_watermarks[place - 1] if place else 0
 
     def fits(self, offset: int, limit: int, max_bytes: int) -> bool:

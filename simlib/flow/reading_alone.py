@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -156,10 +156,10 @@ def _look(log: PartitionLog, fetches: Fetches, offset: int, arrival: int) -> Ans
     if here >= fetches.known or place == len(moments):
         return NOTHING
     at = moments[place]
-    seen = bisect_left(moments, here, place)
+    seen = moments.before(here, place)
     sent = here if seen > place else at[:2]
     if seen == place:
-        seen = bisect_left(moments, (*sent, at[2] + 1), place)
+        seen = moments.before((*sent, at[2] + 1), place)
     limit = log.high_watermarks[seen - 1]
     end = limit if log.fits(offset, limit, fetches.max_bytes) else log.read(offset, limit, fetches.max_bytes)
     return sent[0] + fetches.latency, end, *sent

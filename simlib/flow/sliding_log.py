@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simlib.flow.fed_outbox import FedOutbox
+from simlib.flow.moments import Moments
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.sliding import Sliding
 from simlib.trace.runs import unroll
@@ -23,14 +24,13 @@ class SlidingLog(PartitionLog):
     times: Any
     sizes: Any
     outboxes: Any
-    moments: Any
     high_watermarks: Any
 
     def __init__(self, tp: int) -> None:
         super().__init__(tp)
         for name in ("bases", "times", "sizes", "high_watermarks"):
             setattr(self, name, Sliding(array("q")))
-        self.outboxes, self.moments = Sliding([]), Sliding([])
+        self.outboxes, self.moments = Sliding([]), Moments(lambda: Sliding(array("q")))
 
     def note_written(self) -> None:
         """Tell the outboxes how many of their batches are here."""
@@ -65,4 +65,5 @@ class SlidingLog(PartitionLog):
                 getattr(self, name).forget(first)
         seen = bisect_right(self.high_watermarks, before)
         self.high_watermarks.forget(seen)
-        self.moments.forget(seen)
+        for column in (self.moments.times, self.moments.orders, self.moments.changes):
+            column.forget(seen)
