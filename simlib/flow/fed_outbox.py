@@ -15,6 +15,7 @@ from simlib.flow.sliding import Sliding
 class FedOutbox(Outbox):
     """`fill` may be called again and again."""
 
+    is_whole = False
     created: Any
     numbers: Any
     keys: Any

@@ -12,6 +12,7 @@ from bisect import bisect_right
 
 from simlib.flow.outbox import BY_ALARM, BY_ANSWER, Outbox
 from simlib.flow.partition_log import PartitionLog
+from simlib.flow.singles import MANY, singles
 from simlib.world.clock import MESSAGE
 
 Left = tuple[int, int]
@@ -47,6 +48,7 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
     records, first, count, size = len(created), outbox.next, outbox.counts[-1], log.sizes[-1] if log.sizes else 0
     (arrival, occasion), known = left, outbox.known
     last, answered, value_bytes = until - rise - 2 * latency, rise + latency, outbox.value_bytes
+    alone = singles(outbox, latency)
     while arrival < last:
         base(first - count)
         write(arrival)
@@ -66,6 +68,12 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
         if at > known:
             outbox.waits_for_records = True
             return None
+        many = alone.count(first, last - latency) if occasion == BY_ALARM and alone.soon else 0
+        if many >= MANY:
+            arrival, count = alone.write(log, first, many, latency, rise), 1
+            first = outbox.next = first + many
+            size = log.sizes[-1]
+            continue
         end = first + most
         count = bisect_right(created, at, first, end if end < records else records) - first
         cut(at)

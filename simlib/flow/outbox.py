@@ -23,6 +23,9 @@ BY_ALARM, BY_ANSWER = 0, 1
 class Outbox:
     """The records of one lane, and the batches cut out of them so far."""
 
+    is_whole = True
+    """All its records are there from the beginning."""
+
     def __init__(self, tp: int, rank: int, settings: Any, client: str, value_bytes: int) -> None:
         self.code = -1
         self.tp = tp
@@ -39,6 +42,8 @@ class Outbox:
         self.known = EVER
         """Up to here (ns) all its records are there; a batch that depends on later ones waits for them."""
         self.waits_for_answer = self.waits_for_records = False
+        self.singles: Any = None
+        """Which records are batches of their own, once that was looked for (`simlib.flow.singles`)."""
         self.cuts, self.starts, self.counts, self.answers = array("q"), array("q"), array("q"), array("q")
         """Of each batch: when it was cut, its first ordinal, its records; and when its answer arrived."""
 
