@@ -31,13 +31,13 @@ class Deliveries:
         """`who`: member, incarnation, group (codes); `written`: when the poll was over."""
         self.rows.extend((began, written, *who, stretch.tp, stretch.offset, stretch.count, generation))
 
-    def add_many(self, began: list[int], written: list[int], who: tuple[int, int, int], tp: int, offset: int,
-                 counts: list[int], generations: list[int]) -> None:
+    def add_many(self, began: array[int], written: array[int], who: tuple[int, int, int], tp: int, offset: int,
+                 counts: array[int], generations: np.ndarray) -> None:
         """Polls one after the other, all of one partition, the first of them from an offset on."""
         size = np.array(counts, np.int64)
         same = [np.full(len(size), one, np.int64) for one in (*who, tp)]
         offsets = offset + np.cumsum(size) - size
-        columns = [np.array(began), np.array(written), *same, offsets, size, np.array(generations)]
+        columns = [np.array(began), np.array(written), *same, offsets, size, generations]
         self.rows.frombytes(np.column_stack(columns).tobytes())
 
     def add_given(self, handed: list[int], done: list[int], written: int, who: tuple[int, int, int], stretch: Stretch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,10 @@ class SlidingService(Service):
     """Forgets the service times of what is settled."""
 
     def new_sums(self) -> Any:
-        return Sliding([0])
+        return Sliding(array("q", [0]))
+
+    def add_sums(self, sums: Any, more: np.ndarray) -> None:
+        sums.add(more)
 
     def sums(self, tp: int) -> Any:
         """As far as they are not forgotten, under their old numbers."""

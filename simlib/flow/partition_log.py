@@ -21,6 +21,9 @@ class Waiting(NamedTuple):
 class PartitionLog:
     """Batches in order of their offsets; the high watermark as a step function."""
 
+    is_whole = True
+    """Nothing of it is forgotten."""
+
     def __init__(self, tp: int) -> None:
         self.tp = tp
         self.end = 0
@@ -73,9 +76,13 @@ class PartitionLog:
         place = self.moments.before(moment)
         return self.high_watermarks[place - 1] if place else 0
 
+    def room(self, max_bytes: int) -> int:
+        """So many records fit into a fetch, whatever batches they stand in."""
+        return max_bytes // self._widest - self._longest
+
     def fits(self, offset: int, limit: int, max_bytes: int) -> bool:
         """Are these so few records that a fetch gets them all, whatever batches they stand in?"""
-        return (limit - offset + self._longest) * self._widest <= max_bytes
+        return limit - offset <= self.room(max_bytes)
 
     def read(self, offset: int, limit: int, max_bytes: int) -> int:
         """How far a fetch from `offset` gets: whole batches up to `limit`, at most `max_bytes`, but at least one."""

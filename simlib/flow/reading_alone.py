@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simlib.flow.fetches import Fetch, Fetches, FlowCursor
+from simlib.flow.moments import whole_numbers
 from simlib.flow.partition_log import PartitionLog
+from simlib.flow.reading_many import Polls, many_polls
 from simlib.flow.service import Stretch
 
 if TYPE_CHECKING:
     from simlib.flow.reading import Reading
+
+PATIENCE = 64
+"""Polls, before it is looked again whether many can be reckoned at once."""
 
 UNKNOWN = 1 << 62
 """When a fetch is answered that nobody has sent, or whose answer nobody knows yet."""
@@ -51,9 +59,13 @@ class Done:
     """Polls whose work is done: when it began and ended, how many records; `first` is the offset of the first."""
 
     first: int
-    began: list[int] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
+    began: array[int] = field(default_factory=whole_numbers)
+    ended: array[int] = field(default_factory=whole_numbers)
+    counts: array[int] = field(default_factory=whole_numbers)
+
+    def add(self, polls: Polls) -> None:
+        for column, values in ((self.began, polls.began), (self.ended, polls.ended), (self.counts, polls.counts)):
+            column.frombytes(values.tobytes())
 
 
 # -- is it alone?
@@ -115,6 +127,8 @@ def _loop(reading: Reading, tp: int, log: PartitionLog, stop: int, stand: Stand,
     began_at, ended_at, records = done.began.append, done.ended.append, done.counts.append
     taken, fetched, count, answer = stand.taken, stand.fetched, stand.count, stand.answer
     began, finish, wanted, polled, asked, requests, polls = stand.began, stand.finish, stand.wanted, -1, 0, 0, 0
+    at_most, look_at = min(most, log.room(fetches.max_bytes)), 0
+    may_be_many = log.is_whole and service.outlasts(2 * latency)
     while True:
         if count and finish <= answer[0]:  # the next poll
             if finish >= stop:
@@ -135,6 +149,15 @@ def _loop(reading: Reading, tp: int, log: PartitionLog, stop: int, stand: Stand,
         count = fetched - taken if fetched - taken < most else most
         taken += count
         polls += 1
+        if may_be_many and taken == fetched and polls > look_at:
+            many = many_polls(log, service, taken - count, taken, began, latency, stop, at_most)
+            look_at = polls + PATIENCE
+            if many is not None:
+                done.add(many)
+                polls, requests = polls + len(many.counts), requests + len(many.counts)
+                polled = taken - count + many.taken
+                began, count, taken = many.begins, many.fetched - many.taken, taken - count + many.fetched
+                fetched, look_at = taken, polls
         if constant is not None:
             finish = began + constant * count
         else:
@@ -177,7 +200,7 @@ def _write_down(reading: Reading, tp: int, done: Done) -> None:
     """What was handed over and done; what was in hand before may be of an earlier generation."""
     if not done.counts:
         return
-    generations = [reading.client.membership.generation] * len(done.counts)
+    generations = np.full(len(done.counts), reading.client.membership.generation)
     if reading.in_hand:
         generations[0] = reading.generation
     reading.deliveries.add_many(done.began, done.ended, reading.who, tp, done.first, done.counts, generations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,6 +16,9 @@ from simlib.scenario.topology import ConsumerGroup
 from simlib.units import SECOND
 
 AHEAD = 4_096
+
+NEARLY_ALWAYS = 30
+"""Means of a drawn service time; about one of so many memoryless draws is shorter than that part of the mean."""
 
 
 @dataclass(slots=True)
@@ -37,7 +41,7 @@ class Service:
         self.constant = self.work.constant
         self._distribution = as_distribution(group.service_time)
         self._streams: dict[int, Stream] = {}
-        self._sums: dict[int, list[int]] = {}
+        self._sums: dict[int, array[int]] = {}
 
     def length(self, stretch: Stretch) -> int:
         """Of the first delivery of all of it, in nanoseconds; of any delivery, if every record takes the same time."""
@@ -45,6 +49,18 @@ class Service:
             return self.constant * stretch.count
         sums = self.sums_up_to(stretch.tp, stretch.offset + stretch.count)
         return sums[stretch.offset + stretch.count] - sums[stretch.offset]
+
+    def sums_between(self, tp: int, first: int, end: int) -> np.ndarray:
+        """Running sums from before the record at `first` to after the one before `end`, of first deliveries."""
+        if self.constant is not None:
+            return self.constant * np.arange(first, end + 1)
+        return np.frombuffer(self.sums_up_to(tp, end)[first:end + 1], np.int64)
+
+    def outlasts(self, time: int) -> bool:
+        """Does a record nearly always take at least so long?"""
+        if self.constant is not None:
+            return self.constant >= time
+        return self._distribution.mean * SECOND >= NEARLY_ALWAYS * time
 
     def done(self, began: int, stretches: list[Stretch]) -> list[int]:
         """When each record is finished, if the first is begun at `began`."""
@@ -67,19 +83,23 @@ class Service:
         """Running sums of the service times of first deliveries, by offset, as far as they were needed."""
         return np.array(self._sums.get(tp, [0]), np.int64)
 
-    def sums_up_to(self, tp: int, offset: int) -> list[int]:
-        """The same, and more of them if an offset is not reached yet; the list goes on growing."""
+    def sums_up_to(self, tp: int, offset: int) -> array[int]:
+        """The same, and more of them if an offset is not reached yet; the column goes on growing."""
         sums = self._sums.get(tp) or self._sums.setdefault(tp, self.new_sums())
         while len(sums) <= offset:
             first = len(sums) - 1
             draws = self._distribution.draws(self._stream(tp), first, AHEAD)
             times = np.rint(draws * SECOND).astype(np.int64)
-            sums.extend((sums[-1] + np.cumsum(times)).tolist())
+            self.add_sums(sums, sums[-1] + np.cumsum(times))
         return sums
 
-    def new_sums(self) -> list[int]:
+    def new_sums(self) -> array[int]:
         """Before the first record of a partition."""
-        return [0]
+        return array("q", [0])
+
+    def add_sums(self, sums: array[int], more: np.ndarray) -> None:
+        """The next ones."""
+        sums.frombytes(more.tobytes())
 
     def _stream(self, tp: int) -> Stream:
         if tp not in self._streams:

@@ -20,6 +20,7 @@ COLUMNS = ("bases", "times", "sizes", "outboxes")
 class SlidingLog(PartitionLog):
     """Batches that somebody may still ask for."""
 
+    is_whole = False
     bases: Any
     times: Any
     sizes: Any
