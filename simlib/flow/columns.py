@@ -11,8 +11,8 @@ from simlib.flow.leader import Leader
 from simlib.flow.outbox import Outbox
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.service import Service
-from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, Recorder
-from simlib.trace.runs import unroll
+from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, COLUMNS, Recorder
+from simlib.trace.runs import rises, unroll
 from simlib.world.clock import MESSAGE
 from simlib.world.final_logs import COLUMNS as LOG_END
 
@@ -31,25 +31,27 @@ class Columns:
         self.deliveries = deliveries
         self.services = services
         self.now = now
+        self.batches = {log.tp: _batches(log) for log in self.logs}
+        """First ordinal, number of records and lane of each batch."""
 
     def write(self, recorder: Recorder) -> None:
         """Into the recorder's tables, line after line as the readable engine would have come to them."""
         actors = {number: recorder.names["actors"].index(f"broker-{number}") for number in set(self.brokers.values())}
-        _extend(recorder, "appends", [self._appends(log, actors[self.brokers[log.tp]]) for log in self.logs])
-        _extend(recorder, "watermarks", [self._watermarks(log) for log in self.logs])
-        _extend(recorder, "acks", [self._acks(outbox) for outbox in self.outboxes])
+        _write(recorder, "appends", [self._appends(log, actors[self.brokers[log.tp]]) for log in self.logs])
+        _write(recorder, "watermarks", [self._watermarks(log) for log in self.logs])
+        _write(recorder, "acks", [self._acks(outbox) for outbox in self.outboxes])
         self._write_deliveries(recorder)
 
     # -- logs
 
     def _appends(self, log: PartitionLog, broker: int) -> Rows:
-        starts, counts, lanes = _batches(log)
+        starts, counts, lanes = self.batches[log.tp]
         nothing, times = np.zeros(len(lanes), np.int64), np.array(log.times, np.int64)
         ranks = np.array([outbox.rank for outbox in self.outboxes], np.int64)[lanes]
         occasions = np.zeros(len(lanes), np.int64)
-        for lane in np.unique(lanes).tolist():
-            mine = np.flatnonzero(lanes == lane)
-            occasions[mine] = self.outboxes[lane].occasions()[:len(mine)]
+        for sender in log.senders:
+            mine = np.flatnonzero(lanes == sender.code)
+            occasions[mine] = sender.occasions()[:len(mine)]
         return ([times, ranks, occasions, nothing + broker, lanes, starts],
                 [times, lanes, starts, counts, np.array(log.bases), nothing, nothing + broker])
 
@@ -74,12 +76,14 @@ class Columns:
     def _answered(self, outbox: Outbox, known: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Who answered the first `known` batches of a lane, what made it, and their base offsets."""
         log = next(log for log in self.logs if log.tp == outbox.tp)
-        mine = np.flatnonzero(_lanes(log) == outbox.code)[:known]
+        mine = np.flatnonzero(self.batches[log.tp][2] == outbox.code)[:known]
         bases, ends = np.array(log.bases, np.int64)[mine], np.array([*log.bases[1:], log.end], np.int64)[mine]
         same = np.ones(known, np.int64)
         if outbox.acks == -1:
-            raised = np.searchsorted(np.array(log.high_watermarks, np.int64), ends)
-            _, orders, changes = (column[raised] for column in _changes(log))
+            high, (_, orders, changes) = np.array(log.high_watermarks), _changes(log)
+            if not np.array_equal(high, ends):  # else each batch raised it alone
+                raised = np.searchsorted(high, ends)
+                orders, changes = orders[raised], changes[raised]
         else:
             orders, changes = same * (MESSAGE + outbox.rank), same
         return [same * (MESSAGE + self.brokers[outbox.tp]), orders, changes], bases
@@ -88,7 +92,7 @@ class Columns:
         """What is in the logs in the end, a row a batch."""
         parts = []
         for log in self.logs:
-            starts, counts, lanes = _batches(log)
+            starts, counts, lanes = self.batches[log.tp]
             parts.append([np.full(len(lanes), log.tp), lanes, starts, counts, np.array(log.bases, np.int64)])
         columns = zip(*parts, strict=True) if parts else [[np.empty(0, np.int64)]] * len(LOG_END)
         return dict(zip(LOG_END, map(np.concatenate, columns), strict=True))
@@ -100,46 +104,48 @@ class Columns:
         if not len(rows["tp"]):
             return
         sums = {(group, tp): service.sums(tp) for group, service in self.services.items()
-                for tp in set(rows["tp"].tolist())}
+                for tp in np.flatnonzero(np.bincount(rows["tp"])).tolist()}
         constants = {group: service.constant for group, service in self.services.items()}
-        handed, done = self.deliveries.times(sums, constants)
-        recorder.delivery_times.frombytes(np.column_stack([handed, done]).tobytes())
+        handed, done = self.deliveries.times(rows, sums, constants)
+        recorder.whole["delivery_times"] = {"handed": handed, "done": done}
         parts = self._in_batches(rows, np.cumsum(rows["count"]) - rows["count"])
         names = ("member", "incarnation", "group", "tp", "lane", "start", "count", "offset", "generation", "first")
         columns = [handed[parts["first"]], *(parts[name] for name in names)]
-        _extend(recorder, "deliveries", [([parts["first"]], columns)])
+        _write(recorder, "deliveries", [([parts["first"]], columns)])
+
+    def _cut(self, log: PartitionLog, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
+        starts, counts, lanes = self.batches[log.tp]
+        bases, last = np.array(log.bases, np.int64), rows["offset"] + rows["count"] - 1
+        low = np.searchsorted(bases, rows["offset"], side="right") - 1
+        pieces = np.searchsorted(bases, last, side="right") - low
+        batch = unroll(low, pieces)
+        spread: dict[str, Any] = {name: np.repeat(column, pieces) for name, column in rows.items()}
+        begin = np.maximum(bases[batch], spread["offset"])
+        end = np.minimum(bases[batch] + counts[batch], spread["offset"] + spread["count"])
+        spread["first"] = np.repeat(first, pieces) + begin - spread["offset"]
+        return spread | {"lane": lanes[batch], "start": starts[batch] + begin - bases[batch], "offset": begin,
+                         "count": end - begin}
 
     def _in_batches(self, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
         """Cut the rows where another batch begins: a row of the trace is about one batch."""
         found: dict[str, list[np.ndarray]] = {}
         for log in self.logs:
             mine = np.flatnonzero(rows["tp"] == log.tp)
-            for name, column in _cut(log, {name: rows[name][mine] for name in rows}, first[mine]).items():
+            for name, column in self._cut(log, {name: rows[name][mine] for name in rows}, first[mine]).items():
                 found.setdefault(name, []).append(column)
         return {name: np.concatenate(columns) for name, columns in found.items()}
 
-
-def _cut(log: PartitionLog, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
-    starts, counts, lanes = _batches(log)
-    bases, last = np.array(log.bases, np.int64), rows["offset"] + rows["count"] - 1
-    low = np.searchsorted(bases, rows["offset"], side="right") - 1
-    pieces = np.searchsorted(bases, last, side="right") - low
-    batch = unroll(low, pieces)
-    spread: dict[str, Any] = {name: np.repeat(column, pieces) for name, column in rows.items()}
-    begin = np.maximum(bases[batch], spread["offset"])
-    end = np.minimum(bases[batch] + counts[batch], spread["offset"] + spread["count"])
-    spread["first"] = np.repeat(first, pieces) + begin - spread["offset"]
-    return spread | {"lane": lanes[batch], "start": starts[batch] + begin - bases[batch], "offset": begin,
-                     "count": end - begin}
 
 
 def _batches(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First ordinal, number of records and lane of each batch."""
     counts = np.diff(np.append(np.array(log.bases, np.int64), log.end))
     lanes = _lanes(log)
+    if len(log.senders) == 1:
+        return np.cumsum(counts) - counts, counts, lanes
     starts = np.empty(len(lanes), np.int64)
-    for lane in np.unique(lanes):
-        mine = lanes == lane
+    for sender in log.senders:
+        mine = lanes == sender.code
         starts[mine] = np.cumsum(counts[mine]) - counts[mine]
     return starts, counts, lanes
 
@@ -157,9 +163,17 @@ def _changes(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(moments.times), np.array(moments.orders), np.array(moments.changes)
 
 
-def _extend(recorder: Recorder, table: str, parts: list[Rows]) -> None:
-    """Write all rows in the order of their keys."""
+def _write(recorder: Recorder, table: str, parts: list[Rows]) -> None:
+    """All rows in the order of their keys."""
     if any(len(columns[0]) for _, columns in parts):
         keys, columns = (list(map(np.concatenate, zip(*some, strict=True))) for some in zip(*parts, strict=True))
-        rows = np.column_stack(columns).astype(np.int64)[np.lexsort(keys[::-1])]
-        recorder.rows[table].frombytes(rows.tobytes())
+        order = _order(keys)
+        recorder.whole[table] = {name: column[order] for name, column in zip(COLUMNS[table], columns, strict=True)}
+
+
+def _order(keys: list[np.ndarray]) -> Any:
+    """The order of rows by several keys; where the first one tells them apart, the others are not looked at."""
+    if rises(keys[0]):
+        return slice(None)
+    order = np.argsort(keys[0], kind="stable")
+    return order if rises(keys[0][order]) else np.lexsort(keys[::-1])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import numpy as np
 
 from simlib.flow.service import Stretch
-from simlib.trace.runs import unroll
+from simlib.trace.runs import distinct_pairs, rises, unroll
 
 COLUMNS = ("began", "written", "member", "incarnation", "group", "tp", "offset", "count", "generation")
 
@@ -58,19 +59,23 @@ class Deliveries:
 
     def columns(self) -> dict[str, np.ndarray]:
         """All rows, poll by poll in the order in which members were done with them."""
-        table = self._table()[in_order(self._table())]
-        return {name: table[:, i] for i, name in enumerate(COLUMNS)}
+        table, order = self._table(), self._order()
+        return {name: table[:, i][order] for i, name in enumerate(COLUMNS)}
+
+    def _order(self) -> Any:
+        """In which rows are told; they stand so if each was written later than the one before it."""
+        table = self._table()
+        return slice(None) if rises(table[:, COLUMNS.index("written")]) else in_order(table)
 
     def _table(self) -> np.ndarray:
         return np.frombuffer(self.rows, np.int64).reshape(-1, len(COLUMNS))
 
-    def times(self, sums: dict[tuple[int, int], np.ndarray], constants: dict[int, int | None]
-              ) -> tuple[np.ndarray, np.ndarray]:
-        """When each record was handed over, and done: row after row."""
-        rows = self.columns()
+    def times(self, rows: dict[str, np.ndarray], sums: dict[tuple[int, int], np.ndarray],
+              constants: dict[int, int | None]) -> tuple[np.ndarray, np.ndarray]:
+        """When each record of all rows was handed over, and done: row after row."""
         handed, done = np.empty(int(rows["count"].sum()), np.int64), np.empty(int(rows["count"].sum()), np.int64)
         first = np.cumsum(rows["count"]) - rows["count"]
-        for group, tp in sorted(set(zip(rows["group"].tolist(), rows["tp"].tolist(), strict=True))):
+        for group, tp in distinct_pairs(rows["group"], rows["tp"]):
             mine = np.flatnonzero((rows["group"] == group) & (rows["tp"] == tp))
             count, offset = rows["count"][mine], rows["offset"][mine]
             places, offsets = unroll(first[mine], count), unroll(offset, count)
@@ -79,7 +84,7 @@ class Deliveries:
             after = (offsets + 1) * constant if constant is not None else _upto(sums[group, tp], offsets + 1)
             began = np.repeat(rows["began"][mine] - before[np.cumsum(count) - count], count)
             handed[places], done[places] = began + before, began + after
-        place = np.argsort(in_order(self._table())) if self.given else ()
+        place = np.argsort(np.arange(len(self))[self._order()]) if self.given else ()
         for row, (when, until) in self.given.items():
             row = int(place[row])
             here = slice(first[row], first[row] + len(when))

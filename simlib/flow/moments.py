@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 Moment = tuple[int, int, int]
 """(time, order within the instant, how-manieth change of its leader): compares with (time, order) of the clock."""
 
@@ -14,6 +16,11 @@ Moment = tuple[int, int, int]
 def whole_numbers() -> array[int]:
     """An empty column."""
     return array("q")
+
+
+def add(column: array[int], values: np.ndarray) -> None:
+    """More of a column, all at once."""
+    column.frombytes(np.ascontiguousarray(values, np.int64).view(np.uint8).data)
 
 
 class Moments:
@@ -37,8 +44,8 @@ class Moments:
     def level(self, order: int) -> None:
         """Rows of which only the time is there are the first changes of their instants, in this order."""
         missing = len(self.times) - len(self.orders)
-        self.orders.extend([order] * missing)
-        self.changes.extend([0] * missing)
+        self.orders += array("q", [order]) * missing
+        self.changes += array("q", [0]) * missing
 
     def before(self, moment: tuple[int, ...], low: int = 0) -> int:
         """How many rows are earlier than a moment; at least `low` of them are."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simlib.flow.arrivals import EVER
+from simlib.flow.moments import add
 from simlib.kafka.producer.sender import permitted_in_flight, records_in_batch
 from simlib.units import millis
 
@@ -49,7 +50,7 @@ class Outbox:
 
     def fill(self, created: np.ndarray, number: np.ndarray, key: np.ndarray) -> None:
         """All records of the run."""
-        self.created.frombytes(np.ascontiguousarray(created, np.int64).view(np.uint8).data)
+        add(self.created, created)
         self.number, self.key = np.asarray(number, np.int64), np.asarray(key, np.int32)
 
     def cut(self) -> tuple[int, int] | None:

@@ -46,10 +46,23 @@ class Reading:
     def advance(self, until: tuple[int, ...]) -> None:
         """Polls, work and fetched records up to a moment; stops where a poll has more to do than to read."""
         self.look(until)
+        self._read_alone(until)
+        if self._step_before(until):
+            self._read_alone(until)  # a first poll may have let a deadline pass
+            while self._step_before(until):
+                pass
+
+    def _read_alone(self, until: tuple[int, ...]) -> None:
         if may_read_alone(self):
             read_alone(self, until[0])
-        while (moment := self.next()) is not None and moment < until:
-            self.step()
+
+    def _step_before(self, until: tuple[int, ...]) -> bool:
+        """What happens next, if it happens before a moment. Does it?"""
+        moment = self.next()
+        if moment is None or moment >= until:
+            return False
+        self.step()
+        return True
 
     def look(self, until: tuple[int, ...]) -> None:
         """The leaders' columns reach up to this moment."""

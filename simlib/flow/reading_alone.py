@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simlib.flow.fetches import Fetch, Fetches, FlowCursor
-from simlib.flow.moments import whole_numbers
+from simlib.flow.moments import add, whole_numbers
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.reading_many import Polls, many_polls
 from simlib.flow.service import Stretch
@@ -65,7 +65,7 @@ class Done:
 
     def add(self, polls: Polls) -> None:
         for column, values in ((self.began, polls.began), (self.ended, polls.ended), (self.counts, polls.counts)):
-            column.frombytes(values.tobytes())
+            add(column, values)
 
 
 # -- is it alone?

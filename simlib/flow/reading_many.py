@@ -21,7 +21,7 @@ from simlib.flow.partition_log import PartitionLog
 if TYPE_CHECKING:
     from simlib.flow.service import Service
 
-MANY = 64
+MANY = 32
 """Changes of the high watermark; fewer are read poll by poll in the same time."""
 
 AT_ONCE = 16_384
@@ -104,7 +104,8 @@ class _Stretch:
             limit = min(short[next_short] + 1, count)
             while end < limit:
                 cuts.append(end)
-                first, end = end, max(seen[first], ends[end])
+                upto = seen[first]
+                first, end = end, upto if upto > end else ends[end]
                 if end - first > most:
                     return np.array(cuts)
             if end >= count:

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from simlib.flow.moments import add
 from simlib.kafka.cluster import Cluster
 from simlib.kafka.work import WorkTimes
 from simlib.scenario.distributions import as_distribution
@@ -99,7 +100,7 @@ class Service:
 
     def add_sums(self, sums: array[int], more: np.ndarray) -> None:
         """The next ones."""
-        sums.frombytes(more.tobytes())
+        add(sums, more)
 
     def _stream(self, tp: int) -> Stream:
         if tp not in self._streams:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from simlib.flow.moments import add
 from simlib.flow.outbox import Outbox
 from simlib.flow.partition_log import PartitionLog
 
@@ -41,15 +41,15 @@ class Singles:
         outbox, ordinals = self.outbox, np.arange(first, first + count)
         cuts = np.frombuffer(outbox.created[first:first + count], np.int64) + outbox.linger
         times, size = cuts[:-1] + latency, log.sizes[-1] if log.sizes else 0
-        _add(outbox.cuts, cuts)
-        _add(outbox.starts, ordinals)
-        _add(outbox.counts, np.ones(count, np.int64))
-        _add(outbox.answers, times + (rise + latency))
-        _add(log.bases, ordinals[:-1])
-        _add(log.times, times)
-        _add(log.sizes, size + outbox.value_bytes * np.arange(1, count))
-        _add(log.moments.times, times + rise)
-        _add(log.high_watermarks, ordinals[1:])
+        add(outbox.cuts, cuts)
+        add(outbox.starts, ordinals)
+        add(outbox.counts, np.ones(count, np.int64))
+        add(outbox.answers, times + (rise + latency))
+        add(log.bases, ordinals[:-1])
+        add(log.times, times)
+        add(log.sizes, size + outbox.value_bytes * np.arange(1, count))
+        add(log.moments.times, times + rise)
+        add(log.high_watermarks, ordinals[1:])
         return int(cuts[-1]) + latency
 
 
@@ -66,7 +66,3 @@ def _soon(outbox: Outbox, latency: int) -> list[int]:
     gaps = np.diff(np.frombuffer(outbox.created, np.int64))
     soon = np.flatnonzero(gaps <= max(outbox.linger, 4 * latency)) + 1
     return [] if len(soon) * SELDOM > len(gaps) else [*soon.tolist(), len(gaps) + 2]
-
-
-def _add(column: Any, values: np.ndarray) -> None:
-    column.frombytes(values.tobytes())

@@ -70,6 +70,8 @@ class Recorder:
         self._removal = _writer(rows, "removals")
         self._delivery = _writer(rows, "deliveries")
         self.delivery_times = rows["delivery_times"]
+        self.whole: dict[str, dict[str, np.ndarray]] = {}
+        """Tables that nobody wrote row by row: their columns."""
         self.events: list[tuple[Any, ...]] = []
         self.effects: list[tuple[Any, ...]] = []
         self.removed_aborted: list[tuple[int, ...]] = []
@@ -142,7 +144,7 @@ class Recorder:
         makers = {name: partial(_unpacked, rows, COLUMNS[name]) for name, rows in self.rows.items()}
         if self.calls:
             makers["calls"] = partial(call_columns, self.calls)
-        makers |= {name: partial(dict, table) for name, table in more.items()}
+        makers |= {name: partial(dict, table) for name, table in (*self.whole.items(), *more.items())}
         return TablesOnDemand(makers | {
             "events": partial(_transposed, self.events, EVENT_COLUMNS, text=("kind", "detail")),
             "effects": partial(_transposed, self.effects, EFFECT_COLUMNS, text=("key",)),

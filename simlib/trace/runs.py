@@ -44,6 +44,18 @@ def are_distinct(codes: np.ndarray) -> bool:
     return int(np.bincount(codes).max(initial=0)) <= 1
 
 
+def rises(column: np.ndarray) -> bool:
+    """Is every number greater than the one before it?"""
+    return bool((column[1:] > column[:-1]).all())
+
+
+def distinct_pairs(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+    """The different rows of two columns of numbers from 0 on, in order."""
+    codes = np.unique(same_codes((first, second))[0])
+    width = 1 + int(second.max(initial=0))
+    return [(code // width, code % width) for code in codes.tolist()]
+
+
 def previous(codes: np.ndarray) -> np.ndarray:
     """For each row, the index of the row before it with the same code; -1 where it is the first."""
     order = np.argsort(codes, kind="stable")
