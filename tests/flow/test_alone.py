@@ -9,6 +9,8 @@ from strategies import one_of
 
 import simlib.flow.leader
 import simlib.flow.reading
+import simlib.flow.reading_alone
+import simlib.flow.reading_many
 from simlib import ConsumerGroup, Crash, Exponential, Producer, Scenario, Topic, run
 
 compared = settings(max_examples=60, derandomize=True, deadline=None, database=None,
@@ -27,6 +29,24 @@ def lonely(draw):
     return Scenario([Topic("orders", partitions, draw(st.integers(1, brokers)))], [shop], [group], brokers=brokers,
                     latency=draw(one_of(0.0005, 0.001, 0.0101)), duration=end, seed=draw(st.integers(0, 1_000)),
                     faults=draw(st.one_of(st.just([]), faults(group.members, end))))
+
+
+ONE_BY_ONE = {"acks": 1, "enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
+
+
+@st.composite
+def seldom(draw):
+    """Records that come so seldom, and take so long, that batches and polls are reckoned many at once."""
+    latency, work = draw(one_of(0.00001, 0.0005)), draw(one_of(0.02, 0.04, 0.1))
+    load = draw(one_of(0.3, 0.8, 0.95, 1.2))
+    shop = Producer("shop", "orders", rate=load / work, arrivals=draw(one_of("poisson", "constant")), keys=1,
+                    linger_ms=draw(one_of(0, 0, 1, 30)), **(ONE_BY_ONE if draw(st.booleans()) else {}))
+    group = ConsumerGroup("billing", "orders", service_time=draw(one_of(work, Exponential(work))),
+                          max_poll_records=draw(one_of(500, 2)), auto_commit_interval_ms=draw(one_of(5_000, 900)))
+    brokers = draw(one_of(1, 3))
+    return Scenario([Topic("orders", 1, brokers)], [shop], [group], brokers=brokers, latency=latency,
+                    duration=1_000 * work, seed=draw(st.integers(0, 1_000)),
+                    faults=draw(st.one_of(st.just([]), faults(group.members, 1_000 * work))))
 
 
 def tables(scenario):
@@ -97,6 +117,34 @@ def test_random_scenarios_in_one_go_as_step_by_step(scenario):
 @given(lonely())
 def test_many_random_scenarios_in_one_go_as_step_by_step(scenario):
     same(scenario)
+
+
+@settings(compared, max_examples=15)
+@given(seldom())
+def test_many_at_once_as_step_by_step(scenario):
+    same(scenario)
+
+
+@pytest.mark.soak
+@many
+@given(seldom())
+def test_many_random_scenarios_many_at_once_as_step_by_step(scenario):
+    same(scenario)
+
+
+def test_a_queue_is_reckoned_many_at_once(monkeypatch):
+    """Work is counted, not time: polls that are looked at one by one, of those of some 8,000 customers."""
+    looks, put_off = [], []
+    look, late = simlib.flow.reading_alone._look, simlib.flow.reading_many._Stretch._put_off
+    monkeypatch.setattr(simlib.flow.reading_alone, "_look", lambda *these: (looks.append(1), look(*these))[1])
+    monkeypatch.setattr(simlib.flow.reading_many._Stretch, "_put_off",
+                        lambda *these: (put_off.append(1), late(*these))[1])
+    scenario = Scenario([Topic("customers")], [Producer("door", "customers", rate=800, arrivals="poisson", keys=1)],
+                        [ConsumerGroup("counter", "customers", service_time=Exponential(0.001))], brokers=1,
+                        latency=0.000_01, duration=10.0, seed=7)
+    data = run(scenario, engine="flow", progress=False).data
+    customers = len(data.column("appends", "time"))
+    assert customers > 7_000 and len(looks) < customers / 5 and len(put_off) > 20
 
 
 def test_nearly_everything_is_reckoned_in_one_go(monkeypatch):
