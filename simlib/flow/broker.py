@@ -30,7 +30,7 @@ class FlowBroker(Broker):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.fetchers = NoFetchers()  # type: ignore[assignment]
+        self.fetchers = NoFetchers()
 
     def new_followers(self) -> FollowerSessions:
         return Followers(self)

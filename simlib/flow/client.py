@@ -11,6 +11,7 @@ from simlib.kafka.consumer.positions import Run
 from simlib.world.process import Alarm
 
 if TYPE_CHECKING:
+    from simlib.flow.member import FlowMember
     from simlib.flow.reading import Reading
 
 
@@ -42,12 +43,13 @@ class FlowClient(ConsumerClient):
     """`reading` does what a poll does with records."""
 
     cursor_type = FlowCursor
+    process: FlowMember
     reading: Reading
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.commits = FlowCommits(self)
-        self.fetching = Asking(self)  # type: ignore[assignment]
+        self.fetching = AskingInColumns(self)
         self._watched = 0
 
     def on_records(self, runs: list[Run]) -> None:
@@ -62,8 +64,7 @@ class FlowClient(ConsumerClient):
 
     def poll_does_more(self, time: int) -> bool:
         """Must the poll at that time commit, or see to the group? Then it is a control event."""
-        return (time >= self.commits.due or self.membership.awaits_poll()
-                or self.process.stopping)  # type: ignore[attr-defined]
+        return time >= self.commits.due or self.membership.awaits_poll() or self.process.stopping
 
     def watch_polls(self) -> None:
         """max_poll_interval_ms counts from the last poll that brought records."""
@@ -75,7 +76,7 @@ class FlowClient(ConsumerClient):
             membership._poll_limit.set(reading.began + membership._patience)
 
 
-class Asking:
+class AskingInColumns:
     """Where the readable engine would send fetches now."""
 
     def __init__(self, client: FlowClient) -> None:

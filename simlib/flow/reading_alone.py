@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simlib.flow.fetches import Fetch, Fetches, FlowCursor
+from simlib.flow.fetches import Fetch, Fetches
 from simlib.flow.moments import add, whole_numbers
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.reading_many import Polls, many_polls
 from simlib.flow.service import Stretch
+from simlib.kafka.consumer.positions import Cursor
 
 if TYPE_CHECKING:
     from simlib.flow.reading import Reading
@@ -79,7 +80,7 @@ def may_read_alone(reading: Reading) -> bool:
     in_hand, fetch = reading.in_hand, next(iter(reading.fetches.in_flight.values()), None)
     if cursor.fetched < 0 or bool(in_hand) == (client.waiting is not None) or len(in_hand) > 1:
         return False
-    if in_hand and in_hand[0].tp != tp or not _is_plain(reading.fetches, tp, cursor):  # type: ignore[arg-type]
+    if in_hand and in_hand[0].tp != tp or not _is_plain(reading.fetches, tp, cursor):
         return False
     first = reading.finish_at if in_hand else fetch.answered if fetch is not None else None
     return first is not None and first >= reading.not_before and _are_new(reading, tp, cursor.taken)
@@ -91,7 +92,7 @@ def _is_undisturbed(reading: Reading) -> bool:
     return client.membership.may_deliver() and not client.poll_does_more(-UNKNOWN)
 
 
-def _is_plain(fetches: Fetches, tp: int, cursor: FlowCursor) -> bool:
+def _is_plain(fetches: Fetches, tp: int, cursor: Cursor) -> bool:
     """At most one fetch is under way: for what comes next."""
     flights = list(fetches.in_flight.values())
     if len(flights) > 1 or bool(flights) != cursor.fetching:

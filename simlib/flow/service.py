@@ -70,7 +70,7 @@ class Service:
 
     def done_again(self, began: int, stretches: list[Stretch]) -> list[int]:
         """The same where the group has seen some of the records before: each delivery has a draw of its own."""
-        return list(accumulate(self.work.of(stretches), initial=began))[1:]  # type: ignore[arg-type]
+        return list(accumulate(self.work.of(stretches), initial=began))[1:]
 
     def is_first(self, stretch: Stretch) -> bool:
         """Has the group seen none of these records before?"""
@@ -78,7 +78,7 @@ class Service:
 
     def delivered(self, stretch: Stretch, count: int) -> None:
         """The first `count` records were handed over."""
-        self.work.delivered(stretch, count)  # type: ignore[arg-type]
+        self.work.delivered(stretch, count)
 
     def sums(self, tp: int) -> np.ndarray:
         """Running sums of the service times of first deliveries, by offset, as far as they were needed."""

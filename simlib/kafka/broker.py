@@ -23,7 +23,7 @@ from simlib.kafka.log import Entry
 from simlib.kafka.log_cleaner import LogCleaner
 from simlib.kafka.partition_leader import NOT_LEADER
 from simlib.kafka.replica import Led, Replica
-from simlib.kafka.replica_fetcher import ReplicaFetchers
+from simlib.kafka.replica_fetcher import Following, ReplicaFetchers
 from simlib.kafka.safe_followers import SafeFollowers
 from simlib.kafka.shares.serving import ShareServing
 from simlib.kafka.transaction_log import TransactionLog
@@ -44,7 +44,7 @@ class Broker(Process):
         self.recorder = network.recorder
         self.settings = cluster.settings
         self.replicas: dict[int, Replica] = {}
-        self.fetchers = ReplicaFetchers(self)
+        self.fetchers: Following = ReplicaFetchers(self)
         self.coordination = Coordination(self)
         self.transaction_log = TransactionLog(self)
         self.transactional = TransactionalWrites(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simlib.kafka.compaction import part
 from simlib.units import SECOND
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 BACKOFF = 1 * SECOND
 """replica.fetch.backoff.ms"""
+
+
+class Following(Protocol):
+    """How a broker gets what other brokers lead."""
+
+    def forget(self) -> None: ...
+
+    def follow(self, image: Image) -> None:
+        """Fetch each partition from the leader the image names."""
 
 
 class ReplicaFetchers:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from simlib.kafka.consumer.positions import Run
 from simlib.kafka.member import Member
 from simlib.kafka.share_consumer.client import ShareConsumerClient
-from simlib.kafka.work import WorkTimes
+from simlib.kafka.work import Records, WorkTimes
 from simlib.units import nanoseconds
 from simlib.world.faults import dies
 
@@ -15,10 +15,10 @@ from simlib.world.faults import dies
 class ShareWorkTimes(WorkTimes):
     """Which delivery of a record this is, the broker says."""
 
-    def begins(self, runs: list[Any]) -> bool:
+    def begins(self, runs: Sequence[Any]) -> bool:
         return any([run.deliveries == 1 for run in runs])
 
-    def delivered(self, run: Run, count: int) -> None:
+    def delivered(self, run: Records, count: int) -> None:
         key = (self.group, run.tp)
         self.cluster.read_up_to[key] = max(self.cluster.read_up_to.get(key, 0), run.offset + count)
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from simlib.kafka.cluster import Cluster
-from simlib.kafka.consumer.positions import Run
 from simlib.scenario.distributions import Constant, as_distribution
 from simlib.scenario.draws import Sampler, Stream
 from simlib.scenario.topology import Readers
 from simlib.units import nanoseconds
+
+
+class Records(Protocol):
+    """Consecutive records of a partition."""
+
+    @property
+    def tp(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
 
 
 class WorkTimes:
@@ -35,7 +48,7 @@ class WorkTimes:
             return 1
         return 2 + self._again.get(tp, {}).get(offset, 0)
 
-    def begins(self, runs: list[Run]) -> bool:
+    def begins(self, runs: Sequence[Records]) -> bool:
         """True if some of these records are new to the group."""
         read = self.cluster.read_up_to
         for run in runs:
@@ -43,7 +56,7 @@ class WorkTimes:
                 return True
         return False
 
-    def delivered(self, run: Run, count: int) -> None:
+    def delivered(self, run: Records, count: int) -> None:
         key = (self.group, run.tp)
         read = self.cluster.read_up_to.get(key, 0)
         if run.offset < read:
@@ -53,19 +66,19 @@ class WorkTimes:
         if run.offset + count > read:
             self.cluster.read_up_to[key] = run.offset + count
 
-    def single(self, run: Run) -> int:
+    def single(self, run: Records) -> int:
         """The service time of the first record of a run, in nanoseconds."""
         if self.constant is not None:
             return self.constant
         return nanoseconds(self._sampler(run.tp, self.attempt(run.tp, run.offset)).at(run.offset))
 
-    def of(self, runs: list[Run]) -> list[int]:
+    def of(self, runs: Sequence[Records]) -> list[int]:
         """The service times of all records of these runs."""
         if self.constant is not None:
             return [self.constant] * sum([run.count for run in runs])
         return [time for run in runs for time in self._drawn(run)]
 
-    def _drawn(self, run: Run) -> list[int]:
+    def _drawn(self, run: Records) -> list[int]:
         read = self.cluster.read_up_to.get((self.group, run.tp), 0)
         if run.offset >= read:
             draws = self._sampler(run.tp, 1).block(run.offset, run.count)

@@ -52,7 +52,7 @@ class Failures:
 
     def _until_noticed(self, process: Process) -> int:
         """How long others may need to notice that it is gone: its session, and a heartbeat of those who rejoin."""
-        settings = getattr(process, "settings", None)
+        settings = process.settings
         sessions = [getattr(settings, name, 0) for name in ("session_timeout_ms", "broker_session_timeout_ms")]
         return millis(max(sessions)) + 5 * SECOND if any(sessions) else 0
 

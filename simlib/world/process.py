@@ -35,6 +35,9 @@ class Process:
         self.alarms: list[Alarm] = []
         self._held_back: list[tuple[int, Callable[..., Any], tuple[Any, ...]]] = []
 
+    settings: Any = None
+    """Of what runs here; of a service those of the consumer it made last."""
+
     give_up_after = 30 * SECOND
     """request.timeout.ms of whatever runs here: when a request that cannot be answered is given up."""
 

@@ -146,7 +146,7 @@ class Steps:
 
     def _stall(self, app: App) -> None:
         process = app.process
-        settings = getattr(process, "settings", None)
+        settings = process.settings
         session = millis(getattr(settings, "session_timeout_ms", USUAL_SESSION_MS))
         self.world.failures.pause(process, session + STALL_MORE)
 

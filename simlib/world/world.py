@@ -232,7 +232,7 @@ class World:
 
     def consumes(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
         """A service made a consumer: warn when it would silently skip its inputs."""
-        process.settings = settings  # type: ignore[attr-defined]
+        process.settings = settings
         self.note_isolation(group, settings)
         if settings.auto_offset_reset == "latest":
             self._warn_of_skipping(topics, f"{process.name} reads {', '.join(topics)} from auto_offset_reset='latest' "
@@ -241,7 +241,7 @@ class World:
 
     def shares(self, process: Process, settings: Any, group: str, topics: tuple[str, ...]) -> None:
         """A service made a share consumer: the same warning."""
-        process.settings = settings  # type: ignore[attr-defined]
+        process.settings = settings
         self.note_isolation(group, settings)
         if settings.share_auto_offset_reset == "latest":
             self._warn_of_skipping(topics, f"share group {group!r} begins at share_auto_offset_reset='latest' (the "

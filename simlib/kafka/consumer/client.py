@@ -12,7 +12,7 @@ from typing import Any
 from simlib.kafka.client import Metadata
 from simlib.kafka.cluster import Cluster
 from simlib.kafka.consumer.commits import Commits
-from simlib.kafka.consumer.fetching import Fetching
+from simlib.kafka.consumer.fetching import Asking, Fetching
 from simlib.kafka.consumer.membership import Membership
 from simlib.kafka.consumer.positions import UNKNOWN, Cursor, Run
 from simlib.kafka.consumer.reconciling import ReconcilingMembership
@@ -51,7 +51,7 @@ class ConsumerClient:
         self.cursors: dict[int, Cursor] = {}
         self.drain_order: dict[int, None] = {}
         self.commits = Commits(self)
-        self.fetching = Fetching(self)
+        self.fetching: Asking = Fetching(self)
         self.starting = Starting(self)
         self.membership = MEMBERSHIPS[settings.group_protocol](self)
         self.waiting: OnRecords | None = None

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simlib.units import millis
 
 if TYPE_CHECKING:
     from simlib.kafka.consumer.client import ConsumerClient
     from simlib.world.exchange import Exchange
+
+
+class Asking(Protocol):
+    """How a consumer asks for records."""
+
+    def fetch(self) -> None:
+        """Send every fetch that can be sent now."""
 
 
 class Fetching:
