@@ -65,7 +65,7 @@ class Arrivals:
         if self._table is None:
             self._table = self._table_of(key_names(self.producer.keys))
         if not len(self._table):
-            return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int64)
+            return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int32)
         return self._table[keys]
 
     def _table_of(self, names: tuple[str | bytes, ...]) -> np.ndarray:
@@ -95,7 +95,7 @@ def _places(where: np.ndarray, partitions: int) -> list[np.ndarray]:
 @lru_cache(maxsize=8)
 def _keyed(names: tuple[str | bytes, ...], partitions: int) -> np.ndarray:
     """The same keys are used run after run: who drags a slider does not wait for them to be hashed again."""
-    return np.array([keyed_partition(_raw(name), partitions) for name in names], np.int64)
+    return np.array([keyed_partition(_raw(name), partitions) for name in names], np.min_scalar_type(partitions))
 
 
 def _raw(name: str | bytes) -> bytes:

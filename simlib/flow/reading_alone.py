@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -175,15 +175,18 @@ def _loop(reading: Reading, tp: int, log: PartitionLog, stop: int, stand: Stand,
 
 def _look(log: PartitionLog, fetches: Fetches, offset: int, arrival: int) -> Answer:
     """When a fetch from an offset is answered, and with what (see `Fetches`)."""
-    here, moments = (arrival, fetches.order), log.moments
-    place = bisect_right(log.high_watermarks, offset)
-    if here >= fetches.known or place == len(moments):
+    here, moments, times = (arrival, fetches.order), log.moments, log.moments.times
+    place, end = bisect_right(log.high_watermarks, offset), len(times)
+    if here >= fetches.known or place == end:
         return NOTHING
-    at = moments[place]
-    seen = moments.before(here, place)
-    sent = here if seen > place else at[:2]
+    sent, seen = here, bisect_left(times, arrival, place)
+    if seen < end and times[seen] == arrival:
+        seen = moments.before(here, place)
     if seen == place:
-        seen = moments.before((*sent, at[2] + 1), place)
+        at, order, change = moments[place]
+        sent, seen = (at, order), place + 1
+        if seen < end and times[seen] == at:
+            seen = moments.before((at, order, change + 1), place)
     limit = log.high_watermarks[seen - 1]
     end = limit if log.fits(offset, limit, fetches.max_bytes) else log.read(offset, limit, fetches.max_bytes)
     return sent[0] + fetches.latency, end, *sent

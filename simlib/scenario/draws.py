@@ -63,7 +63,10 @@ class Stream(Draws):
 
 def unit_interval(raw: np.ndarray) -> np.ndarray:
     """Raw 64-bit integers as doubles strictly inside (0, 1): the top 52 bits, in the middle of their interval."""
-    return ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    drawn = (raw >> np.uint64(12)).astype(np.float64)
+    drawn += 0.5
+    drawn *= 2.0**-52
+    return drawn
 
 
 class Sampler(Draws):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,14 @@ class Groups:
         """The partitions that one group reads."""
         return [log for log in self.logs if log.group == group]
 
+    def log_by_log(self, group: int) -> Iterator[GroupLog]:
+        """The same one after the other, for sums: of a large trace they need not all be kept."""
+        kept = self.__dict__.get("logs")
+        for code, tp in group_partitions(self.data) if kept is None else ():
+            if code == group:
+                yield self._log(code, tp)
+        yield from () if kept is None else self.logs_of(group)
+
     @cached_property
     def passed_over(self) -> dict[str, np.ndarray]:
         """Every record that is passed over, as columns group, tp, offset, message, handed, passed_at."""
@@ -146,8 +155,9 @@ class Groups:
         if group not in self._last:
             is_ours, is_done = self.deliveries.group == group, self.deliveries.done != NEVER
             mine: Any = slice(None) if is_ours.all() else is_ours
-            last, finished = np.full(len(self.messages), -1), np.zeros(len(self.messages), bool)
-            last[self.deliveries.message[mine]] = np.arange(len(is_ours))[mine]
+            kind = np.int32 if len(is_ours) < 1 << 31 else np.int64
+            last, finished = np.full(len(self.messages), -1, kind), np.zeros(len(self.messages), bool)
+            last[self.deliveries.message[mine]] = np.arange(len(is_ours), dtype=kind)[mine]
             finished[self.deliveries.message[is_ours & is_done]] = True
             self._last[group] = last, finished
         return self._last[group]

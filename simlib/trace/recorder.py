@@ -182,7 +182,7 @@ def _messages(lanes: list[Any]) -> dict[str, Any]:
         "ordinal": np.concatenate([np.arange(len(part["number"])) for part in parts] or [np.empty(0, np.int64)]),
     }
     for column, kind in (("number", np.int64), ("key", np.int32), ("created", np.int64), ("bytes", np.int32)):
-        table[column] = np.concatenate([part[column] for part in parts] or [np.empty(0, kind)]).astype(kind)
+        table[column] = np.concatenate([part[column] for part in parts] or [np.empty(0, kind)]).astype(kind, copy=False)
     if any(part["value"] for part in parts):
         texts = [text for part in parts for text in part["value"] or [None] * len(part["number"])]
         table["value"] = [None if text is None else json.loads(text) for text in texts]

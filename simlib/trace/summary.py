@@ -12,12 +12,13 @@ import numpy as np
 
 from simlib.trace.calls import CALL_OUTCOMES
 from simlib.trace.deliveries import CAUSES
-from simlib.trace.groups import GroupLog, Groups
+from simlib.trace.groups import Groups
 from simlib.trace.records import LOST_REASONS, Messages
 from simlib.trace.trace_data import OUTCOMES, REMOVED_BY, as_seconds
 from simlib.units import NEVER
 
 PERCENTILES = (50, 95, 99)
+STANDING = ("skipped", "passed_over", "waiting")
 REJECTED, TOO_OFTEN = "rejected", "delivered too often"
 """Why a share group archives a record."""
 
@@ -140,21 +141,25 @@ def summarise(groups: Groups) -> Summary:
 
 
 def _named(names: tuple[str, ...], messages: Messages, column: str, which: np.ndarray) -> Counter[str]:
-    """How often each name stands in a column of the chosen messages; nothing is looked up where none is chosen."""
-    return Counter(names[code] for code in getattr(messages, column)[which].tolist()) if which.any() else Counter()
+    """How often each name stands in a column of messages, chosen by a mask or by their rows; it is made only then."""
+    rows = np.flatnonzero(which) if which.dtype == bool else which
+    return Counter(names[code] for code in getattr(messages, column)[rows].tolist()) if len(rows) else Counter()
 
 
 def _summarise_group(groups: Groups, code: int) -> GroupSummary:
-    handed, logs = groups.deliveries, groups.logs_of(code)
+    handed, standing = groups.deliveries, Counter(dict.fromkeys(STANDING, 0))
+    missed: Counter[str] = Counter()
+    for log in groups.log_by_log(code):
+        standing.update({name: int(getattr(log, name).sum()) for name in STANDING})
+        missed.update(_named(REMOVED_BY, groups.messages, "removed_by", log.message[log.missed]))
     mine = handed.group == code
     first = mine & (handed.attempt == 1)
     repeats = Counter(CAUSES[cause] for cause in handed.cause[mine & (handed.attempt > 1)].tolist())
     created = groups.messages.created[handed.message]
     return GroupSummary(
         delivered=int(first.sum()), duplicates=int((mine & ~first).sum()), causes=dict(repeats),
-        skipped=_total(log.skipped for log in logs), passed_over=_total(log.passed_over for log in logs),
-        missed=_missed(groups, logs), archived=_archived(groups, code),
-        backlog=_total(log.waiting for log in logs), lag=_final_lag(groups, code),
+        skipped=standing["skipped"], passed_over=standing["passed_over"], missed=dict(missed),
+        archived=_archived(groups, code), backlog=standing["waiting"], lag=_final_lag(groups, code),
         handed_after=percentiles(_chosen(handed.time - created, first)),
         done_after=percentiles(_chosen(handed.done - created, first & (handed.done != NEVER))))
 
@@ -162,12 +167,6 @@ def _summarise_group(groups: Groups, code: int) -> GroupSummary:
 def _chosen(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Those that a mask is true for; without a copy where that is all of them."""
     return values if mask.all() else values[mask]
-
-
-def _missed(groups: Groups, logs: list[GroupLog]) -> dict[str, int]:
-    """How many records left the log before the group was done with them, by what took them."""
-    rows = [code for log in logs for code in groups.messages.removed_by[log.message[log.missed]].tolist()]
-    return dict(Counter(REMOVED_BY[code] for code in rows))
 
 
 def _archived(groups: Groups, code: int) -> dict[str, int]:
@@ -196,10 +195,6 @@ def _final_lag(groups: Groups, code: int) -> int:
     mine = columns["group"] == code
     last = np.r_[columns["tp"][mine][1:] != columns["tp"][mine][:-1], True][: mine.sum()]
     return int(columns["lag"][mine][last].sum())
-
-
-def _total(masks: Iterator[np.ndarray]) -> int:
-    return int(sum(mask.sum() for mask in masks))
 
 
 def _with_reasons(number: int, reasons: dict[str, int]) -> str:
