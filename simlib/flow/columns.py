@@ -13,8 +13,12 @@ from simlib.flow.partition_log import PartitionLog
 from simlib.flow.service import Service
 from simlib.trace.recorder import ACKED, ACKED_UNKNOWN, COLUMNS, Recorder
 from simlib.trace.runs import rises, unroll
+from simlib.trace.trace_data import narrowed
 from simlib.world.clock import MESSAGE
 from simlib.world.final_logs import COLUMNS as LOG_END
+
+WHO = ("member", "incarnation", "group", "tp", "generation")
+"""Columns of deliveries that hold small numbers."""
 
 Rows = tuple[list[np.ndarray], list[np.ndarray]]
 """What rows are sorted by, the first first; and their columns."""
@@ -119,12 +123,12 @@ class Columns:
         low = np.searchsorted(bases, rows["offset"], side="right") - 1
         pieces = np.searchsorted(bases, last, side="right") - low
         batch = unroll(low, pieces)
-        spread: dict[str, Any] = {name: np.repeat(column, pieces) for name, column in rows.items()}
-        begin = np.maximum(bases[batch], spread["offset"])
-        end = np.minimum(bases[batch] + counts[batch], spread["offset"] + spread["count"])
-        spread["first"] = np.repeat(first, pieces) + begin - spread["offset"]
-        return spread | {"lane": lanes[batch], "start": starts[batch] + begin - bases[batch], "offset": begin,
-                         "count": end - begin}
+        offset, upto = np.repeat(rows["offset"], pieces), np.repeat(last + 1, pieces)
+        begin = np.maximum(bases[batch], offset)
+        end = np.minimum(bases[batch] + counts[batch], upto)
+        who = {name: np.repeat(column, pieces) for name, column in narrowed({name: rows[name] for name in WHO}).items()}
+        return who | {"first": np.repeat(first, pieces) + begin - offset, "lane": lanes[batch],
+                      "start": starts[batch] + begin - bases[batch], "offset": begin, "count": end - begin}
 
     def _in_batches(self, rows: dict[str, np.ndarray], first: np.ndarray) -> dict[str, np.ndarray]:
         """Cut the rows where another batch begins: a row of the trace is about one batch."""
@@ -133,8 +137,7 @@ class Columns:
             mine = np.flatnonzero(rows["tp"] == log.tp)
             for name, column in self._cut(log, {name: rows[name][mine] for name in rows}, first[mine]).items():
                 found.setdefault(name, []).append(column)
-        return {name: np.concatenate(columns) for name, columns in found.items()}
-
+        return {name: np.concatenate(columns) if len(columns) > 1 else columns[0] for name, columns in found.items()}
 
 
 def _batches(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -166,7 +169,8 @@ def _changes(log: PartitionLog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _write(recorder: Recorder, table: str, parts: list[Rows]) -> None:
     """All rows in the order of their keys."""
     if any(len(columns[0]) for _, columns in parts):
-        keys, columns = (list(map(np.concatenate, zip(*some, strict=True))) for some in zip(*parts, strict=True))
+        keys, columns = parts[0] if len(parts) == 1 else \
+            (list(map(np.concatenate, zip(*some, strict=True))) for some in zip(*parts, strict=True))
         order = _order(keys)
         recorder.whole[table] = {name: column[order] for name, column in zip(COLUMNS[table], columns, strict=True)}
 
