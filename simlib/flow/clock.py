@@ -48,6 +48,11 @@ class FlowNetwork(Network):
         self._causes[exchange] = (*self.clock.moment[:2], self._numbers.pop(exchange, 0))
         super().carry_reply(exchange, answer)
 
+    def close(self, exchange: Exchange) -> None:
+        """Not every request is answered: what is nothing new to a member is not carried."""
+        self._numbers.pop(exchange, None)
+        super().close(exchange)
+
     def replied(self, reply: Reply) -> None:
         """What its member has read meanwhile comes before what the answer does to it."""
         source = reply.exchange.source

@@ -18,6 +18,7 @@ from simlib.flow.service import Service
 from simlib.flow.sliding import Sliding
 from simlib.flow.sliding_log import SlidingLog
 from simlib.flow.world import FlowWorld
+from simlib.kafka.broker import OFFSETS
 from simlib.kafka.cluster import Cluster
 from simlib.scenario.loads import key_names
 from simlib.scenario.settings import resolve_producer
@@ -30,8 +31,22 @@ from simlib.world.clock import LAST
 CHUNK = 250_000
 """About so many records between two turns."""
 
-TURNS = 500
-"""A run has at least so many, for the lag is looked at then."""
+LOOKS = 500
+"""How often the lag is looked at in a run."""
+
+
+class Looks:
+    """The times (ns) at which the lag is looked at, from 0 on."""
+
+    def __init__(self, every: int) -> None:
+        self._every = max(1, every)
+        self._next = 0
+
+    def before(self, now: int) -> list[int]:
+        """Those that have not been given yet."""
+        times = list(range(self._next, now, self._every))
+        self._next += len(times) * self._every
+        return times
 
 
 class SlidingService(Service):
@@ -70,7 +85,8 @@ class FoldedWorld(FlowWorld):
         scenario, latency = self.scenario, self.network.latency
         records = sum(expected_records(producer, scenario.duration) for producer in scenario.producers)
         end = nanoseconds(scenario.duration)
-        self.turn = max(MS, min(end // TURNS, int(end * CHUNK / max(records, 1))))
+        self.looks = Looks(end // LOOKS)
+        self.turn = max(MS, min(end, int(end * CHUNK / max(records, 1))))
         self.loads: list[tuple[Arrivals, np.ndarray, dict[int, FedOutbox]]] = []
         for producer in scenario.producers:
             settings = resolve_producer(scenario.client, producer.overrides())
@@ -136,6 +152,7 @@ class FoldedWorld(FlowWorld):
             log.forget(min([offset for (_, other), offset in settled.items() if other == tp],
                            default=log.high_watermark))
         self._note_commits()
+        self._forget_commits()
         now = self.clock.now
         self._feed(now + self.turn + self.ahead)
         self.clock.at(now + self.turn, LAST, self._turn)
@@ -149,9 +166,11 @@ class FoldedWorld(FlowWorld):
         for leader in self.leaders:
             leader.advance(moment[:2])
         refuse_long_waits(list(self.outboxes), self.recorder.names["actors"], moment[0])
+        times = self.looks.before(moment[0])
         for tp, log in self.folding.logs.items():
             log.note_written()
-            self.recorder.watermark((moment[0], tp, log.high_watermark))
+            for time, high_watermark in zip(times, log.high_watermarks_at(times), strict=True):
+                self.recorder.watermark((time, tp, high_watermark))
 
     def _settled(self) -> dict[Key, int]:
         """Up to where each group has committed, and no living member is before it.
@@ -173,12 +192,21 @@ class FoldedWorld(FlowWorld):
         for _, group, tp, offset, *_ in rows.tolist():
             self.committed[group, tp] = offset
 
+    def _forget_commits(self) -> None:
+        """No broker fails, so that nobody reads them again in the partition in which groups keep their state."""
+        for broker in self.cluster.brokers:
+            if OFFSETS in broker.leads:
+                led = broker.leads[OFFSETS]
+                led.leader.log.begin_at(led.leader.high_watermark)
+
     # -- the end
 
     def _write_down(self) -> None:
         for outbox in self.outboxes:
             outbox.cut_the_rest()
         self._look(self.clock.moment)
+        for tp, log in self.folding.logs.items():
+            self.recorder.watermark((self.clock.now, tp, log.high_watermark))
         self.folding.fold({key: self.folding.logs[key[1]].end for key in self.folding.tallies})
         for (_, tp), tally in self.folding.tallies.items():
             tally.end_at(self.folding.logs[tp].end)

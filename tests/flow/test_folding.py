@@ -1,5 +1,8 @@
 """A folded trace tells what the whole one tells: counts, duplicates and losses exactly, latencies within 1 %."""
 
+import gc
+import sys
+
 import numpy as np
 import pytest
 from agreement import same_view
@@ -12,6 +15,7 @@ import simlib.flow.folded_world as folded_world
 from simlib import ConsumerGroup, Crash, Pause, Producer, Scenario, Topic, Trace, run
 from simlib.trace.folded import Folded
 from simlib.trace.summary import percentiles
+from simlib.units import SECOND
 
 compared = settings(max_examples=40, derandomize=True, deadline=None, database=None,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -25,7 +29,7 @@ def folded(scenario, chunk=100):
     """Of many small parts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folded_world, "CHUNK", chunk)
-        patch.setattr(folded_world, "TURNS", 12)
+        patch.setattr(folded_world, "LOOKS", 12)
         return run(scenario, fold=True, progress=False)
 
 
@@ -142,8 +146,31 @@ def test_it_survives_the_disk(tmp_path):
     same_view(sums.duplicates, again.duplicates, "duplicates")
 
 
+def test_a_long_run_takes_no_more_memory_than_a_short_one(monkeypatch):
+    monkeypatch.setattr(folded_world, "CHUNK", 500)
+    world = folded_world.FoldedWorld(shop(duration=1_200.0, producers=[Producer("shop", "orders", rate=5, keys=30)],
+                                          groups=[ConsumerGroup("billing", "orders", 3, auto_commit_interval_ms=500)]))
+    blocks = {}
+
+    def watch(world):
+        begun = world.clock.now // (200 * SECOND)
+        if begun not in blocks:
+            gc.collect()
+            blocks[begun] = sys.getallocatedblocks()
+
+    world.run(watch)
+    assert len(world.recorder.rows["commits"]) > 6 * 3_000 and blocks[5] - blocks[1] < 2_000
+
+
+def test_the_lag_is_looked_at_in_regular_intervals_however_long_the_parts_are():
+    times = run(shop(duration=50.0), fold=True, progress=False).lag.time.unique()
+    assert np.allclose(np.diff(times[1:-1]), 0.1) and len(times) == 501
+
+
 def test_nothing_depends_on_the_parts():
-    assert folded(DYING, 100).summary() == folded(DYING, 1_700).summary()
+    small, large = folded(DYING, 100), folded(DYING, 1_700)
+    assert small.summary() == large.summary() and small.data.tables["watermarks"]["time"].tolist() == \
+        large.data.tables["watermarks"]["time"].tolist()
 
 
 @pytest.mark.slow
