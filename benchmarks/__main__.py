@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.film import can_be_measured
+from benchmarks.fold_lines import DAY
 from benchmarks.lines import lines
 from benchmarks.machine import describe_machine
 from benchmarks.peers.environment import NoPeer, has_numba, peer_python
@@ -24,8 +25,8 @@ ALIKE = _load(1_000, 20_000)
 LARGE = 1_000_000
 
 
-def samples(peer: Path | None, numba: bool) -> list[Sample]:
-    """All measurements of one round. What takes half a minute is measured once."""
+def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
+    """All measurements of one round. What takes half a minute is measured once; minutes, only where asked for."""
     python = peer or Path(sys.executable)
     found = [Sample("simpy", ("peer", "simpy_pipeline", *ALIKE), python),
              Sample("simpy, M/M/1", ("peer", "simpy_mm1", "0", "100000", "0.001"), python),
@@ -42,6 +43,8 @@ def samples(peer: Path | None, numba: bool) -> list[Sample]:
                   Sample("flow beside it", ("engine", "flow, 1e6"), python)]
     return [*found, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
             *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
+            Sample("folded, 1e5", ("folded", "folded, 1e5")), Sample("folded, 1e8", ("folded", "folded, 1e8"), rounds=1),
+            *([Sample(DAY, ("folded", DAY), rounds=1)] if day else []),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
             *([Sample(kind, (kind,)) for kind in ("film", "slider")] if can_be_measured() else [])]
@@ -50,7 +53,9 @@ def samples(peer: Path | None, numba: bool) -> list[Sample]:
 def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--day", action="store_true", help="also a day of a thousand million records: minutes")
+    asked = parser.parse_args()
+    rounds = asked.rounds
     try:
         peer, note = peer_python(), ""
     except NoPeer as why:
@@ -60,7 +65,9 @@ def main() -> int:
         note += "\nNot compared with a compiled loop: numba could not be installed here."
     if not can_be_measured():
         note += "\nNothing was measured in a browser: there is no Chromium on this computer, or no Playwright."
-    results = measure(samples(peer, numba), rounds, lambda text: print(text, file=sys.stderr))
+    if not asked.day:
+        note += "\nWithout the day of a thousand million records: it takes minutes (--day)."
+    results = measure(samples(peer, numba, asked.day), rounds, lambda text: print(text, file=sys.stderr))
     found = lines(results)
     print("\n".join(report.as_table(found)) + note)
     report.write(found, describe_machine(), rounds, UTILISATION, note)

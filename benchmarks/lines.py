@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.flow_lines import flow_lines
+from benchmarks.fold_lines import fold_lines
 from benchmarks.line import SPEED, Line
 from benchmarks.rounds import Results
 
@@ -11,8 +12,8 @@ SMALL, LARGE = "10,000/s, 1e4", "10,000/s, 1e6"
 
 def lines(results: Results) -> list[Line]:
     """All lines of the table."""
-    return [*_speed(results), *flow_lines(results), *_peers(results), *_growth(results), *_size(results),
-            *_explored(results), *_feel(results), *_in_a_browser(results)]
+    return [*_speed(results), *flow_lines(results), *fold_lines(results), *_peers(results), *_growth(results),
+            *_size(results), *_explored(results), *_feel(results), *_in_a_browser(results)]
 
 
 def _speed(results: Results) -> list[Line]:

@@ -41,6 +41,13 @@ def engine(name: str) -> dict[str, float]:
             "events": trace.data.meta["counters"]["simpy_events"] / records, "bytes": trace.bytes_per_record()}
 
 
+def folded(name: str) -> dict[str, float]:
+    """A run that keeps sums."""
+    from benchmarks.folded import folded
+
+    return folded(name)
+
+
 def peer(name: str, rate: str, records: str, service_time: str) -> dict[str, float]:
     """The same figure for something else that does the same, each in the Python it needs."""
     from importlib import import_module
@@ -187,7 +194,7 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 KINDS: dict[str, Callable[..., dict[str, float]]] = {
     "player": player, "draws": draws,
-    "engine": engine, "peer": peer, "queue": queue, "at_once": at_once,
+    "engine": engine, "folded": folded, "peer": peer, "queue": queue, "at_once": at_once,
     "memory": memory, "imports": imports, "redraw": redraw,
     "explored": explored,
     "film": film, "slider": slider,

@@ -52,6 +52,18 @@ def million_a_second(seconds: float) -> Scenario:
     )
 
 
+def day(seconds: float = 86_400) -> Scenario:
+    """A day of a thousand million events: three partitions, batches that linger for 100 ms, consumers 77 % busy."""
+    return Scenario(
+        topics=[Topic("orders", partitions=3, replication_factor=3)],
+        producers=[Producer("shop", topic="orders", rate=1e9 / 86_400, keys=3_000, linger_ms=100, batch_size=100_000,
+                            acks="all")],
+        groups=[ConsumerGroup("billing", topic="orders", consumers=3, service_time=0.0002)],
+        duration=seconds,
+        seed=7,
+    )
+
+
 def queue(customers: int, service: float = 1e-3) -> Scenario:
     """M/M/1: one partition, one consumer, links that take next to nothing; each record is a batch of its own."""
     return Scenario(
@@ -93,3 +105,10 @@ IN_COLUMNS = {
     "flow, a million a second": lambda: million_a_second(5),
 }
 """For the flow engine: its lines of issue 6; the first three with the consumer that dies."""
+
+FOLDED = {
+    "folded, 1e5": lambda: steady(3 * PER_PARTITION, 100_000, 5),
+    "folded, 1e8": lambda: steady(3 * PER_PARTITION, 100_000_000, 5),
+    "folded, a day": day,
+}
+"""For runs that keep sums. The last one takes minutes."""
