@@ -43,7 +43,8 @@ def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
                   Sample("flow beside it", ("engine", "flow, 1e6"), python)]
     return [*found, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
             *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
-            Sample("folded, 1e5", ("folded", "folded, 1e5")), Sample("folded, 1e8", ("folded", "folded, 1e8"), rounds=1),
+            Sample("folded, 1e5", ("folded", "folded, 1e5")),
+            Sample("folded, 1e8", ("folded", "folded, 1e8"), rounds=1),
             *([Sample(DAY, ("folded", DAY), rounds=1)] if day else []),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
