@@ -60,20 +60,21 @@ class Arrivals:
         keys = key_codes(self.producer, self._keys, first, count)
         return created, np.arange(first, first + count), keys, _places(self._partitions(keys, first), self.partitions)
 
-    def _partitions(self, keys: np.ndarray, first: int) -> np.ndarray:
-        """Of each record: by its key (K39), or at random for a null key (K44a)."""
-        if self._table is None:
-            self._table = self._table_of(key_names(self.producer.keys))
-        if not len(self._table):
-            return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int32)
-        return self._table[keys]
-
-    def _table_of(self, names: tuple[str | bytes, ...]) -> np.ndarray:
-        """The partition of each key."""
+    def partition_of_keys(self) -> np.ndarray:
+        """Where each of the producer's keys goes; empty if it has none."""
+        names = key_names(self.producer.keys)
         if self.settings.partitioner != "consistent_random":
             return _keyed(names, self.partitions)
         return np.array([crc32_partition(_raw(name), self.partitions, self._where.uniform(0)) for name in names],
                         np.int64)
+
+    def _partitions(self, keys: np.ndarray, first: int) -> np.ndarray:
+        """Of each record: by its key (K39), or at random for a null key (K44a)."""
+        if self._table is None:
+            self._table = self.partition_of_keys()
+        if not len(self._table):
+            return np.asarray(self._where.block(first, len(keys)) * self.partitions).astype(np.int32)
+        return self._table[keys]
 
 
 def _laid_out(created: np.ndarray, record: int, start: float, latency: int) -> int:

@@ -8,8 +8,6 @@ to it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from simlib.flow.outbox import BY_ALARM, BY_ANSWER, Outbox
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.singles import MANY, singles
@@ -44,7 +42,7 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
     created, linger, most, filling = outbox.created, outbox.linger, outbox.most, outbox.filling
     base, write, grow = log.bases.append, log.times.append, log.sizes.append
     moment, visible, answer = log.moments.times.append, log.high_watermarks.append, outbox.answers.append
-    cut, start, hold = outbox.cuts.append, outbox.starts.append, outbox.counts.append
+    cut, start, hold, upto = outbox.cuts.append, outbox.starts.append, outbox.counts.append, outbox.upto
     records, first, count, size = len(created), outbox.next, outbox.counts[-1], log.sizes[-1] if log.sizes else 0
     (arrival, occasion), known = left, outbox.known
     last, answered, value_bytes = until - rise - 2 * latency, rise + latency, outbox.value_bytes
@@ -75,7 +73,7 @@ def _batches(log: PartitionLog, outbox: Outbox, left: Left, latency: int, rise: 
             size = log.sizes[-1]
             continue
         end = first + most
-        count = bisect_right(created, at, first, end if end < records else records) - first
+        count = upto(created, at, first, end if end < records else records) - first
         cut(at)
         start(first)
         hold(count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ class Outbox:
 
     is_whole = True
     """All its records are there from the beginning."""
+    upto: Callable[[Any, int, int, int], int] = staticmethod(bisect_right)
+    """Of records first ... end - 1, the first that is created after a time: `upto(created, time, first, end)`."""
 
     def __init__(self, tp: int, rank: int, settings: Any, client: str, value_bytes: int) -> None:
         self.code = -1
@@ -67,7 +70,7 @@ class Outbox:
         if at > self.known:
             self.waits_for_records = True
             return None
-        count = min(bisect_right(self.created, at, self.next) - self.next, self.most)
+        count = min(self.upto(self.created, at, self.next, len(self.created)) - self.next, self.most)
         self.cuts.append(at)
         self.starts.append(self.next)
         self.counts.append(count)

@@ -159,10 +159,20 @@ def _block(producer: Producer, stream: Stream, number: int, n: int, first: int, 
         return _nanoseconds((since // arrivals.size) * arrivals.every), 0
     gaps = _gaps(producer)
     if gaps is None:
-        return _whole(since * float(SECOND) / mean_rate(producer)), 0
+        return even_times(mean_rate(producer), since), 0
     # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks.
     times = carry + np.cumsum(_nanoseconds(gaps.draws(stream, number, n)))
     return times, int(times[-1])
+
+
+def even_times(rate: float, numbers: np.ndarray) -> np.ndarray:
+    """When records that come evenly are created, counted from the first (int64 ns)."""
+    return _whole(numbers * float(SECOND) / rate)
+
+
+def comes_evenly(producer: Producer) -> bool:
+    """Are its records always as far apart, so that the number of one decides when it is created?"""
+    return producer.arrivals == "constant" and _gaps(producer) is None
 
 
 def _gaps(producer: Producer) -> Distribution | None:
