@@ -12,6 +12,7 @@ from simlib.engines import checked_engine
 from simlib.memory import refuse_too_large
 from simlib.scenario.cautions import warnings
 from simlib.scenario.errors import EngineError
+from simlib.scenario.folds import BATCHES
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Schedule, ScheduleError, parse_schedule
 from simlib.scenario.validation import check
@@ -26,13 +27,14 @@ if TYPE_CHECKING:  # only the first run needs them: a lesson's first cell, which
     from simlib.world.world import World
 
 def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = None, wire: bool = False,
-        progress: bool = True, engine: str | None = None, fold: bool = False) -> Trace:
+        progress: bool = True, engine: str | None = None, fold: bool | str = False) -> Trace:
     """Run a scenario in virtual time, or `on="kafka://host:port"` on a real Kafka, and return its trace.
 
     Declared load runs on `engine="flow"`: its records are columns, which is much faster and tells the same. Everything
     else runs on `engine="events"`. Who names an engine gets that one, or EngineError for what flow cannot do.
     `fold=True` keeps sums, and what is out of the ordinary, instead of every record: a run of any length in bounded
-    memory. Without it TooLarge says beforehand what cannot fit.
+    memory. Without it TooLarge says beforehand what cannot fit. `fold="batches"` looks at batches and polls and at no
+    record: for many millions a second, if they come evenly and nothing is drawn for each (CohortError says what is).
     `schedule` is the id of a schedule that `explore` tried: its faults come on top of the scenario's. `wire=True` also
     keeps every request and reply. Ctrl-C ends the run and returns what there is (`trace.ended == "interrupted"`).
     Raises ScenarioError, with everything that is wrong with the scenario at once, and ScheduleError;
@@ -82,8 +84,12 @@ def _for_real(scenario: Scenario, on: str, schedule: Schedule, wire: bool, progr
     return Trace(data)
 
 
-def _maker(engine: str, scenario: Scenario, wire: bool, schedule: Schedule | None, fold: bool = False
+def _maker(engine: str, scenario: Scenario, wire: bool, schedule: Schedule | None, fold: bool | str = False
            ) -> Callable[[], World]:
+    if fold == BATCHES:
+        from simlib.flow.cohort_world import CohortWorld
+
+        return partial(CohortWorld, scenario)
     if fold:
         from simlib.flow.folded_world import FoldedWorld
 

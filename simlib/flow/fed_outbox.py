@@ -49,7 +49,7 @@ class FedOutbox(Outbox):
 
     def totals(self, now: int) -> tuple[int, int, int, int]:
         """Records that were created, are in the log, are acknowledged, were sent with acks=0 and are not in the log."""
-        created, in_log = bisect_right(self.created, now), self.end(self.written)
+        created, in_log = self.upto(self.created, now, 0, len(self.created)), self.end(self.written)
         if self.acks == 0:
             return created, in_log, 0, self.end(bisect_right(self.cuts, now)) - in_log
         return created, in_log, self.end(bisect_right(self.answers, now)), 0

@@ -81,27 +81,36 @@ class FoldedWorld(FlowWorld):
     def new_service(self, group: ConsumerGroup, cluster: Cluster) -> Service:
         return SlidingService(group, cluster, self.scenario.seed)
 
+    folding_type = Folding
+    folded: bool | str = True
+    """What the trace says about itself."""
+
     def _load(self, cluster: Cluster) -> Any:
-        scenario, latency = self.scenario, self.network.latency
-        records = sum(expected_records(producer, scenario.duration) for producer in scenario.producers)
-        end = nanoseconds(scenario.duration)
+        end = nanoseconds(self.scenario.duration)
         self.looks = Looks(end // LOOKS)
-        self.turn = max(MS, min(end, int(end * CHUNK / max(records, 1))))
-        self.loads: list[tuple[Arrivals, np.ndarray, dict[int, FedOutbox]]] = []
-        for producer in scenario.producers:
-            settings = resolve_producer(scenario.client, producer.overrides())
-            load = Arrivals(producer, settings, len(cluster.partitions_of[producer.topic]), scenario.seed,
-                            scenario.duration)
-            self.loads.append((load, self.recorder.key_codes(key_names(producer.keys)), {}))
-        lingers = [nanoseconds(load.settings.linger_ms / 1_000) for load, _, _ in self.loads]
-        self.ahead = 2 * self.turn + max(lingers, default=0) + 4 * latency + SECOND
+        self.turn = max(MS, min(end, int(end * CHUNK / max(self.expected_rows(), 1))))
         self.committed: dict[Key, int] = {}
         self._read_commits = 0
         self.outboxes = []
         self.tps = cluster.partitions_of
-        self._feed(self.ahead)
+        self._fill()
         self.clock.at(0, LAST, self._turn)
         return self.outboxes
+
+    def expected_rows(self) -> float:
+        """What is kept between two turns grows with these: records."""
+        return sum(expected_records(producer, self.scenario.duration) for producer in self.scenario.producers)
+
+    def _fill(self) -> None:
+        scenario = self.scenario
+        self.loads: list[tuple[Arrivals, np.ndarray, dict[int, FedOutbox]]] = []
+        for producer in scenario.producers:
+            settings = resolve_producer(scenario.client, producer.overrides())
+            load = Arrivals(producer, settings, len(self.tps[producer.topic]), scenario.seed, scenario.duration)
+            self.loads.append((load, self.recorder.key_codes(key_names(producer.keys)), {}))
+        lingers = [nanoseconds(load.settings.linger_ms / 1_000) for load, _, _ in self.loads]
+        self.ahead = 2 * self.turn + max(lingers, default=0) + 4 * self.network.latency + SECOND
+        self._feed(self.ahead)
 
     def _members(self, cluster: Cluster) -> None:
         super()._members(cluster)
@@ -109,7 +118,7 @@ class FoldedWorld(FlowWorld):
         codes = {group.name: self.recorder.code("groups", group.name) for group in self.scenario.groups}
         keys = [(codes[group.name], tp) for group in self.scenario.groups for topic in group.topics
                 for tp in cluster.partitions_of[topic]]
-        self.folding = Folding(self.recorder, logs, self.deliveries, self.services, keys)
+        self.folding = self.folding_type(self.recorder, logs, self.deliveries, self.services, keys)
 
     # -- records come
 
@@ -216,7 +225,7 @@ class FoldedWorld(FlowWorld):
 
     def trace_data(self, version: str, warnings: list[str]) -> Any:
         data = super().trace_data(version, warnings)
-        data.meta["folded"] = True
+        data.meta["folded"] = self.folded
         folded = tables(self.folding, self.outboxes, data, self.clock.now)
         return TraceData({**data.tables, **folded}, data.names, data.scenario, data.meta)
 

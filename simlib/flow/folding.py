@@ -9,11 +9,9 @@ import numpy as np
 from simlib.flow.deliveries import Deliveries
 from simlib.flow.service import Service
 from simlib.flow.sliding_log import SlidingLog
-from simlib.flow.stretches import Stretches, taken_out
+from simlib.flow.stretches import EVER, Stretches, taken_out
 from simlib.flow.tally import Handed, Tally
 from simlib.trace.recorder import EVENT_COLUMNS, Recorder
-
-NOBODY = np.iinfo(np.int64).max
 
 Key = tuple[int, int]
 """Group and partition (codes)."""
@@ -42,15 +40,34 @@ class Folding:
             self.deliveries.put_back(rest.table, rest.given)
 
     def _count(self, tally: Tally, rows: Stretches, later: Stretches, settled: int) -> None:
+        """What comes one after the other, then what does not, then again what does."""
+        calm = rows.in_a_row(tally.settled, later)
+        if calm:
+            self.count_in_a_row(tally, rows.part(0, calm))
+        if calm < len(rows):
+            again = rows.calms_down(calm, later)
+            after = rows.part(again, len(rows))
+            earliest = min(int(part["began"].min(initial=EVER)) for part in (after, later))
+            self._count_others(tally, rows.part(calm, again), int(after["offset"][0]) if len(after) else settled,
+                               earliest)
+            if len(after):
+                self._count(tally, after, later, settled)
+
+    def count_in_a_row(self, tally: Tally, rows: Stretches) -> None:
+        """The next records, handed over one after the other."""
+        first, end = int(rows["offset"][0]), int(rows["offset"][-1] + rows["count"][-1])
+        handed, done = rows.times(self.services[tally.group], tally.tp)
+        created = self.logs[tally.tp].origin(first, end, "created")
+        tally.add(handed - created, done - created)
+
+    def _count_others(self, tally: Tally, rows: Stretches, settled: int, later: int) -> None:
+        """Record by record; `later`: when the next ones were handed over first."""
         first, end = int(rows["offset"].min()), int((rows["offset"] + rows["count"]).max())
         handed, done = rows.times(self.services[tally.group], tally.tp)
         created = self.logs[tally.tp].origin(first, end, "created")
-        if rows.is_in_a_row(tally.settled) and later.is_in_a_row(end):
-            tally.add(handed - created, done - created)
-            return
         each = Handed(self.events, rows, handed, done, created[rows.offsets() - first])
         before = len(tally.listed)
-        tally.add_others(each, settled, int(later["began"].min(initial=NOBODY)))
+        tally.add_others(each, settled, later)
         for part in tally.listed[before:]:
             for name, column in (("actor", "rank"), ("number", "numbers"), ("key", "keys")):
                 part[name] = self.logs[tally.tp].origin(first, end, column)[part["offset"] - first]

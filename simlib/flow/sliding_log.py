@@ -58,6 +58,25 @@ class SlidingLog(PartitionLog):
             found[places] = outbox.rank if column == "rank" else outbox.records(int(mine.sum()), column)
         return found[first - int(bases[0]):end - int(bases[0])]
 
+    def bases_between(self, first: int, end: int) -> np.ndarray:
+        """Where batches begin, from an offset to before another."""
+        bases = self._batches()[0]
+        found: np.ndarray = bases[np.searchsorted(bases, first):np.searchsorted(bases, end)]
+        return found
+
+    def created_at(self, offsets: np.ndarray) -> np.ndarray:
+        """When the records at some offsets were created."""
+        bases, _, senders = self._batches()
+        batch = np.searchsorted(bases, offsets, side="right") - 1
+        found = np.empty(len(offsets), np.int64)
+        for outbox in dict.fromkeys(senders):
+            sent = np.array([sender is outbox for sender in senders])
+            starts = np.zeros(len(sent), np.int64)
+            starts[sent] = outbox.starts.between(outbox.forgotten, outbox.forgotten + int(sent.sum()))
+            mine = sent[batch]
+            found[mine] = outbox.created[starts[batch[mine]] + offsets[mine] - bases[batch[mine]]]
+        return found
+
     def _batches(self) -> tuple[np.ndarray, np.ndarray, list[FedOutbox]]:
         gone = self.bases.gone
         bases = self.bases.between(gone, len(self.bases))

@@ -10,6 +10,8 @@ from simlib.flow.deliveries import COLUMNS, Deliveries, Given, in_order
 from simlib.flow.service import Service
 from simlib.trace.runs import unroll, within
 
+EVER = np.iinfo(np.int64).max
+
 
 @dataclass
 class Stretches:
@@ -33,10 +35,45 @@ class Stretches:
             offset = int(first[across].min())
         return offset
 
-    def is_in_a_row(self, first: int) -> bool:
-        """Does each stretch begin where and after the one before it ended, the first at `first`, all of them done?"""
-        begins = first + np.cumsum(self["count"]) - self["count"]
-        return not self.given and bool((self["offset"] == begins).all() and (np.diff(self["began"]) >= 0).all())
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def part(self, first: int, end: int) -> Stretches:
+        """Some of the rows."""
+        return Stretches(self.table[first:end],
+                         {row - first: given for row, given in self.given.items() if first <= row < end})
+
+    def in_a_row(self, first: int, later: Stretches) -> int:
+        """How many rows from the beginning on are like this: each begins where and after the one before it ended, the
+        first at `first`, all of them done; and nothing that comes then, or `later`, is of these records or earlier."""
+        goes_on = self._goes_on(first)
+        many = int(np.argmin(np.r_[goes_on, False]))
+        rest = self.part(many, len(self))
+        lowest, earliest = (min(int(part[name].min(initial=EVER)) for part in (rest, later))
+                            for name in ("offset", "began"))
+        ends = (self["offset"] + self["count"])[:many]
+        return int(min(np.searchsorted(ends, lowest, side="right"),
+                       np.searchsorted(self["written"][:many], earliest, side="right")))
+
+    def calms_down(self, after: int, later: Stretches) -> int:
+        """The first row, after another one, from which on they come one after the other again, and are new; how many
+        rows there are, if that never happens. What was still in hand in the end is left out."""
+        tail = len(self)
+        while tail - 1 > after and tail - 1 in self.given:
+            tail -= 1
+        last = max(after, int(np.flatnonzero(~self._goes_on(-1)[:tail])[-1]))
+        highest = int((self["offset"] + self["count"])[after:last + 1].max())
+        again = last + 1 + int(np.searchsorted(self["offset"][last + 1:tail], highest))
+        rest = self.part(again, len(self))
+        new = len(rest) > 0 and bool((rest["offset"] >= rest["offset"][0]).all())
+        return again if new and rest.in_a_row(int(rest["offset"][0]), later) else len(self)
+
+    def _goes_on(self, first: int) -> np.ndarray:
+        """Does each row begin where and after the one before it ended, and is it done?"""
+        ends = np.r_[first, (self["offset"] + self["count"])[:-1]][:len(self)]
+        found = (self["offset"] == ends) & np.r_[True, np.diff(self["began"]) >= 0][:len(self)]
+        found[list(self.given)] = False
+        return found
 
     def offsets(self) -> np.ndarray:
         return unroll(self["offset"], self["count"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from simlib.flow.stretches import Stretches
 from simlib.trace.deliveries import cause_of_repeat
-from simlib.trace.histogram import BUCKETS, counted
+from simlib.trace.histogram import BUCKETS, counted, counted_evenly
 from simlib.trace.runs import occurrence, previous
 from simlib.units import NEVER
 
@@ -62,6 +62,14 @@ class Tally:
         self.settled += len(handed_after)
         self.handed_after += counted(handed_after)
         self.done_after += counted(done_after)
+
+    def add_cohorts(self, first: np.ndarray, last: np.ndarray, count: np.ndarray, work: int) -> None:
+        """The same of cohorts of records: how long after they were created (ns) their first and their last record were
+        handed over; `work`: how much later each was done."""
+        self.delivered += int(count.sum())
+        self.settled += int(count.sum())
+        self.handed_after += counted_evenly(first, last, count)
+        self.done_after += counted_evenly(first + work, last + work, count)
 
     def add_others(self, handed: Handed, settled: int, later: int) -> None:
         """Any other deliveries of offsets below the new `settled`; `later`: when a higher one was handed over first."""

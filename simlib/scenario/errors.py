@@ -30,13 +30,21 @@ class ScenarioError(ValueError):
 class EngineError(ValueError):
     """What the flow engine cannot do in a scenario that the readable engine can run (`problems`: one line each)."""
 
+    HEAD = 'engine="flow" cannot run this scenario; engine="events" can'
+
     def __init__(self, problems: Iterable[str]):
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {line}" for line in self.problems)
-        super().__init__(f'engine="flow" cannot run this scenario; engine="events" can:\n{lines}')
+        super().__init__(f"{self.HEAD}:\n{lines}")
 
     def __reduce__(self) -> tuple[type, tuple[tuple[str, ...]]]:
         return type(self), (self.problems,)
+
+
+class CohortError(EngineError):
+    """What cannot be reckoned a batch at a time in a scenario that can be folded record by record."""
+
+    HEAD = 'fold="batches" cannot run this scenario; fold=True can'
 
 
 class TooLarge(ValueError):

@@ -34,11 +34,11 @@ def expected_bytes(scenario: Scenario) -> float:
 def _bytes_of(producer: Producer, scenario: Scenario) -> float:
     records = expected_records(producer, scenario.duration)
     readers = sum(producer.topic in group.topics for group in scenario.groups)
-    return records * (A_RECORD + readers * A_DELIVERY) + min(records, _batches(producer, scenario)) * A_BATCH
+    return records * (A_RECORD + readers * A_DELIVERY) + min(records, expected_batches(producer, scenario)) * A_BATCH
 
 
-def _batches(producer: Producer, scenario: Scenario) -> float:
-    """To each partition one after linger_ms or, if that is longer, after the way there and back with replication."""
+def expected_batches(producer: Producer, scenario: Scenario) -> float:
+    """How many a producer sends: to each partition one every linger_ms or, if that is longer, every round trip."""
     settings = resolve_producer(scenario.client, producer.overrides())
     pause = max(settings.linger_ms / 1_000, 4 * as_distribution(scenario.latency).mean)
     partitions = scenario.topic(producer.topic).partitions
