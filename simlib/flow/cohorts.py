@@ -24,6 +24,6 @@ class Cohorts(Folding):
         count = np.diff(np.r_[first, end])
         poll = np.searchsorted(begun, first, side="right") - 1
         handed = rows["began"][poll] + (first - begun[poll]) * work
-        after_first = handed - log.created_at(first)
-        after_last = handed + (count - 1) * work - log.created_at(first + count - 1)
+        after_first = handed - log.of_records(first, "created")
+        after_last = handed + (count - 1) * work - log.of_records(first + count - 1, "created")
         tally.add_cohorts(after_first, after_last, count, work)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simlib.flow.arrivals import Arrivals
+from simlib.flow.arrivals import EVER, Arrivals
 from simlib.scenario.draws import Stream
 from simlib.scenario.loads import InOrder, even_times, key_codes, key_names, mean_rate
 from simlib.scenario.settings import ProducerSettings
@@ -133,7 +133,8 @@ def _key_codes(producer: Producer, codes: np.ndarray, seed: int) -> Callable[[np
     def of(numbers: np.ndarray) -> np.ndarray:
         if keys and isinstance(producer.key_distribution, InOrder):
             return codes[numbers % keys]
-        drawn = key_codes(producer, stream, int(numbers[0]) if len(numbers) else 0, len(numbers))  # none is left out
+        first, end = int(numbers.min(initial=EVER)), int(numbers.max(initial=-1)) + 1
+        drawn = key_codes(producer, stream, first, end - first)[numbers - first] if len(numbers) else numbers
         return codes[drawn] if keys else drawn
 
     return of

@@ -62,15 +62,14 @@ class Folding:
 
     def _count_others(self, tally: Tally, rows: Stretches, settled: int, later: int) -> None:
         """Record by record; `later`: when the next ones were handed over first."""
-        first, end = int(rows["offset"].min()), int((rows["offset"] + rows["count"]).max())
+        log = self.logs[tally.tp]
         handed, done = rows.times(self.services[tally.group], tally.tp)
-        created = self.logs[tally.tp].origin(first, end, "created")
-        each = Handed(self.events, rows, handed, done, created[rows.offsets() - first])
+        each = Handed(self.events, rows, handed, done, log.of_records(rows.offsets(), "created"))
         before = len(tally.listed)
         tally.add_others(each, settled, later)
         for part in tally.listed[before:]:
             for name, column in (("actor", "rank"), ("number", "numbers"), ("key", "keys")):
-                part[name] = self.logs[tally.tp].origin(first, end, column)[part["offset"] - first]
+                part[name] = log.of_records(part["offset"], column)
 
 
 class EventsSoFar:

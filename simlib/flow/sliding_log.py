@@ -64,8 +64,8 @@ class SlidingLog(PartitionLog):
         found: np.ndarray = bases[np.searchsorted(bases, first):np.searchsorted(bases, end)]
         return found
 
-    def created_at(self, offsets: np.ndarray) -> np.ndarray:
-        """When the records at some offsets were created."""
+    def of_records(self, offsets: np.ndarray, column: str) -> np.ndarray:
+        """The same of single records."""
         bases, _, senders = self._batches()
         batch = np.searchsorted(bases, offsets, side="right") - 1
         found = np.empty(len(offsets), np.int64)
@@ -74,7 +74,8 @@ class SlidingLog(PartitionLog):
             starts = np.zeros(len(sent), np.int64)
             starts[sent] = outbox.starts.between(outbox.forgotten, outbox.forgotten + int(sent.sum()))
             mine = sent[batch]
-            found[mine] = outbox.created[starts[batch[mine]] + offsets[mine] - bases[batch[mine]]]
+            ordinals = starts[batch[mine]] + offsets[mine] - bases[batch[mine]]
+            found[mine] = outbox.rank if column == "rank" else getattr(outbox, column)[ordinals]
         return found
 
     def _batches(self) -> tuple[np.ndarray, np.ndarray, list[FedOutbox]]:
