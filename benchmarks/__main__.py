@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.film import can_be_measured
-from benchmarks.fold_lines import DAY
+from benchmarks.fold_lines import DAY, PEAK, SMALL_POLLS
 from benchmarks.lines import lines
 from benchmarks.machine import describe_machine
 from benchmarks.peers.environment import NoPeer, has_numba, peer_python
@@ -43,7 +43,7 @@ def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
                   Sample("flow beside it", ("engine", "flow, 1e6"), python)]
     return [*found, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
             *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
-            Sample("folded, 1e5", ("folded", "folded, 1e5")),
+            *(Sample(name, ("folded", name)) for name in ("folded, 1e5", PEAK, SMALL_POLLS)),
             Sample("folded, 1e8", ("folded", "folded, 1e8"), rounds=1),
             *([Sample(DAY, ("folded", DAY), rounds=1)] if day else []),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),

@@ -12,12 +12,14 @@ from simlib import replace, run
 
 def folded(name: str) -> dict[str, float]:
     """Records that were handed over, CPU seconds with the summary, and the most memory the process ever had."""
-    scenario = FOLDED[name]()
-    run(replace(scenario, "duration", min(1.0, scenario.duration / 2)), fold=True, progress=False)
+    make, fold = FOLDED[name]
+    scenario = make()
+    run(replace(scenario, "duration", min(1.0, scenario.duration / 2)), fold=fold, progress=False)
     begin = time.process_time()
-    records = run(scenario, fold=True, progress=False).summary().delivered
+    records = run(scenario, fold=fold, progress=False).summary().delivered
     spent = time.process_time() - begin
-    return {"records": records, "seconds": spent, "rate": records / spent, **_memory()}
+    return {"records": records, "seconds": spent, "rate": records / spent, "real time": scenario.duration / spent,
+            **_memory()}
 
 
 def _memory() -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simlib import ConsumerGroup, Crash, Exponential, Producer, Scenario, Topic, replace
+from simlib import ConsumerGroup, Crash, Exponential, InOrder, Producer, Scenario, Topic, replace
+from simlib.scenario.folds import BATCHES
 
 UTILISATION = 0.8
 """How busy the three consumers are in the steady workloads, as in the pipelines they are compared with."""
@@ -64,6 +65,20 @@ def day(seconds: float = 86_400) -> Scenario:
     )
 
 
+def peak(seconds: float) -> Scenario:
+    """A shop platform's 66 million records a second: a hundred brokers, partitions and consumers, the latter 60 % busy
+    on average; keys in turn, so that some partitions get half as much again as others."""
+    rate, partitions = 66_000_000, 100
+    return Scenario(
+        topics=[Topic("orders", partitions=partitions, replication_factor=3)],
+        producers=[Producer("shop", topic="orders", rate=rate, keys=3_000, key_distribution=InOrder(), linger_ms=5,
+                            batch_size=1_000_000, acks="all")],
+        groups=[ConsumerGroup("billing", topic="orders", consumers=partitions, max_poll_records=10_000,
+                              service_time=0.6 * partitions / rate)],
+        brokers=100, duration=seconds, seed=7,
+    )
+
+
 def queue(customers: int, service: float = 1e-3) -> Scenario:
     """M/M/1: one partition, one consumer, links that take next to nothing; each record is a batch of its own."""
     return Scenario(
@@ -107,8 +122,10 @@ IN_COLUMNS = {
 """For the flow engine: its lines of issue 6; the first three with the consumer that dies."""
 
 FOLDED = {
-    "folded, 1e5": lambda: steady(3 * PER_PARTITION, 100_000, 5),
-    "folded, 1e8": lambda: steady(3 * PER_PARTITION, 100_000_000, 5),
-    "folded, a day": day,
+    "folded, 1e5": (lambda: steady(3 * PER_PARTITION, 100_000, 5), True),
+    "folded, 1e8": (lambda: steady(3 * PER_PARTITION, 100_000_000, 5), True),
+    "folded, a day": (day, True),
+    "cohorts, 66 million a second": (lambda: peak(10), BATCHES),
+    "cohorts, the same with small polls": (lambda: replace(peak(10), "groups.billing.max_poll_records", 500), BATCHES),
 }
-"""For runs that keep sums. The last one takes minutes."""
+"""For runs that keep sums: the scenario, and what `fold=` is asked for. The day takes minutes."""
