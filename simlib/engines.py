@@ -23,7 +23,7 @@ def checked_engine(engine: str | None, scenario: Scenario, on: str | None, sched
     if engine not in (None, *ENGINES):
         raise ConfigError(f"engine={engine!r}: there is {listed(ENGINES)}{did_you_mean(engine, ENGINES)}")
     if engine == "events" and fold:
-        raise EngineError(["fold=: only engine=\"flow\" folds; leave engine= out"])
+        raise EngineError([f"fold={fold!r}: only engine=\"flow\" folds; leave engine= out"])
     if engine == "events":
         return "events"
     given = {"on": on, "schedule": schedule, "wire": wire or None}

@@ -12,6 +12,7 @@ from simlib.flow.arrivals import EVER, Arrivals
 from simlib.flow.fed_outbox import FedOutbox
 from simlib.flow.folded_tables import tables
 from simlib.flow.folding import Folding, Key
+from simlib.flow.member import FlowMember
 from simlib.flow.partition_log import PartitionLog
 from simlib.flow.refusals import refuse_long_waits, refuse_same_instants
 from simlib.flow.service import Service
@@ -65,13 +66,14 @@ class SlidingService(Service):
     def forget(self, tp: int, before: int) -> None:
         """All but what the next record goes on from."""
         if tp in self._sums:
-            self._sums[tp].forget(min(before, len(self._sums[tp]) - 1))  # type: ignore[attr-defined]
+            sums = self.sums(tp)
+            sums.forget(min(before, len(sums) - 1))
 
 
 class FoldedWorld(FlowWorld):
     """As `FlowWorld`; at every turn records are fed, counted and forgotten."""
 
-    outboxes: list[FedOutbox]  # type: ignore[assignment]
+    outboxes: list[FedOutbox]
 
     # -- building
 
@@ -79,7 +81,9 @@ class FoldedWorld(FlowWorld):
         return SlidingLog(tp)
 
     def new_service(self, group: ConsumerGroup, cluster: Cluster) -> Service:
-        return SlidingService(group, cluster, self.scenario.seed)
+        service = SlidingService(group, cluster, self.scenario.seed)
+        self.sliding[self.recorder.code("groups", group.name)] = service
+        return service
 
     folding_type = Folding
     folded: bool | str = True
@@ -113,6 +117,7 @@ class FoldedWorld(FlowWorld):
         self._feed(self.ahead)
 
     def _members(self, cluster: Cluster) -> None:
+        self.sliding: dict[int, SlidingService] = {}
         super()._members(cluster)
         logs: Any = {tp: log for leader in self.leaders for tp, log in leader.data.items()}
         codes = {group.name: self.recorder.code("groups", group.name) for group in self.scenario.groups}
@@ -150,13 +155,14 @@ class FoldedWorld(FlowWorld):
     # -- and go
 
     def _turn(self) -> None:
-        for member in self._reading():
-            member.receive(member.incarnation, _nothing, ())
+        for member in self._living():
+            if not member.paused:
+                member.receive(member.incarnation, _nothing, ())
         self._look(self.clock.moment)
         settled = self._settled()
         self.folding.fold(settled)
         for (group, tp), offset in settled.items():
-            self.services[group].forget(tp, offset)  # type: ignore[attr-defined]
+            self.sliding[group].forget(tp, offset)
         for tp, log in self.folding.logs.items():
             log.forget(min([offset for (_, other), offset in settled.items() if other == tp],
                            default=log.high_watermark))
@@ -166,9 +172,8 @@ class FoldedWorld(FlowWorld):
         self._feed(now + self.turn + self.ahead)
         self.clock.at(now + self.turn, LAST, self._turn)
 
-    def _reading(self) -> list[Any]:
-        return [member for member in self.processes.values()
-                if hasattr(member, "reading") and member.alive and not member.paused]
+    def _living(self) -> list[FlowMember]:
+        return [member for member in self.processes.values() if isinstance(member, FlowMember) and member.alive]
 
     def _look(self, moment: tuple[int, ...]) -> None:
         """The leaders are where the clock is."""
@@ -187,12 +192,11 @@ class FoldedWorld(FlowWorld):
         What was committed since the last turn is left out: whoever has just asked for a commit may not have its answer.
         """
         settled = {key: self.committed.get(key, 0) for key in self.folding.tallies}
-        for member in self.processes.values():
-            if hasattr(member, "reading") and member.alive:
-                code, client = member.client.group_code, member.client  # type: ignore[attr-defined]
-                wanted = [(tp, cursor.taken) for tp, cursor in client.cursors.items() if cursor.taken >= 0]
-                for tp, offset in [*wanted, *((stretch.tp, stretch.offset) for stretch in member.reading.in_hand)]:
-                    settled[code, tp] = min(settled[code, tp], offset)
+        for member in self._living():
+            client = member.client
+            wanted = [(tp, cursor.taken) for tp, cursor in client.cursors.items() if cursor.taken >= 0]
+            for tp, offset in [*wanted, *((stretch.tp, stretch.offset) for stretch in member.reading.in_hand)]:
+                settled[client.group_code, tp] = min(settled[client.group_code, tp], offset)
         return settled
 
     def _note_commits(self) -> None:

@@ -6,21 +6,21 @@ Only what is over is counted: offsets below `settled` are committed, and no livi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from simlib.flow.stretches import Stretches
-from simlib.trace.deliveries import cause_of_repeat
+from simlib.trace.deliveries import Columns, cause_of_repeat
 from simlib.trace.histogram import BUCKETS, counted, counted_evenly
 from simlib.trace.runs import occurrence, previous
 from simlib.units import NEVER
 
 
 class Handed:
-    """Deliveries in order of time, one entry each; as `simlib.trace.deliveries.Deliveries` has them."""
+    """`simlib.trace.deliveries.Handovers`."""
 
-    def __init__(self, data: Any, rows: Stretches, handed: np.ndarray, done: np.ndarray, created: np.ndarray) -> None:
+    def __init__(self, data: Columns, rows: Stretches, handed: np.ndarray, done: np.ndarray, created: np.ndarray
+                 ) -> None:
         order = np.argsort(handed, kind="stable")
         self.data = data
         self.offset, self.time, self.done = rows.offsets()[order], handed[order], done[order]
@@ -103,7 +103,7 @@ class Tally:
     def _list(self, handed: Handed, chosen: np.ndarray, late: np.ndarray) -> None:
         if chosen.any():
             same = np.ones(int(chosen.sum()), np.int64)
-            cause = cause_of_repeat(handed)  # type: ignore[arg-type]
+            cause = cause_of_repeat(handed)
             columns = {name: getattr(handed, name)[chosen] for name in ("time", "done", "member", "offset", "attempt")}
             self.listed.append({**columns, "cause": cause[chosen], "late": late[chosen], "group": same * self.group,
                                 "tp": same * self.tp})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -31,6 +31,7 @@ class FlowWorld(World):
     """As `World`; producers are no processes, and brokers keep no data."""
 
     clock: FlowClock
+    outboxes: Sequence[Outbox]
     clock_type = FlowClock
     network_type = FlowNetwork
     calls_between_looks = 20
@@ -80,7 +81,7 @@ class FlowWorld(World):
         sessions = self.leaders[leader].sessions
         return sessions.setdefault(follower, Session(follower, cluster.brokers[follower].rank))
 
-    def _load(self, cluster: Cluster) -> list[Outbox]:
+    def _load(self, cluster: Cluster) -> Sequence[Outbox]:
         """One outbox a lane, numbered as the readable engine would number them."""
         planned = [lane for producer in self.scenario.producers for lane in self._planned(producer, cluster)]
         for number, (_, outbox) in enumerate(sorted(planned, key=itemgetter(0))):
@@ -132,10 +133,10 @@ class FlowWorld(World):
     def _write_down(self) -> None:
         for outbox in self.outboxes:
             outbox.cut_the_rest()
-        refuse_long_waits(self.outboxes, self.recorder.names["actors"], self.clock.now)
+        refuse_long_waits(list(self.outboxes), self.recorder.names["actors"], self.clock.now)
         for outbox in self.outboxes:
             outbox.forget_after(self.clock.now)
-        self.columns = Columns(self.leaders, self.outboxes, self.deliveries, self.services, self.clock.moment[0])
+        self.columns = Columns(self.leaders, list(self.outboxes), self.deliveries, self.services, self.clock.moment[0])
         self.columns.write(self.recorder)
 
     def log_end(self) -> Callable[[], dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,39 @@ WORTH_LEAVING = 10_000
 """Deliveries; fewer are sorted in no time, and the next view will want them sorted."""
 
 EVENTS_OF_CAUSE = {"crash": ("crashed", "power_lost", "exception"), "eviction": ("evicted",), "reset": ("reset",)}
+
+
+class Columns(Protocol):
+    """Tables of a trace, or what there is of them so far."""
+
+    def column(self, table: str, column: str, /) -> np.ndarray: ...
+
+
+class Handovers(Protocol):
+    """Deliveries in order of time, one entry each: what `cause_of_repeat` has to know of them."""
+
+    @property
+    def data(self) -> Columns: ...
+
+    @property
+    def time(self) -> np.ndarray: ...
+
+    @property
+    def attempt(self) -> np.ndarray: ...
+
+    @property
+    def previous_of_copy(self) -> np.ndarray: ...
+
+    @property
+    def member(self) -> np.ndarray: ...
+
+    @property
+    def incarnation(self) -> np.ndarray: ...
+
+    @property
+    def generation(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -165,7 +198,7 @@ class DeliveriesAsWritten(Deliveries):
         return np.broadcast_to(np.int64(1), len(self))
 
 
-def cause_of_repeat(deliveries: Deliveries) -> np.ndarray:
+def cause_of_repeat(deliveries: Handovers) -> np.ndarray:
     """Why each repeat happened, by the first line that fits (compared with the delivery of the same copy before it).
 
     1. producer retry: this copy was never delivered before; the message stands in the log more than once.
@@ -211,7 +244,7 @@ def _cause_in_share_group(deliveries: Deliveries, rows: np.ndarray) -> np.ndarra
     return np.where(known, cause[np.r_[answers.column("how"), 0][last]], CAUSES.index("leader change"))
 
 
-def _happened(data: TraceData, cause: str, actor: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:
+def _happened(data: Columns, cause: str, actor: np.ndarray, since: np.ndarray, until: np.ndarray) -> np.ndarray:
     """Whether an event of a cause befell each actor between two times (both included)."""
     kinds = EVENTS_OF_CAUSE[cause]
     relevant = np.isin(data.column("events", "kind").astype(str), kinds)

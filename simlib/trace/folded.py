@@ -12,6 +12,7 @@ import numpy as np
 
 from simlib.trace import frames
 from simlib.trace.deliveries import CAUSES
+from simlib.trace.groups import Groups
 from simlib.trace.histogram import lowest, percentiles_of
 from simlib.trace.lag import lag_at_watermarks
 from simlib.trace.records import LOST_REASONS
@@ -36,6 +37,7 @@ class FoldedTrace(Trace):
 
     def __init__(self, data: TraceData) -> None:
         self.data = data
+        self.groups = FoldedGroups(data)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FoldedTrace, (self.data,)
@@ -69,7 +71,7 @@ class FoldedTrace(Trace):
     @cached_property
     def lag(self) -> Any:
         """As of any trace, at the times at which sums were taken."""
-        columns = self._lag_columns
+        columns = self.groups.lag
         return frames.frame({"time": frames.seconds(columns["time"]),
                              "group": self._names(columns["group"], "groups"),
                              **frames.topic_and_partition(self.data, columns["tp"]), "lag": columns["lag"]})
@@ -117,14 +119,10 @@ class FoldedTrace(Trace):
         return percentiles_of(buckets, counts, PERCENTILES)
 
     def _final_lag(self, code: int) -> int:
-        mine = self._lag_columns["group"] == code
-        last = {tp: lag for tp, lag in zip(self._lag_columns["tp"][mine].tolist(),
-                                           self._lag_columns["lag"][mine].tolist(), strict=True)}
+        mine = self.groups.lag["group"] == code
+        last = {tp: lag for tp, lag in zip(self.groups.lag["tp"][mine].tolist(),
+                                           self.groups.lag["lag"][mine].tolist(), strict=True)}
         return sum(last.values())
-
-    @cached_property
-    def _lag_columns(self) -> dict[str, np.ndarray]:
-        return lag_at_watermarks(self.data)
 
     @property
     def _lost_numbers(self) -> np.ndarray:
@@ -143,22 +141,34 @@ class FoldedTrace(Trace):
                                                   list(CAUSES[1:]))})
 
     @cached_property
-    def groups(self) -> Any:  # type: ignore[override]
-        """What a picture of the lag asks for."""
-        return FoldedGroups(list(range(len(self.data.code_table("groups")))), self._lag_columns)
-
-    @cached_property
     def plot(self) -> Any:
         """Pictures: the lag."""
         return FoldedPlots(import_module("simlib.views").Plots(self).lag)
 
 
-@dataclass(frozen=True)
-class FoldedGroups:
-    """Every group's code, and the lag as columns."""
+class FoldedGroups(Groups):
+    """Every group, and its lag at the times at which sums were taken."""
 
-    codes: list[int]
-    lag: dict[str, np.ndarray]
+    def __init__(self, data: TraceData) -> None:
+        self.__dict__["_data"] = data  # nobody else may write into it
+
+    def __repr__(self) -> str:
+        return f"FoldedGroups({self.data.code_table('groups')})"
+
+    @property
+    def data(self) -> TraceData:
+        found: TraceData = self.__dict__["_data"]
+        return found
+
+    @cached_property
+    def lag(self) -> dict[str, np.ndarray]:
+        """As of any trace, at some times."""
+        return lag_at_watermarks(self.data)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        refuse(f"trace.groups.{name}")
 
 
 @dataclass(frozen=True)

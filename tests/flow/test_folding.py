@@ -136,6 +136,8 @@ def test_pictures():
     assert "billing" in str(sums.plot.lag().description)
     with pytest.raises(Folded, match=r"no trace\.plot\.timeline"):
         sums.plot.timeline()
+    with pytest.raises(Folded, match=r"no trace\.groups\.deliveries"):
+        sums.groups.logs_of(0)
 
 
 def test_it_survives_the_disk(tmp_path):
