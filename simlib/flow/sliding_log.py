@@ -42,7 +42,7 @@ class SlidingLog(PartitionLog):
     def high_watermarks_at(self, times: list[int]) -> list[int]:
         """The high watermark at the end of each of these instants; nothing of them may have been forgotten."""
         gone, seen = self.high_watermarks.gone, len(self.high_watermarks)
-        moments = np.array([moment[0] for moment in self.moments.objects(gone)], np.int64)
+        moments = self.moments.times.between(gone, seen)
         last_gone = self.high_watermarks[gone - 1] if gone else 0
         known = np.r_[last_gone, self.high_watermarks.between(gone, seen)]
         found: list[int] = known[np.searchsorted(moments, times, side="right")].tolist()
