@@ -54,7 +54,7 @@ def run(scenario: Scenario, *, on: str | None = None, schedule: str | None = Non
 
 
 def _happened(scenario: Scenario, chosen: str, asked: str | None, schedule: Schedule | None, wire: bool,
-              progress: bool, fold: bool) -> TraceData:
+              progress: bool, fold: bool | str) -> TraceData:
     """What a world of its own has written down; nothing of it is left but that."""
     state = ModuleState([service.main for service in scenario.services])
     try:
