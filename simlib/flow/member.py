@@ -57,8 +57,7 @@ class FlowMember(Member):
         self.client.metadata.refresh(self._poll)
 
     def kill(self) -> None:
-        if not self.paused:
-            self.catch_up()
+        self._catch_up_at_last()
         super().kill()
 
     def on_kill(self, now: int) -> None:
@@ -66,9 +65,15 @@ class FlowMember(Member):
         self.reading.write_down(now)
 
     def on_end(self, now: int) -> None:
-        if not self.paused:
-            self.catch_up()
+        self._catch_up_at_last()
         self.reading.write_down(now)
+
+    def _catch_up_at_last(self) -> None:
+        """Of what it had in hand as it stood still the others know only now: they first read on without that."""
+        if self.paused:
+            self.catch_up_all()
+        else:
+            self.catch_up()
 
     def _look(self) -> None:
         """Often enough to see in time that a poll's work takes longer than max_poll_interval_ms."""

@@ -5,7 +5,7 @@ from agreement import agree
 from flow_scenarios import calm_scenarios, scenarios, where_possible
 from hypothesis import HealthCheck, given, settings
 
-from simlib import ConsumerGroup, Crash, Pause, Producer, Scenario, Shutdown, Topic, laws
+from simlib import ConsumerGroup, Crash, Exponential, Pause, Producer, Scenario, Shutdown, Topic, laws
 
 compared = settings(max_examples=100, derandomize=True, deadline=None, database=None,
                     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -29,6 +29,14 @@ def test_a_zombie_goes_on_reading_what_it_has_lost():
     group = ConsumerGroup("billing", "orders", 2, service_time=0.03, session_timeout_ms=6_000)
     _, flow = agree(shop(groups=[group], faults=[Pause("billing-0", at=20, duration=12)], duration=60.0))
     assert "eviction" in set(flow.duplicates.cause_of_repeat)
+
+
+def test_what_a_member_had_in_hand_as_it_stood_still_is_no_delivery_before_its_end():
+    group = ConsumerGroup("billing", "orders", 2, Exponential(0.002), max_poll_records=1, session_timeout_ms=10_000,
+                          partition_assignment_strategy="range")
+    _, flow = agree(shop(topics=[Topic("orders")], producers=[Producer("shop", "orders", rate=50)], groups=[group],
+                         faults=[Pause("billing-0", at=9.642, duration=30)], duration=20.5, brokers=1, seed=0))
+    assert list(flow.deliveries.attempt[flow.deliveries.offset == 482]) == [1, 2]
 
 
 def test_work_that_takes_longer_than_max_poll_interval_ms():
