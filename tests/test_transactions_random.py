@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from raw_checks import unclean
 from strategies import scenarios
-from test_laws_random import AFTERWARDS, lawful, may_overlook_a_partition
+from test_laws_random import AFTERWARDS, lawful, may_overlook_a_partition, refused_for_good
 
 from simlib import laws, run
 from simlib.scenario import ConsumerGroup, Crash, Pause, PowerLoss, Producer, Scenario, Topic
@@ -96,7 +96,7 @@ def check_the_end(scenario):
     if unclean(trace):
         return  # a decision, or a committed record, may be lost then
     assert open_at_the_end(trace) == {}
-    if may_overlook_a_partition(scenario):
+    if may_overlook_a_partition(scenario) or refused_for_good(trace):
         return
     summary = trace.summary()
     assert {name: group.backlog for name, group in summary.groups.items()} == dict.fromkeys(summary.groups, 0)
