@@ -25,8 +25,8 @@ ALIKE = _load(1_000, 20_000)
 LARGE = 1_000_000
 
 
-def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
-    """All measurements of one round. What takes half a minute is measured once; minutes, only where asked for."""
+def samples(peer: Path | None, numba: bool) -> list[Sample]:
+    """All measurements of one round. What takes half a minute or more is measured once."""
     python = peer or Path(sys.executable)
     found = [Sample("simpy", ("peer", "simpy_pipeline", *ALIKE), python),
              Sample("simpy, M/M/1", ("peer", "simpy_mm1", "0", "100000", "0.001"), python),
@@ -44,8 +44,7 @@ def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
     return [*found, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
             *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
             *(Sample(name, ("folded", name)) for name in ("folded, 1e5", PEAK, SMALL_POLLS)),
-            Sample("folded, 1e8", ("folded", "folded, 1e8"), rounds=1),
-            *([Sample(DAY, ("folded", DAY), rounds=1)] if day else []),
+            *(Sample(name, ("folded", name), rounds=1) for name in ("folded, 1e8", DAY)),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),
             *(Sample(kind, (kind,)) for kind in ("imports", "redraw")), Sample("memory", ("memory",), rounds=1),
             *([Sample(kind, (kind,)) for kind in ("film", "slider")] if can_be_measured() else [])]
@@ -54,9 +53,7 @@ def samples(peer: Path | None, numba: bool, day: bool) -> list[Sample]:
 def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
-    parser.add_argument("--day", action="store_true", help="also a day of a thousand million records: minutes")
-    asked = parser.parse_args()
-    rounds = asked.rounds
+    rounds = parser.parse_args().rounds
     try:
         peer, note = peer_python(), ""
     except NoPeer as why:
@@ -66,9 +63,7 @@ def main() -> int:
         note += "\nNot compared with a compiled loop: numba could not be installed here."
     if not can_be_measured():
         note += "\nNothing was measured in a browser: there is no Chromium on this computer, or no Playwright."
-    if not asked.day:
-        note += "\nWithout the day of a thousand million records: it takes minutes (--day)."
-    results = measure(samples(peer, numba, asked.day), rounds, lambda text: print(text, file=sys.stderr))
+    results = measure(samples(peer, numba), rounds, lambda text: print(text, file=sys.stderr))
     found = lines(results)
     print("\n".join(report.as_table(found)) + note)
     report.write(found, describe_machine(), rounds, UTILISATION, note)
