@@ -160,8 +160,10 @@ def _block(producer: Producer, stream: Stream, number: int, n: int, first: int, 
     gaps = _gaps(producer)
     if gaps is None:
         return even_times(mean_rate(producer), since), 0
-    # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks.
-    times = carry + np.cumsum(_nanoseconds(gaps.draws(stream, number, n)))
+    # Gaps are rounded to ns and summed as integers, so that the sum does not depend on the blocks. None that was drawn
+    # is rounded to nothing: at one instant it would be up to the clients which record goes first.
+    drawn = gaps.draws(stream, number, n)
+    times = carry + np.cumsum(np.maximum(_nanoseconds(drawn), drawn > 0))
     return times, int(times[-1])
 
 

@@ -40,6 +40,12 @@ def test_records_of_one_instant_are_seen_late_too_and_nothing_is_said_of_it():
     assert len(trace.deliveries) == 6
 
 
+def test_a_million_a_second_that_come_by_chance_are_no_records_of_one_instant():
+    chance = shop(topics=[Topic("orders", partitions=6)], groups=[ConsumerGroup("billing", "orders")], duration=0.1,
+                  producers=[Producer("shop", "orders", rate=1e6, arrivals="poisson", keys=100, linger_ms=5)])
+    assert run(chance).fidelity.engine == "flow"
+
+
 def test_an_evicted_member_that_reads_on_with_drawn_service_times_is_seen_late_too():
     group = ConsumerGroup("billing", "orders", 2, service_time=Exponential(0.03), session_timeout_ms=6_000)
     zombie = shop(groups=[group], faults=[Pause("billing-0", at=20, duration=12)], duration=60.0)

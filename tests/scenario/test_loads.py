@@ -57,6 +57,12 @@ def test_poisson_arrivals_have_exponential_gaps_of_the_right_mean():
     assert np.max(np.abs(expected - np.arange(1, len(gaps) + 1) / len(gaps))) < 1.63 / np.sqrt(len(gaps))
 
 
+def test_no_two_records_are_drawn_into_one_instant():
+    times = arrival_times(shop(1e8, arrivals="poisson"), STREAM, 0.001)
+    assert len(times) > 90_000 and np.diff(times).min() == 1
+    assert seconds(shop(arrivals=Given((0.0, 0.25)), records=4)) == [0, 0.25, 0.25, 0.5]  # what is given stays
+
+
 def test_bursts_come_all_at_once():
     assert seconds(shop(arrivals=Bursts(3, every=4.0), start=1.0)) == [1, 1, 1, 5, 5, 5, 9, 9, 9]
 
