@@ -1,6 +1,7 @@
 """How all tests run: Hypothesis' profiles, no window for plots, and no silent skip in CI."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -77,5 +78,7 @@ def kafka(java_and_maven: None) -> Iterator["LocalKafka"]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs behind them; children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("CI", "").lower() in ("1", "true"):
         config.pluginmanager.register(NoSilentSkips())
