@@ -132,7 +132,7 @@ assert float(both.real["longest pause between two (s)"]) > 49
 #
 # ## Nobody wrote commit
 #
-# The same kill, but this billing leaves the commits to Kafka's default: every five seconds [K75]. In virtual time 42
+# The same kill, but this billing leaves the commits to Kafka's default: every five seconds [K75]. In *virtual time* 42
 # orders are charged twice.
 
 # %% auto
@@ -189,8 +189,8 @@ assert {twice(run(replace(killed, "services.billing.start", late))) for late in 
 # |---|---|---|
 # | steps | to the last record | what repeats after a kill between charge and commit |
 # | a clock | only that it happens | how many repeat when commits go by the clock |
-# | a draw, that is chance | how many, not which | which of two twins is dealt which partition |
-# | the client, the library your program uses | with the same library | defaults, retries, bugs |
+# | a *draw*, that is chance | how many, not which | which of two twins is dealt which partition |
+# | the *client*, the library your program uses | with the same library | defaults, retries, bugs |
 #
 # ### Exercise: twelve minutes
 #
