@@ -55,6 +55,14 @@ DECIDED_AND_DIED = Scenario(
     faults=[Crash("broker-1", 1.1052, restart_after=30.0)])
 """A decision is in the log of transactions, and its coordinator dies before it hears that its replicas have it."""
 
+COMMIT_LOST = Scenario(
+    [Topic("orders")], brokers=2, duration=53,
+    producers=[Producer("shop", "orders", rate=0.5, records=1, keys=("a", "b", "c"), transactional_id="shop",
+                        transaction_duration=0.2, transaction_timeout_ms=2_000)],
+    groups=[ConsumerGroup("billing", "orders", isolation_level="read_committed")],
+    faults=[PowerLoss(["broker-0", "broker-1"], 30.028, 0.1)])
+"""The record was on the disks when the power went, its end of transaction was not: taken back, long handed over."""
+
 
 def against_the_decision(trace):
     """Markers that do not say what the coordinator decided last for their producer: there must be none."""
@@ -106,6 +114,7 @@ def check_the_end(scenario):
 @given(transactional())
 @example(ABORT_LOST)
 @example(DECIDED_AND_DIED)
+@example(COMMIT_LOST)
 def test_every_law_holds_with_transactions(scenario):
     check(scenario)
 

@@ -12,7 +12,10 @@ LAW = "no_aborted_reads"
 
 
 def no_aborted_reads(trace: Trace, calm: Trace | None = None) -> Verdict:
-    """A group with isolation_level="read_committed" is handed no record of an open or aborted transaction."""
+    """A group with isolation_level="read_committed" is handed no record of an open or aborted transaction.
+
+    What was committed when it was handed over, and lost its commit with the power (K59), is no such record.
+    """
     wary = trace.data.meta.get("read_committed", ())
     if not wary:
         return not_judged(LAW, 'nothing to protect: no group reads with isolation_level="read_committed"')
@@ -27,10 +30,20 @@ def no_aborted_reads(trace: Trace, calm: Trace | None = None) -> Verdict:
 
 
 def _aborted(trace: Trace) -> np.ndarray:
-    """Deliveries of copies that stand in the final log as aborted."""
+    """Deliveries of copies that stand in the final log as aborted, and had been taken back by then."""
     handed, messages = trace.handed, trace.messages
     copies, aborted = same_codes((handed.message, handed.offset), (messages.of("aborted"), messages.offsets("aborted")))
-    return np.isin(copies, aborted)
+    result = np.isin(copies, aborted)
+    for row in np.flatnonzero(result).tolist():
+        result[row] = handed.time[row] >= _taken_back_at(trace, int(handed.tp[row]), int(handed.offset[row]))
+    return result
+
+
+def _taken_back_at(trace: Trace, tp: int, offset: int) -> int:
+    """When the first abort marker came that covers an offset; 0 where nobody saw markers, as on a real Kafka."""
+    of = {name: trace.data.column("markers", name) for name in ("tp", "first_offset", "offset", "committed", "time")}
+    covers = (of["tp"] == tp) & (of["first_offset"] <= offset) & (offset < of["offset"]) & (of["committed"] == 0)
+    return int(of["time"][covers].min()) if covers.any() else 0
 
 
 def _above_stable(trace: Trace) -> np.ndarray:
