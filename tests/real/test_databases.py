@@ -2,12 +2,12 @@
 
 import asyncio
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from random import Random
 from types import SimpleNamespace
 
 import pytest
+from own_loop import run_apart
 from postgresql import running_postgresql
 from real_shop import QUICK, acts, run_for_real, shop
 from without_kafka import run_without_kafka
@@ -70,8 +70,7 @@ def told(places, story):
     """What a coroutine that is given a database comes back with; its process is over then."""
     database = RealDatabase(OneProcess(), places.place("billing"))
     try:
-        with ThreadPoolExecutor(1) as thread:  # in this one the driver of a browser may keep a loop of its own
-            return thread.submit(asyncio.run, story(database)).result()
+        return run_apart(story(database))
     finally:
         for connection in (*database._idle, *database._open.values()):
             connection.close()

@@ -1,9 +1,10 @@
 """Redis on a real run is started when somebody first uses it: that takes a part of the time the caller gives it."""
 
-import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from own_loop import run_apart
 
 from simlib.real.worker.redis import RealRedis
 from simlib.services.asking import Outcome
@@ -34,5 +35,5 @@ class Caller:
 
 def test_the_time_it_takes_to_start_counts(tmp_path: Path) -> None:
     caller = Caller(tmp_path / "redis-0.port", there_at=500)
-    assert asyncio.run(RealRedis(caller)._ask(("PING",), WITHIN)) == Outcome("OK")  # type: ignore[arg-type]
+    assert run_apart(RealRedis(caller)._ask(("PING",), WITHIN)) == Outcome("OK")  # type: ignore[arg-type]
     assert len(caller.asked) == 1 and caller.asked[0] < WITHIN - 300
