@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.film import can_be_measured
+from benchmarks.flow_lines import LONGEST
 from benchmarks.fold_lines import DAY, PEAK, SMALL_POLLS
 from benchmarks.lines import lines
 from benchmarks.machine import describe_machine
@@ -42,7 +43,8 @@ def samples(peer: Path | None, numba: bool) -> list[Sample]:
         found += [Sample("compiled loop", ("peer", "compiled_loop", *_load(3 * PER_PARTITION, LARGE)), python),
                   Sample("flow beside it", ("engine", "flow, 1e6"), python)]
     return [*found, *(Sample(kind, (kind,)) for kind in ("player", "draws")),
-            *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS)),
+            *(Sample(name, ("engine", name)) for name in (*WORKLOADS, *IN_COLUMNS) if name != LONGEST),
+            Sample(LONGEST, ("engine", LONGEST, "3")),
             *(Sample(name, ("folded", name)) for name in ("folded, 1e5", PEAK, SMALL_POLLS)),
             *(Sample(name, ("folded", name), rounds=1) for name in ("folded, 1e8", DAY)),
             *(Sample(what, ("explored", what)) for what in ("lesson 06", "brokers")),

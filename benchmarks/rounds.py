@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from labtools.console import child_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,8 +52,7 @@ def measure(samples: list[Sample], rounds: int, tell: Callable[[str], None]) -> 
 
 
 def _once(sample: Sample) -> dict[str, float]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every import would compile: nobody's second start does
+    environment = {**child_environment(), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"}
     done = subprocess.run([str(sample.python), "-m", "benchmarks.measure", *sample.words], cwd=ROOT, env=environment,
                           stdout=subprocess.PIPE, encoding="utf-8")
     if done.returncode != 0:

@@ -22,10 +22,13 @@ def say(text: str) -> None:
 def child_environment(**extra: str) -> dict[str, str]:
     """The environment for everything lab.py starts.
 
-    UTF-8 mode, because Python 3.11 and 3.12 on Windows would misread a project path with an umlaut.
+    UTF-8 mode, because Python 3.11 and 3.12 on Windows would misread a project path with an umlaut. One thread for
+    linear algebra, unless the person says otherwise: nothing here needs it, and NumPy's import would start one that
+    keeps every other core busy for a tenth of a second.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    return kept | {"PYTHONUTF8": "1", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never"} | extra
+    return ({"OPENBLAS_NUM_THREADS": "1"} | kept
+            | {"PYTHONUTF8": "1", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never"} | extra)
 
 
 def run(command: Sequence[str | Path], cwd: Path | None = None, **extra: str) -> int:

@@ -108,6 +108,13 @@ def test_a_foreign_environment_does_not_reach_the_courses_programs(monkeypatch: 
     assert given["HTTPS_PROXY"] == "http://proxy.example:3128"
 
 
+def test_linear_algebra_gets_one_thread_unless_the_person_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert child_environment()["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    assert child_environment()["OPENBLAS_NUM_THREADS"] == "4"
+
+
 def test_no_way_to_get_uv_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(installer, "_HOME", tmp_path / "uv")
