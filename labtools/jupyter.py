@@ -110,6 +110,7 @@ def _command(notebook: Path, page: str, port: int, browser: bool) -> list[str]:
                f"--ServerApp.open_browser={browser}", f"--ServerApp.root_dir={folder.parent}",
                f"--FileContentsManager.preferred_dir={folder}", f"--LabApp.default_url={page}",
                "--LabApp.extension_manager=readonly", "--JupyterApp.answer_yes=True",
+               "--KernelManager.transport_encryption=auto",
                "--ServerApp.log_level=ERROR", "--LabApp.log_level=ERROR"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")

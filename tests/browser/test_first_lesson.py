@@ -52,6 +52,13 @@ def test_shift_enter_runs_the_untouched_lesson_without_an_error(lesson, course: 
     assert errors(lesson) == []
 
 
+def test_the_terminal_says_where_the_course_is_and_nothing_that_alarms(course: Course) -> None:
+    """An ipykernel whose messages are not encrypted says so in capitals at every lesson that is opened."""
+    said = "".join(course.said)
+    assert "To stop, press Ctrl-C here." in said
+    assert "WARNING" not in said and "Traceback" not in said, said
+
+
 def test_a_slider_moved_by_keyboard_changes_picture_and_numbers(lesson) -> None:
     handle = lesson.locator(SLIDER).first
     handle.scroll_into_view_if_needed()
