@@ -58,7 +58,7 @@ def judge_claim(may_take: Any) -> Verdict:
         return refusal
     result = explore(scenario, heard_in_order, progress=False)
     if found := result.counterexample:
-        return refused("07-claim", _idea(_wrong(found.trace)), found)
+        return refused("07-claim", _idea(_wrong(found.trace), may_take), found)
     text = f"{result.tried} accidents, two relays: nothing is lost, and nothing overtakes."
     return Verdict(True, f"07-claim: yes. {text}")
 
@@ -94,9 +94,12 @@ def _calm_refused(calm: Any) -> Verdict | None:
     return None
 
 
-def _idea(wrong: str) -> str:
+def _idea(wrong: str, may_take: str) -> str:
     if wrong.endswith("never announced"):
         return "You take only what nobody has ever taken: a lease without an end."
+    if "select" in may_take.lower():
+        return ("Your inner SELECT lets a note go while an older one of its order waits. In there a bare name is the "
+                "inner table's column; the note to be taken is called note, as in note.id.")
     return "You take the next free note, whatever it is about."
 
 
@@ -104,6 +107,8 @@ WAITS = "published_at IS NULL"
 FREE = f"{WAITS} AND leased_until <= :now"
 OLDEST = """NOT EXISTS (SELECT 1 FROM outbox AS older
     WHERE older.aggregate = note.aggregate AND older.id < note.id AND older.published_at IS NULL)"""
+
+BARE = OLDEST.replace("note.", "")
 
 
 def _answer(condition: str) -> str:
@@ -126,6 +131,7 @@ CLAIMING = Exercise(
         Wrong("what nobody has taken", _answer(f"{WAITS} AND leased_until = 0"), "a lease without an end"),
         Wrong("whatever is free", _answer(f"leased_until <= :now AND {OLDEST}"), "You take what is published, too"),
         Wrong("what is free", _answer(FREE), "You take the next free note, whatever it is about"),
+        Wrong("bare names in the inner SELECT", _answer(f"{FREE} AND {BARE}"), "a bare name is the inner table's"),
         Wrong("the oldest of an order", _answer(f"{WAITS} AND {OLDEST}"), "even while the other relay has it in hand"),
         Wrong("the lease the wrong way round", _answer(f"{WAITS} AND leased_until > :now"), "no note is ever taken"),
         Wrong("a column that is not there", _answer("published = 0"), "no such column"),

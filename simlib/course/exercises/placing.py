@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from simlib import explore
+from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.code import body
-from simlib.course.exercises.outbox_shop import announced, anomaly, refused, saved, saved_and_announced, shop, times
+from simlib.course.exercises.outbox_shop import (
+    announced,
+    anomaly,
+    not_orders,
+    refused,
+    saved,
+    saved_and_announced,
+    shop,
+    times,
+)
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import own_exception
 from simlib.patterns.outbox import relay
@@ -15,11 +24,13 @@ CUSTOMERS = 3
 
 def judge_place(place: Any) -> Verdict:
     """Try every death of the shop while it places three orders; the pattern's relay carries the notes."""
-    result = explore(shop(place, relay, count=CUSTOMERS), saved_and_announced(), progress=False)
-    if refusal := _calm_refused(result.calm):
+    scenario = shop(place, relay, count=CUSTOMERS)
+    calm = run(scenario, progress=False)
+    if refusal := _calm_refused(calm):
         return refusal
+    result = explore(scenario, saved_and_announced(), progress=False)
     if found := result.counterexample:
-        return refused("07-place", _idea(result.calm, anomaly(found.trace)), found)
+        return refused("07-place", _idea(calm, anomaly(found.trace)), found)
     text = f"{result.tried} accidents: whatever is saved is announced, and nothing else."
     return Verdict(True, f"07-place: yes. {text}")
 
@@ -32,6 +43,9 @@ def _calm_refused(calm: Any) -> Verdict | None:
         return no("07-place", f"Nobody is killed, and {missing} of {CUSTOMERS} orders are not saved.")
     if not announced(calm):
         return no("07-place", f"You save, and that is all: none of {CUSTOMERS} orders is ever announced.")
+    if strange := not_orders(calm):
+        text = f"You announce {strange[0]!r}. Announce the order itself: billing needs what is in it."
+        return no("07-place", text)
     name, most = times(calm).most_common(1)[0]
     if most > 1:
         return no("07-place", f"You publish, and so does the relay: order {name} is announced {most} times.")
@@ -50,6 +64,7 @@ def _idea(calm: Any, wrong: str) -> str:
 
 
 ANNOUNCE = 'await announce(app.database, "orders", order["order_id"], order)'
+NAME_ONLY = ANNOUNCE.replace(", order)", ', order["order_id"])')
 SAVE = 'await app.database.execute("INSERT INTO orders VALUES (?)", (order["order_id"],))'
 PUBLISH = 'await producer.send_and_wait("orders", order)'
 TOGETHER = "async with app.database.transaction():"
@@ -77,6 +92,7 @@ PLACE = Exercise(
         Wrong("note it after the commit", _place(SAVE, ANNOUNCE), "note the announcement in a step of its own"),
         Wrong("note it before", _place(ANNOUNCE, SAVE), "You note the announcement first"),
         Wrong("both, to be safe", _place(TOGETHER, f"    {SAVE}", f"    {ANNOUNCE}", PUBLISH), "and so does the relay"),
+        Wrong("announce its name", _place(TOGETHER, f"    {SAVE}", f"    {NAME_ONLY}"), "Announce the order itself"),
         Wrong("save, and hope", _place(SAVE), "none of 3 orders is ever announced"),
     ),
 )

@@ -8,6 +8,7 @@ from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.code import indented
 from simlib.course.exercises.outbox_shop import (
     anomaly,
+    not_orders,
     refused,
     save_and_announce,
     saved,
@@ -52,9 +53,14 @@ def _calm_refused(calm: Any) -> Verdict | None:
     if looks > MOST_LOOKS:
         text = f"You look again without a pause: {looks:,} statements in {calm.ended_at:.0f} seconds."
         return no("07-relay", f"{text} Nobody dies of that but the database. Sleep a second between two looks.")
+    if strange := not_orders(calm):
+        return no("07-relay", f"You publish {strange[0]!r}. A note's event is JSON: json.loads makes the order of it.")
     told = times(calm)
     if not told:
         return no("07-relay", f"Nobody is killed, and none of {CUSTOMERS} orders is announced.")
+    if without := _without_its_key(calm):
+        text = f"You publish order {without} without its key: of its two notes the second could overtake [P08]."
+        return no("07-relay", f"{text} The note's aggregate is the key.")
     name, most = told.most_common(1)[0]
     if most > 1:
         return no("07-relay", f"You never mark. Order {name} waits for ever, and is announced {most} times.")
@@ -62,6 +68,14 @@ def _calm_refused(calm: Any) -> Verdict | None:
         text = f"You look, and do not look again. Order {missing[0]} came later: it is never announced."
         return no("07-relay", text)
     return None
+
+
+def _without_its_key(calm: Any) -> str | None:
+    """The first order that was published under another key than its own, if any."""
+    there = calm.records[calm.records.copies > 0]
+    names = there.value.map(lambda order: order["order_id"])
+    keys = there.key.map(lambda key: key.decode() if isinstance(key, bytes) else key)
+    return next(iter(names[keys != names]), None)
 
 
 def _idea(calm: Any, lost: str) -> str:
@@ -92,7 +106,8 @@ def _relay(body: str, before: str = "") -> str:
 
 
 SELECT = 'notes = await app.database.execute("SELECT * FROM outbox WHERE published_at IS NULL ORDER BY id")\n'
-SEND = 'await producer.send_and_wait("orders", json.loads(note["event"]), key=note["aggregate"])\n'
+EVENT = 'json.loads(note["event"])'
+SEND = f'await producer.send_and_wait("orders", {EVENT}, key=note["aggregate"])\n'
 MARK = 'await app.database.execute("UPDATE outbox SET published_at = ? WHERE id = ?", (app.now, note["id"]))\n'
 REST = "await app.sleep(1)\n"
 ALL_THAT_WAITS = MARK.replace("id = ?", "published_at IS NULL").replace(', note["id"]', ",")
@@ -126,6 +141,9 @@ RELAY = Exercise(
         Wrong("mark all that waits", _relay(SELECT + _each(SEND) + ALL_THAT_WAITS + REST), "more waits by now"),
         Wrong("remember the last id", _relay(NEW_ONES + _each(SEND, 'last = note["id"]\n') + REST, "    last = 0\n"),
               "You keep in your head"),
+        Wrong("the text of the note", _relay(SELECT + BOTH.replace(EVENT, 'note["event"]') + REST), "json.loads makes"),
+        Wrong("no key", _relay(SELECT + BOTH.replace(', key=note["aggregate"]', "") + REST), "without its key"),
+        Wrong("the note's id as key", _relay(SELECT + BOTH.replace('"aggregate"]', '"id"]') + REST), "without its key"),
         Wrong("never mark", _relay(SELECT + _each(SEND) + REST), "You never mark"),
         Wrong("look once", _relay(f"{SELECT}{BOTH}return\n"), "none of 5 orders is announced"),
         Wrong("look again at once", _relay(SELECT + BOTH), "You look again without a pause"),
