@@ -10,6 +10,7 @@ from simlib.course.exercises.final_tables import differences, ends_with, more
 from simlib.course.exercises.refusals import no, refused_in_lines
 from simlib.course.exercises.small_shop import picked
 from simlib.course.trace_words import own_exception
+from simlib.exploring import NotReproducible
 from simlib.patterns.idempotency import ANSWERS, answer_once
 
 PAYMENTS = "CREATE TABLE payments (customer TEXT, amount REAL);"
@@ -17,7 +18,7 @@ PAID = "SELECT customer, COUNT(*) FROM payments GROUP BY customer"
 REGULAR, SENT_TWICE = "00143", "o-00001"
 SAME_AGAIN = "o-70000"
 """An order that the log does not have: the regular customer buys the same once more, for the same price."""
-
+NEW_EACH_TIME = "Your key is new at every attempt, and so each attempt is a new payment to the bank."
 
 
 async def bank(app: Any) -> None:
@@ -59,10 +60,12 @@ def judge_key(key: Any) -> Verdict:
     """Calmly, then every schedule, then calmly with an order that was sent twice."""
     if refusal := _not_even_calmly(run(shop(key))):
         return refusal
-    result = explore(shop(key), ends_with("bank", PAID, _payments), progress=False)
+    try:
+        result = explore(shop(key), ends_with("bank", PAID, _payments), progress=False)
+    except NotReproducible:
+        return _no(f"{NEW_EACH_TIME} (`explore` gives up at once: no run with it can be repeated.)")
     if result.counterexample is not None:
-        text = "Your key is new at every attempt, and so each attempt is a new payment to the bank."
-        return refused_in_lines("06-key", text, result.counterexample)
+        return refused_in_lines("06-key", NEW_EACH_TIME, result.counterexample)
     if refusal := _not_even_calmly(run(shop(key, SENT_TWICE))):
         return refusal
     return Verdict(True, f"06-key: yes. {result.tried} schedules: every order is paid, and none is paid twice.")
@@ -111,6 +114,7 @@ KEY = Exercise(
     judge=judge_key,
     wrong=(
         Wrong("a random number", _key("app.random.random()"), "Your key is new at every attempt"),
+        Wrong("a UUID", "import uuid\n\n\n" + _key("str(uuid.uuid4())"), "Your key is new at every attempt"),
         Wrong("the time", _key("app.now"), "Your key is new at every attempt"),
         Wrong("the place in the log", _key('f"{order.partition}-{order.offset}"'), "Your key names a place in the log"),
         Wrong("the customer", _key('order.value["customer"]'), "Customer 00143, two payments, one key"),
