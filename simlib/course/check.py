@@ -126,7 +126,7 @@ def _found(id: str) -> Exercise | None:
 
 
 def _show(shown: Any) -> None:
-    if shown is None:
+    if shown is None or getattr(shown, "empty", False):     # a table without a row shows nothing
         return
     from IPython.display import display
 

@@ -47,5 +47,7 @@ def _is_his(filename: str) -> bool:
     if filename.startswith("<") or "ipykernel" in filename:
         return True
     path = Path(filename)
+    if path.suffix == ".pyx":       # a compiled library names the file it was made of, as in pandas/_libs/lib.pyx
+        return False
     library = any(part in ("site-packages", "dist-packages") for part in path.parts)
     return not library and OURS not in path.resolve().parents and Path(linecache.__file__).parent not in path.parents

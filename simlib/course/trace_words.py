@@ -1,5 +1,6 @@
 """What a judge says about a trace: the few rows that matter, in the words of the lessons."""
 
+from collections.abc import Mapping
 from typing import Any
 
 TURNS = ("crashed", "restarted", "evicted", "assigned")
@@ -27,6 +28,15 @@ def own_exception(trace: Any) -> str | None:
     """The first exception that the learner's code raised, as its last line."""
     raised = trace.events[trace.events.kind == "exception"]
     return None if raised.empty else str(raised.iloc[0].detail)
+
+
+def is_order(value: Any) -> bool:
+    return isinstance(value, Mapping) and "order_id" in value
+
+
+def not_orders(trace: Any) -> list[Any]:
+    """What stands in a topic and is no order: not a dict with an `order_id`."""
+    return [value for value in trace.records.value[trace.records.copies > 0] if not is_order(value)]
 
 
 def skipped_at_first(trace: Any) -> str | None:

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import pandas
 import pytest
 
 from simlib import Crash
@@ -94,6 +95,15 @@ def test_good_and_wrong(capsys):
     assert capsys.readouterr().out == "00-demo: judged\n00-demo: no: 8\nrows\n"
 
 
+def test_a_table_without_rows_is_not_shown(monkeypatch, capsys):
+    rows = pandas.DataFrame({"time": []}), pandas.DataFrame({"time": [3.0]})
+    for table in rows:
+        monkeypatch.setattr(CHECK, "judged", lambda *_, table=table: Verdict(False, "00-demo: no.", table=table))
+        check("00-demo", lambda: 4)
+    empty, full = capsys.readouterr().out.split("00-demo: no.\n")[1:]
+    assert empty == "" and "3.0" in full
+
+
 def test_a_learners_mistake_is_shown_as_his(capsys):
     def two():
         return [1][3]
@@ -158,6 +168,10 @@ def test_a_mistake_of_ours_is_owned_up_to_without_a_traceback(monkeypatch, capsy
 def test_a_judge_that_slips_is_our_mistake_and_a_refused_scenario_is_not(monkeypatch, capsys):
     ours = FolderOfOurs(monkeypatch)
     ours.judge("def judge(answer):\n    return {}['verdict']")
+    check("00-demo", 4)
+    assert "our mistake" in capsys.readouterr().out
+
+    ours.judge("import pandas\ndef judge(answer):\n    pandas.Series([{}]).map(lambda row: row['order_id'])")
     check("00-demo", 4)
     assert "our mistake" in capsys.readouterr().out
 

@@ -19,7 +19,7 @@ from simlib import (
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.code import indented
 from simlib.course.exercises.refusals import no
-from simlib.course.trace_words import own_exception
+from simlib.course.trace_words import not_orders, own_exception
 from simlib.data import orders
 from simlib.scenario.faults import Fault
 
@@ -205,6 +205,8 @@ def judge_again(program: Any) -> Verdict:
         trace = run(replace(scenario, "faults", faults))
         if error := own_exception(trace):
             return no("05-again", f"{words}, and your program stops. {error}.")
+        if strange := not_orders(trace):
+            return no("05-again", f"You send {strange[0]!r}. What goes into the log is the order: order[\"value\"].")
         if refusal := _counted(words, trace):
             return refusal
     text = f"{len(SILENCES)} kinds of silence: all 60 orders are in the log, each of them once."
@@ -271,6 +273,7 @@ AGAIN = Exercise(
         Wrong("go on without", _checkout(QUICK, ONCE), "You went on without a yes"),
         Wrong("idempotence off", _checkout(f"{OWN}, enable_idempotence=False", SEND), "nothing told the broker"),
         Wrong("ask for no answer", _checkout("acks=0", SEND), "is not in the log"),
+        Wrong("the whole row", _checkout(OWN, SEND.replace('order["value"]', "order")), "What goes into the log is"),
         Wrong("do not try again", _checkout(f"retries=0, {OWN}, enable_idempotence=False", SEND), "your program stops"),
     ),
 )

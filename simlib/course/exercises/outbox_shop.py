@@ -55,11 +55,6 @@ def announced(trace: Any) -> list[dict[str, Any]]:
     return [value for value, number in copies for _ in range(number)]
 
 
-def not_orders(trace: Any) -> list[Any]:
-    """What stands in the topic and is no order."""
-    return [value for value in announced(trace) if not isinstance(value, Mapping) or "order_id" not in value]
-
-
 def times(trace: Any) -> Counter[str]:
     """How often each order stands in the topic."""
     return Counter(value["order_id"] for value in announced(trace))

@@ -5,18 +5,9 @@ from typing import Any
 from simlib import explore, run
 from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.code import body
-from simlib.course.exercises.outbox_shop import (
-    announced,
-    anomaly,
-    not_orders,
-    refused,
-    saved,
-    saved_and_announced,
-    shop,
-    times,
-)
+from simlib.course.exercises.outbox_shop import announced, anomaly, refused, saved, saved_and_announced, shop, times
 from simlib.course.exercises.refusals import no
-from simlib.course.trace_words import own_exception
+from simlib.course.trace_words import not_orders, own_exception
 from simlib.patterns.outbox import relay
 
 CUSTOMERS = 3

@@ -16,7 +16,7 @@ from simlib.course.exercises.web_shop import (
     rows,
     town,
 )
-from simlib.course.trace_words import own_exception, skipped_at_first
+from simlib.course.trace_words import is_order, own_exception, skipped_at_first
 
 ORDERS = "CREATE TABLE orders (order_id TEXT PRIMARY KEY);"
 KAFKA_AWAY = (Crash("broker-0", at=0.5, restart_after=20), Crash("shop-0", at=5, restart_after=1))
@@ -87,7 +87,8 @@ def _anomaly(trace: Any) -> str:
 
 def _idea(trace: Any) -> str:
     """What the learner had in mind, from what is missing and what Kafka has."""
-    pinned = {value["order_id"] for value in trace.records.value[trace.records.copies > 0]}
+    there = trace.records[trace.records.copies > 0]
+    pinned = {*there.key, *(value["order_id"] for value in there.value if is_order(value))}
     unheard = done(trace, THANKS) - done(trace, "mail")
     if not unheard:
         return "You pin the order before it is saved: a death in between, and all hear of what does not exist."

@@ -8,7 +8,6 @@ from simlib.course.exercise import Exercise, Verdict, Wrong
 from simlib.course.exercises.code import indented
 from simlib.course.exercises.outbox_shop import (
     anomaly,
-    not_orders,
     refused,
     save_and_announce,
     saved,
@@ -17,7 +16,7 @@ from simlib.course.exercises.outbox_shop import (
     times,
 )
 from simlib.course.exercises.refusals import no
-from simlib.course.trace_words import kill_in_words, own_exception
+from simlib.course.trace_words import kill_in_words, not_orders, own_exception
 from simlib.laws.verdict import count
 from simlib.patterns.outbox import relay
 from simlib.scenario import LoseRequest

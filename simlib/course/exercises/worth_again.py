@@ -16,25 +16,30 @@ TROUBLES = (
     KeyError("amount"),
     PermissionError("this card is closed"),
 )
+NOT_THOUGHT_OF = (
+    ConnectionResetError("reset by peer"),
+    AttributeError("'NoneType' object has no attribute 'amount'"),
+)
+ALL = TROUBLES + NOT_THOUGHT_OF
 PASSING = (TimeoutError, ConnectionError)
 
 
 def judge_sort(worth_again: Any) -> Verdict:
-    """Five orders with five troubles: each that passes must be charged, none that stays may be tried again."""
+    """Five troubles, then two of which the task says nothing: what passes is charged, what stays not tried again."""
     if not callable(worth_again):
         return no("12-sort", f"worth_again must be a function of one error. You gave {worth_again!r}.")
     trace = run(_troubled(worth_again))
     if error := own_exception(trace):
         return no("12-sort", f"Your function stops billing. {error}.")
-    for number, trouble in enumerate(TROUBLES):
+    for number, trouble in enumerate(ALL):
         if refusal := _misjudged(trace, str(number), trouble):
             return refusal
-    return Verdict(True, "12-sort: yes. Both that pass are charged in the end; the three that stay are put aside at "
-                         "the first attempt, and nobody waits for them.")
+    return Verdict(True, "12-sort: yes. What passes is charged in the end; what stays is put aside at the first "
+                         "attempt, and nobody waits for it. So it is with two errors you had not been told of.")
 
 
 def _troubled(worth_again: Callable[[BaseException], Any]) -> Scenario:
-    troubles, passing = TROUBLES, PASSING
+    troubles, passing = ALL, PASSING
 
     async def billing(app: Any) -> None:
         consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, auto_offset_reset="earliest")
@@ -51,7 +56,7 @@ def _troubled(worth_again: Callable[[BaseException], Any]) -> Scenario:
                 await app.sleep(2**attempt)
             await consumer.commit()
 
-    inputs = {"orders": tuple({"key": str(number), "value": None} for number in range(len(TROUBLES)))}
+    inputs = {"orders": tuple({"key": str(number), "value": None} for number in range(len(ALL)))}
     return Scenario((Topic("orders"),), inputs=inputs, services=(Service("billing", billing),))
 
 
@@ -87,6 +92,9 @@ SORT = Exercise(
     judge=judge_sort,
     wrong=(
         Wrong("always worth a try", _sort("True"), 'You try again after "ValueError'),
+        Wrong("all but what you listed", _sort("not isinstance(error, (ValueError, KeyError, PermissionError))"),
+              'You try again after "AttributeError'),
+        Wrong("by its words", _sort('"bank" in str(error)'), 'You give up at "ConnectionResetError'),
         Wrong("never", _sort("False"), 'You give up at "TimeoutError'),
         Wrong("all but bad data", _sort("not isinstance(error, ValueError)"), 'You try again after "KeyError'),
         Wrong("everything outside the program", _sort("isinstance(error, OSError)"), 'You try again after "Permission'),
