@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from simlib.real.connecting import quiet_client
@@ -14,22 +16,21 @@ from simlib.scenario.settings import BrokerSettings
 from simlib.scenario.topology import Topic, replicas_of
 
 CONNECT_WITHIN_MS = 8_000
-DELETE_WITHIN = 20.0
-"""Seconds."""
+ANSWERED_WITHIN = DELETE_WITHIN = 20.0
+"""Seconds; for nine of them all brokers name one that is dead."""
 
 
 class Cluster:
     """One connection to a cluster, for its administration. Raises RealRunError if there is none at the address."""
 
     def __init__(self, client: dict[str, Any]) -> None:
-        from kafka import KafkaAdminClient
         from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
         self.client = client
         where = ", ".join(client["bootstrap_servers"])
         with quiet_client():
             try:
-                self._admin = KafkaAdminClient(**client, bootstrap_timeout_ms=CONNECT_WITHIN_MS)
+                self._admin = self._connected()
                 self._described = self._admin.describe_cluster()
             except (AuthorizationError, SaslAuthenticationFailedError) as error:
                 raise RealRunError(f"the Kafka at {where} refuses who we are: {error}. {_CREDENTIALS}") from error
@@ -37,6 +38,19 @@ class Cluster:
                 raise RealRunError(f"no Kafka answers at {where} ({type(error).__name__}: {error}). Is the address "
                                    f"right, and does it run? {_CREDENTIALS} A Kafka of your own: python lab.py kafka. "
                                    "Without any: run(scenario)") from error
+
+    def _connected(self) -> Any:
+        from kafka import KafkaAdminClient
+
+        return KafkaAdminClient(**self.client, bootstrap_timeout_ms=CONNECT_WITHIN_MS)
+
+    def _connect_again(self) -> None:
+        """kafka-python sends all to the broker that it once took for the controller, also when that one is dead."""
+        from kafka.errors import KafkaError
+
+        with suppress(KafkaError):  # nobody answers now; the next try may do
+            before, self._admin = self._admin, self._connected()
+            before.close()
 
     @property
     def brokers(self) -> int:
@@ -107,13 +121,26 @@ class Cluster:
                 del left[topic]
             except KafkaError as error:
                 left[topic] = f"{type(error).__name__}: {error}"
+                self._connect_again()
             else:
                 del left[topic]
         return left
 
     def grow(self, topic: str, to: int) -> None:
-        """More partitions."""
-        self._admin.create_partitions({topic: to})
+        """More partitions. Raises KafkaError."""
+        from kafka.errors import KafkaConnectionError, UnknownBrokerIdError
+
+        until = time.monotonic() + ANSWERED_WITHIN
+        with quiet_client():
+            while True:
+                try:
+                    self._admin.create_partitions({topic: to})
+                    return
+                except (KafkaConnectionError, UnknownBrokerIdError):
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.5)
+                    self._connect_again()
 
     def final_logs(self, scenario: Scenario, prefix: str) -> FinalLogs:
         """Everything that stands in the scenario's topics."""

@@ -120,6 +120,23 @@ def test_topics_are_deleted_although_a_request_was_lost(kafka: LocalKafka, monke
     assert topics_left(kafka) == []
 
 
+def test_the_broker_that_was_asked_first_may_die(kafka: LocalKafka) -> None:
+    """kafka-python's admin client goes on asking the one that it once took for the controller."""
+    scenario = shop()
+    made = cluster.Cluster(client_config(kafka.bootstrap))
+    made.create(scenario, "simlib-asked-")
+    asked = f"broker-{made._admin._controller_id}"
+    kafka.kill(asked)
+    try:
+        made.grow("simlib-asked-orders", 2)
+        made.delete(scenario, "simlib-asked-")
+    finally:
+        made.close()
+        kafka.restart(asked)
+        kafka.wait_until_ready()
+    assert topics_left(kafka) == []
+
+
 def test_topics_that_stay_are_warned_of_by_name(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "DELETE_WITHIN", 1.0)
     scenario = shop()
