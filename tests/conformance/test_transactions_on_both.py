@@ -216,10 +216,10 @@ def test_an_effect_outside_of_kafka_is_not_part_of_the_transaction():
     assert [each.split("@")[0] for each in read(trace, "careful")] == ["0", "1", "2"]
 
 
-def load(*faults, **settings):
+def load(*faults, transaction_duration=1.0, **settings):
     """Ten records a second for six seconds, committed every second, read by a careful and a carefree group."""
-    seller = Producer("shop", "orders", rate=10, keys=9, stop=6, transactional_id="shop", transaction_duration=1.0,
-                      **settings)
+    seller = Producer("shop", "orders", rate=10, keys=9, stop=6, transactional_id="shop",
+                      transaction_duration=transaction_duration, **settings)
     groups = [ConsumerGroup(name, "orders", isolation_level=level, **QUICK)
               for name, level in (("careful", "read_committed"), ("carefree", "read_uncommitted"))]
     return Scenario(topics=[Topic("orders", 2, 3)], producers=[seller], groups=groups, faults=faults, duration=20,
@@ -246,9 +246,9 @@ def test_a_declared_producer_s_records_wait_for_the_commit_of_their_transaction(
 @pytest.mark.statement("K33")
 @on_both
 def test_a_killed_declared_producer_s_open_transaction_is_aborted_when_it_is_back():
-    trace = yield load(Crash("shop", at=3.5, restart_after=1))
+    trace = yield load(Crash("shop", at=2, restart_after=1), transaction_duration=3.0)  # on a busy machine: late
     summary = trace.summary()
-    assert 1 <= summary.aborted <= 11 and summary.groups["careful"].delivered == summary.in_log
+    assert 5 <= summary.aborted <= 21 and summary.groups["careful"].delivered == summary.in_log
     assert summary.groups["carefree"].delivered == summary.in_log + summary.aborted
     assert laws.no_aborted_reads(trace) and laws.nothing_lost("careful")(trace)
 
