@@ -31,8 +31,7 @@ class Lookups:
 
     async def offsets(self, policy: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Log start ("earliest") or high watermark ("latest") of each partition."""
-        if isinstance(partitions, tuple) and len(partitions) == 2 and isinstance(partitions[0], str):
-            raise TypeError(f"a list of partitions is needed, such as [{partitions!r}]")
+        check_list(partitions)
         named = {self._tp(partition): TopicPartition(*partition) for partition in partitions}
         found = await self._ask(policy, dict.fromkeys(named, 0))
         return {partition: found[tp] for tp, partition in named.items()}
@@ -40,10 +39,7 @@ class Lookups:
     async def for_times(self, timestamps: Mapping[TopicPartition, int]
                         ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """The first record at or after each time (ms); None where every record is older."""
-        for partition, timestamp in timestamps.items():
-            if isinstance(timestamp, bool) or not isinstance(timestamp, int) or timestamp < 0:
-                raise ValueError(f"offsets_for_times({{{partition}: {timestamp!r}}}): a time is a whole number of "
-                                 "milliseconds from 0, such as int(app.now * 1000)")
+        check_times(timestamps)
         named = {self._tp(partition): TopicPartition(*partition) for partition in timestamps}
         found = await self._ask("timestamp", {tp: timestamps[partition] for tp, partition in named.items()})
         return {partition: OffsetAndTimestamp(*found[tp]) if found[tp] else None for tp, partition in named.items()}
@@ -51,8 +47,7 @@ class Lookups:
     def _tp(self, partition: TopicPartition) -> int:
         topic, number = partition
         tps = self._client.cluster.partitions_of.get(topic, [])
-        if not 0 <= number < len(tps):
-            raise ValueError(f"{partition}: no such partition; {topic!r} has {len(tps)}")
+        check_number(partition, len(tps))
         return tps[number]
 
     async def _ask(self, policy: str, wanted: dict[int, int]) -> dict[int, Any]:
@@ -75,3 +70,25 @@ class Lookups:
         finally:
             lookup.given_up = True
             self._client.process.busy(-1)
+
+
+# -- what can be asked, on both backends
+
+def check_list(partitions: Any) -> None:
+    """Raises TypeError for one partition where several can be named."""
+    if isinstance(partitions, tuple) and len(partitions) == 2 and isinstance(partitions[0], str):
+        raise TypeError(f"a list of partitions is needed, such as [{partitions!r}]")
+
+
+def check_times(timestamps: Mapping[TopicPartition, int]) -> None:
+    """Raises ValueError for what is no time."""
+    for partition, timestamp in timestamps.items():
+        if isinstance(timestamp, bool) or not isinstance(timestamp, int) or timestamp < 0:
+            raise ValueError(f"offsets_for_times({{{partition}: {timestamp!r}}}): a time is a whole number of "
+                             "milliseconds from 0, such as int(app.now * 1000)")
+
+
+def check_number(partition: TopicPartition, there: int) -> None:
+    """Raises ValueError for a partition that its topic does not have."""
+    if not 0 <= partition[1] < there:
+        raise ValueError(f"{partition}: no such partition; {partition[0]!r} has {there}")

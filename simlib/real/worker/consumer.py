@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.client_settings import consumer_config
 from simlib.real.worker.errors import as_ours
+from simlib.real.worker.fetched import Fetched, Place
 from simlib.real.worker.lookups import RealLookups
 from simlib.real.worker.membership import LOOK_MS, finish_joining, join, listener
 from simlib.real.worker.positions import Positions
 from simlib.real.worker.records import carried, from_headers, from_key
 from simlib.services.in_hand import ConsumerRecord
+from simlib.services.polling import check_most
+from simlib.units import MS
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
@@ -33,7 +35,7 @@ class RealConsumer(Positions):
         self._config = {**app.client, **consumer_config(config), "group_id": self._plan.prefix + group_id,
                         "consumer_timeout_ms": LOOK_MS, "default_offset_commit_callback": self._auto_committed}
         self._thread = ThreadPoolExecutor(1, f"consumer of {group_id}")
-        self._fetched: deque[Any] = deque()
+        self._fetched = Fetched()
         self._in_hand: list[ConsumerRecord] = []
         self._asking = asyncio.Lock()
         self._closed = False
@@ -48,18 +50,29 @@ class RealConsumer(Positions):
 
         with as_ours():
             self._client = KafkaConsumer(**self._config)
-            join(self._client, [self._plan.real_topic(topic) for topic in topics], listener(self._app, self.group))
+            join(self._client, [self._plan.real_topic(topic) for topic in topics],
+                 listener(self._app, self.group, self._fetched.drop))
 
-    def _next(self) -> Any:
+    def _next(self) -> None:
+        """One record, if it comes soon; kafka-python's position is behind this one only."""
         with as_ours():
             finish_joining(self._client)
-            return next(self._client, None)
+            found = next(self._client, None)
+        self._fetched.add(() if found is None else (found,))
 
-    def _poll(self, timeout_ms: float, most: int | None) -> list[Any]:
+    def _poll(self, timeout_ms: float, most: int | None, wanted: Collection[Place]) -> None:
+        """What its iterator has not handed out yet is dropped: its position is before that, so it is fetched again."""
+        self._client._iterator = None
+        others = [tp for tp in self._client.assignment() if wanted and tuple(tp) not in wanted]
         with as_ours():
             finish_joining(self._client)
-            found = self._client.poll(timeout_ms=timeout_ms, max_records=most)
-        return [record for records in found.values() for record in records]
+            self._client.pause(*others)
+            try:
+                found = self._client.poll(timeout_ms=timeout_ms, max_records=most)
+            finally:
+                self._client.resume(*self._client.paused())
+        for records in found.values():
+            self._fetched.add(records)
 
     def _auto_committed(self, offsets: Mapping[Any, Any], answer: Any) -> None:
         """kafka-python tells how a commit ended that nobody waits for."""
@@ -79,44 +92,53 @@ class RealConsumer(Positions):
     async def getone(self) -> ConsumerRecord:
         """The next record, however long it takes to come."""
         self.finish_records_in_hand()
-        async with self._asking:
-            while not self._fetched:
-                await asyncio.shield(asyncio.ensure_future(self._fetch_one()))
+        await self._until_there()
         record: ConsumerRecord = await self._app.step("receive", self._hand_over_one)
         return record
 
-    async def _fetch_one(self) -> None:
+    async def _until_there(self) -> None:
+        """Several tasks may wait; one of them asks."""
+        async with self._asking:
+            while not self._fetched.has():
+                await self._ask(self._next)
+
+    async def _ask(self, act: Callable[..., None], *arguments: Any) -> None:
         """What comes when nobody wants it any more is kept for the next who asks."""
-        record = await self._in_thread(self._next)
-        if record is not None:
-            self._fetched.append(record)
+        await asyncio.shield(asyncio.ensure_future(self._in_thread(act, *arguments)))
 
     async def _hand_over_one(self) -> ConsumerRecord:
-        return self.hand_over(self._fetched.popleft())
+        while not (found := self._fetched.take(most=1)):  # its partition has just been taken away
+            await self._until_there()
+        return self.hand_over(found[0])
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
                       ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """What one poll brings, by partition; waits up to `timeout_ms` for the first record."""
-        if partitions:
-            raise NotImplementedError("getmany(partition): kafka-python's poll reads all partitions; leave them out "
-                                      "on a real run")
-        if max_records is not None and (isinstance(max_records, bool) or max_records < 1):
-            raise ValueError(f"getmany(max_records={max_records!r}): a whole number from 1, or None")
+        """What one poll brings, by partition; waits up to `timeout_ms` for the first record.
+
+        At most `max_records` (None: the setting max_poll_records), and of these partitions only if some are named.
+        """
+        check_most(max_records)
+        wanted = {tuple(self._owned(partition)) for partition in partitions}
         self.finish_records_in_hand()
-        records = await self.poll(timeout_ms, max_records)
+        records = await self.poll(timeout_ms, max_records, wanted)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         if records:  # an empty poll is no step
             found = await self._app.step("receive", lambda: self._hand_over_many(records))
         return found
 
-    async def poll(self, timeout_ms: float, most: int | None = None) -> list[Any]:
-        """kafka-python's own records, not handed over yet."""
-        if self._fetched:
-            kept = [*self._fetched][:most]
-            self._fetched = deque([*self._fetched][len(kept):])
-            return kept
+    async def poll(self, timeout_ms: float, most: int | None = None, wanted: Collection[Place] = ()) -> list[Any]:
+        """kafka-python's own records, not handed over yet.
+
+        The thread is asked again and again: other questions, and the end, need not wait for the whole time.
+        """
         async with self._asking:
-            return await self._in_thread(self._poll, timeout_ms, most)
+            until = self._app.now_ns + round(timeout_ms * MS)
+            while not self._fetched.has(wanted):
+                left = max(0.0, (until - self._app.now_ns) / MS)
+                await self._ask(self._poll, min(left, LOOK_MS), most, wanted)
+                if left <= LOOK_MS:
+                    break
+        return self._fetched.take(wanted, most)
 
     async def _hand_over_many(self, records: list[Any]) -> dict[TopicPartition, list[ConsumerRecord]]:
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
@@ -149,19 +171,20 @@ class RealConsumer(Positions):
     async def stop(self) -> None:
         """Commit if auto-commit is on, and leave the group."""
         if not self._closed:
+            self._closed = True
             if sys.exc_info()[0] is None:  # closed because of an exception: the records in hand are not done
                 self.finish_records_in_hand()
-            await self._in_thread(self._close)
-            self._closed = True
+            await asyncio.shield(self._made)
+            await self._app.loop.run_in_executor(self._thread, self._close)
 
     def _close(self) -> None:
         """What KafkaConsumer.close() does; the commit is asked for here, because close tells nobody how it went."""
         from kafka.errors import KafkaError
 
-        consumed = self._client._subscription.all_consumed_offsets()
+        consumed, patience = self._consumed(), self._client.config["request_timeout_ms"]
         if self._client.config["enable_auto_commit"] and consumed:
             try:
-                self._client.commit(consumed)
+                self._client.commit(consumed, timeout_ms=patience)
                 self._committed({tp: each.offset for tp, each in consumed.items()}, True)
             except KafkaError as error:
                 self._app.marks.write("commit_failed", self.group, f"{type(error).__name__}: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.plan import Plan
 from simlib.real.worker.errors import as_ours
-from simlib.services.lookups import OffsetAndTimestamp
+from simlib.services.lookups import OffsetAndTimestamp, check_list, check_number, check_times
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -21,25 +21,29 @@ class RealLookups:
 
     async def offsets(self, question: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """beginning_offsets or end_offsets."""
+        check_list(partitions)
         named = {self.real(partition): TopicPartition(*partition) for partition in partitions}
-        found = await self._ask(lambda: getattr(self._client(), question)(list(named)))
+        found = await self._ask(named, lambda: getattr(self._client(), question)(list(named)))
         return {named[tp]: offset for tp, offset in found.items()}
 
     async def for_times(self, timestamps: Mapping[TopicPartition, int], zero: int
                         ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """The first record at or after each time (ms after `zero`); None where every record is older."""
+        check_times(timestamps)
         named = {self.real(partition): TopicPartition(*partition) for partition in timestamps}
-        found = await self._ask(lambda: self._client().offsets_for_times(
+        found = await self._ask(named, lambda: self._client().offsets_for_times(
             {tp: timestamps[partition] + zero for tp, partition in named.items()}))
         return {named[tp]: None if each is None else OffsetAndTimestamp(each.offset, each.timestamp - zero)
                 for tp, each in found.items()}
 
-    async def _ask(self, question: Callable[[], Any]) -> Any:
+    async def _ask(self, named: Mapping[Any, TopicPartition], question: Callable[[], Any]) -> Any:
         def asked() -> Any:
             with as_ours():
+                for tp, partition in named.items():
+                    check_number(partition, len(self._client().partitions_for_topic(tp.topic) or ()))
                 return question()
 
-        return await self._in_thread(asked)
+        return await self._in_thread(asked) if named else {}
 
     def real(self, partition: TopicPartition) -> Any:
         """The partition as kafka-python names it."""

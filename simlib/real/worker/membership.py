@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
+
+from simlib.services.errors import KafkaTimeoutError
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
@@ -19,11 +22,14 @@ def join(client: Any, topics: list[str], listener: Any) -> None:
     """Subscribe, and know the topics before the first poll joins.
 
     A member that joins earlier joins again a moment later, when it comes to know them; if its broker has not heard of
-    them yet, it is assigned nothing, perhaps for minutes.
+    them yet, it is assigned nothing, perhaps for minutes. Raises KafkaTimeoutError.
     """
     client.subscribe(topics, listener=listener)
     until = time.monotonic() + KNOWN_WITHIN
-    while not {*topics} <= client.topics() and time.monotonic() < until:
+    while unknown := {*topics} - client.topics():
+        if time.monotonic() > until:
+            raise KafkaTimeoutError(f"for {KNOWN_WITHIN:g} s no broker has heard of {', '.join(sorted(unknown))}. Were "
+                                    "these topics deleted, or is another Kafka at this address?")
         time.sleep(0.05)
 
 
@@ -40,18 +46,20 @@ def finish_joining(client: Any) -> None:
         coordinator.request_rejoin()
 
 
-def listener(app: RealApp, group: str) -> Any:
-    """Writes down what a rebalance gives and takes."""
+def listener(app: RealApp, group: str, gone: Callable[[Collection[Any]], None]) -> Any:
+    """Writes down what a rebalance gives and takes; `gone` is told what is taken."""
     from kafka.consumer.subscription_state import ConsumerRebalanceListener
 
     class Listener(ConsumerRebalanceListener):  # type: ignore[misc,unused-ignore]
         def on_partitions_revoked(self, revoked: Any) -> None:
+            gone(revoked)
             self._write("revoked", revoked)
 
         def on_partitions_assigned(self, assigned: Any) -> None:
             self._write("assigned", assigned)
 
         def on_partitions_lost(self, lost: Any) -> None:
+            gone(lost)
             self._write("lost_partitions", lost)
 
         def _write(self, kind: str, partitions: Any) -> None:

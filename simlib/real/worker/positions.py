@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.plan import Plan
 from simlib.real.worker.errors import as_ours
+from simlib.real.worker.fetched import Fetched
 from simlib.real.worker.lookups import RealLookups
+from simlib.services.errors import NoOffsetForPartitionError
 from simlib.services.in_hand import ConsumerGroupMetadata
 from simlib.services.lookups import OffsetAndTimestamp
 
@@ -28,39 +29,52 @@ class Positions:
     _app: RealApp
     _plan: Plan
     _client: Any
-    _fetched: deque[Any]
+    _fetched: Fetched
     _lookups: RealLookups
     _thread: ThreadPoolExecutor
     _made: asyncio.Future[None]
     _closed: bool
+    _config: dict[str, Any]
 
     async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         """Store positions (or the given offsets: the *next* record to read) with the group.
 
         Raises CommitFailedError.
         """
-        await self._app.step("commit", lambda: self._in_thread(self._commit, offsets))
+        wanted = None if offsets is None else {self._owned(tp): offset for tp, offset in offsets.items()}
+        await self._app.step("commit", lambda: self._in_thread(self._commit, wanted))
 
-    def _commit(self, offsets: Mapping[TopicPartition, int] | None) -> None:
+    def _commit(self, offsets: Mapping[Any, int] | None) -> None:
         from kafka import OffsetAndMetadata
 
-        consumed = self._client._subscription.all_consumed_offsets() if offsets is None else {
-            self._lookups.real(tp): OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}
+        consumed = self._consumed() if offsets is None else {
+            real: OffsetAndMetadata(offset, "", -1) for real, offset in offsets.items()}
         with as_ours():
             self._client.commit(consumed)
         self._committed({tp: each.offset for tp, each in consumed.items()}, False)
 
+    def _consumed(self) -> dict[Any, Any]:
+        """kafka-python's positions, but before what the service has not been handed yet."""
+        from kafka import OffsetAndMetadata
+
+        waiting = self._fetched.first_offsets()
+        return {tp: OffsetAndMetadata(waiting[tp], "", -1) if tp in waiting else each
+                for tp, each in self._client._subscription.all_consumed_offsets().items()}
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue reading a partition at `offset`."""
         real = self._owned(partition)
-        self._fetched = deque(raw for raw in self._fetched if (raw.topic, raw.partition) != tuple(real))
-        self._now(lambda: self._client.seek(real, offset))
+        self._now(lambda: self._seek(real, offset))
+
+    def _seek(self, real: Any, offset: int) -> None:
+        self._client.seek(real, offset)
+        self._fetched.drop([real])
 
     def position(self, partition: TopicPartition) -> int:
         """The offset of the next record to be handed over, -1 while it is not known."""
         real = self._owned(partition)
         found = self._now(lambda: self._client.position(real, timeout_ms=1_000))
-        return -1 if found is None else int(found)
+        return self._fetched.first_offsets().get(real, -1 if found is None else int(found))
 
     def assignment(self) -> set[TopicPartition]:
         """The partitions this member owns now."""
@@ -71,19 +85,30 @@ class Positions:
 
     def group_metadata(self) -> ConsumerGroupMetadata:
         """Who this consumer is in its group, for `send_offsets_to_transaction`; generation -1 while it is in none."""
+        if self._client is None:
+            return ConsumerGroupMetadata(self.group, -1, "", self._config.get("group_instance_id"))
         found = self._client.group_metadata()
         return ConsumerGroupMetadata(self.group, found.generation_id, found.member_id, found.group_instance_id)
 
     async def seek_to_committed(self, *partitions: TopicPartition) -> None:
         """Go back to the committed offset (of all partitions, if none is named): after an abort, say."""
-        chosen = partitions or tuple(sorted(self.assignment()))
-        for partition in chosen:
-            found = await self._in_thread(self._client.committed, self._owned(partition))
+        for partition in self._chosen(partitions):
+            found = await self._in_thread(self._committed_offset, self._owned(partition))
             if found is not None:
                 self.seek(partition, found)
             else:
-                policy = self._client.config["auto_offset_reset"]
-                await (self.seek_to_end if policy == "latest" else self.seek_to_beginning)(partition)
+                await self._seek_where_new_groups_begin(partition)
+
+    def _committed_offset(self, real: Any) -> int | None:
+        with as_ours():
+            found: int | None = self._client.committed(real)
+        return found
+
+    async def _seek_where_new_groups_begin(self, partition: TopicPartition) -> None:
+        policy = self._client.config["auto_offset_reset"]
+        if policy == "none":
+            raise NoOffsetForPartitionError(f"{partition} has no committed offset, and auto_offset_reset='none'")
+        await (self.seek_to_end if policy == "latest" else self.seek_to_beginning)(partition)
 
     async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
         """Continue at the log start of these partitions, of all it owns if none is named."""
@@ -94,13 +119,18 @@ class Positions:
         await self._seek_to("end_offsets", partitions)
 
     async def _seek_to(self, question: str, partitions: tuple[TopicPartition, ...]) -> None:
-        chosen = partitions or tuple(sorted(self.assignment()))
-        for partition, offset in (await self._lookups.offsets(question, chosen)).items():
+        for partition, offset in (await self._lookups.offsets(question, self._chosen(partitions))).items():
             self.seek(partition, offset)
+
+    def _chosen(self, partitions: tuple[TopicPartition, ...]) -> list[TopicPartition]:
+        """All it owns, if none is named."""
+        for partition in partitions:
+            self._owned(partition)
+        return [*partitions] or sorted(self.assignment())
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         """The numbers of a topic's partitions, None if there is no such topic."""
-        return self._now(lambda: self._client.partitions_for_topic(self._plan.real_topic(topic)))
+        return self._now(lambda: self._client.partitions_for_topic(self._plan.real_topic(topic))) or None
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Where each log begins: above 0 if retention has taken its beginning."""
