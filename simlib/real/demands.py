@@ -78,6 +78,9 @@ def _of_scenario(s: Scenario) -> Iterator[str]:
             yield f"ConsumerGroup({group.name!r}): {SIMULATED_PROTOCOL}"
         elif group.group_protocol == "share":
             yield f"ShareGroup({group.name!r}): {SIMULATED_SHARING}"
+    for topic, rows in s.inputs.items():
+        if any(row["value"] is None and row.get("key") is None for row in rows):
+            yield f"inputs[{topic!r}]: kafka-python sends no record without a value and without a key. Give it a key"
     for service in s.services:
         yield from of_service(service)
 

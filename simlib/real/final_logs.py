@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from simlib.real.errors import RealRunError
-from simlib.real.plan import MESSAGE_HEADER
+from simlib.real.worker.records import carried
 from simlib.scenario.scenario import Scenario
 
 PATIENCE = 30.0
@@ -51,7 +50,7 @@ def _read(client: dict[str, Any], scenario: Scenario, prefix: str, isolation: st
         ends = consumer.end_offsets(mine)
         consumer.assign(mine)
         consumer.seek_to_beginning()
-        rows = [(record.topic.removeprefix(prefix), record.partition, record.offset, _message(record.headers))
+        rows = [(record.topic.removeprefix(prefix), record.partition, record.offset, carried(record.headers).message)
                 for record in _records(consumer, ends)]
     return rows, {(tp.topic.removeprefix(prefix), tp.partition): end for tp, end in ends.items()}
 
@@ -69,7 +68,3 @@ def _records(consumer: Any, ends: dict[Any, int]) -> Iterator[Any]:
                                f"({stands}). Do all brokers run? Run once more when they do")
         for records in found.values():
             yield from records
-
-
-def _message(headers: Any) -> str:
-    return next((json.loads(value)[0] for name, value in headers if name == MESSAGE_HEADER), "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simlib.kafka.lane import Batch, Lane
 from simlib.kafka.partitioner import StickyPartitioner, crc32_partition, keyed_partition, random_partition
 from simlib.kafka.producer.client import ProducerClient
+from simlib.scenario.check_inputs import headers_fit
 from simlib.scenario.draws import Stream
 from simlib.services.errors import KafkaTimeoutError, error_for
 from simlib.services.transactions import Transactional
@@ -92,7 +93,7 @@ class ServiceProducer(Transactional):
 
     async def flush(self) -> None:
         """Wait until everything sent so far is answered, well or badly."""
-        await asyncio.gather(*self._waiting.values(), return_exceptions=True)
+        await all_answered(self._waiting.values())
 
     async def stop(self) -> None:
         """Flush, then take no more records. `async with app.producer() as producer:` does it at the end.
@@ -115,6 +116,7 @@ class ServiceProducer(Transactional):
                     timestamp_ms: int | None) -> asyncio.Future[RecordMetadata]:
         self._check(topic, timestamp_ms)
         text, raw_key = encode_value(value), encode_key(key, self._key_serializer)
+        check_record(value, raw_key, headers, self._process.world.scenario.client)
         key = key if self._key_serializer is None else raw_key
         if not self._ready.done():
             await asyncio.shield(self._ready)
@@ -132,13 +134,8 @@ class ServiceProducer(Transactional):
             names = ", ".join(name for name in known if not name.startswith("__"))
             raise ValueError(f"send to topic {topic!r}: no such topic; this scenario has {names}")
         if timestamp_ms is not None:
-            self._check_timestamp(timestamp_ms)
-
-    def _check_timestamp(self, timestamp_ms: Any) -> None:
-        if isinstance(timestamp_ms, bool) or not isinstance(timestamp_ms, int) or timestamp_ms < 0:
-            raise ValueError(f"timestamp_ms={timestamp_ms!r}: a whole number of milliseconds from 0, "
-                             "such as int(app.now * 1000)")
-        self._process.cluster.timestamp_chosen(timestamp_ms, self._process.clock.now // MS)
+            check_timestamp(timestamp_ms)
+            self._process.cluster.timestamp_chosen(timestamp_ms, self._process.clock.now // MS)
 
     def _add(self, tp: int, text: str, key: Any, size: int, headers: Any,
              timestamp_ms: int | None) -> asyncio.Future[RecordMetadata]:
@@ -149,7 +146,7 @@ class ServiceProducer(Transactional):
         ordinal = sender.lane.add(self._process.clock.now, number, code, text, size, _with_cause(headers, cause),
                                   timestamp_ms)
         future = self._waiting[sender.lane.code, ordinal] = self._app.future()
-        future.add_done_callback(_look_at_exception)
+        future.add_done_callback(look_at_exception)
         self._process.busy(1)  # until it is answered
         sender.pump()
         return future
@@ -171,8 +168,7 @@ class ServiceProducer(Transactional):
     def _partition(self, topic: str, key: bytes | None, partition: int | None, size: int) -> int:
         count = self.client.metadata.partitions[topic]
         if partition is not None:
-            if not 0 <= partition < count:
-                raise ValueError(f"partition {partition} of {topic!r}: it has partitions 0 to {count - 1}")
+            check_partition(topic, partition, count)
             return partition
         if key is not None and self.client.settings.partitioner == "consistent_random":
             return crc32_partition(key, count, self._draws.uniform(0))
@@ -228,7 +224,37 @@ def _with_cause(headers: Any, cause: tuple[int, int]) -> Any:
     return headers if cause == (-1, -1) else [*(headers or ()), ("__cause", cause)]
 
 
-def _look_at_exception(future: asyncio.Future[Any]) -> None:
+# -- what can be sent, and when all of it is answered, on both backends
+
+def check_timestamp(timestamp_ms: Any) -> None:
+    """Raises ValueError for what is no time."""
+    if isinstance(timestamp_ms, bool) or not isinstance(timestamp_ms, int) or timestamp_ms < 0:
+        raise ValueError(f"timestamp_ms={timestamp_ms!r}: a whole number of milliseconds from 0, "
+                         "such as int(app.now * 1000)")
+
+
+def check_partition(topic: str, partition: int, count: int) -> None:
+    """Raises ValueError for a partition that the topic does not have."""
+    if not 0 <= partition < count:
+        raise ValueError(f"partition {partition} of {topic!r}: it has partitions 0 to {count - 1}")
+
+
+def check_record(value: Any, raw_key: bytes | None, headers: Any, client: str) -> None:
+    """Raises ValueError, TypeError for what this client does not send."""
+    if value is None and raw_key is None and client == "kafka-python":
+        raise ValueError("send(value=None, key=None): kafka-python sends no record that has neither; a null value "
+                         "deletes what has its key, so give the key")
+    if headers and not headers_fit(headers):
+        raise TypeError(f"headers={headers!r}: a mapping or a list of pairs, of names to str or bytes")
+
+
+async def all_answered(waiting: Iterable[asyncio.Future[Any]]) -> None:
+    """Well or badly. Who gives up waiting here leaves the futures as they are: others may wait for them too."""
+    if futures := [*waiting]:
+        await asyncio.wait(futures)
+
+
+def look_at_exception(future: asyncio.Future[Any]) -> None:
     """An answer nobody awaited is not an error of the program: it is what fire-and-forget means."""
     if not future.cancelled():
         future.exception()

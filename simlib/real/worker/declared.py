@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from simlib.scenario.draws import Sampler, Stream
 from simlib.scenario.loads import arrival_blocks, key_codes, key_names
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.topology import ConsumerGroup, Producer
+from simlib.services.errors import KafkaError
 from simlib.services.producer import encode_key
 from simlib.units import SECOND
 
@@ -66,7 +68,8 @@ async def load(app: RealApp) -> None:
             return
         for at, key in _due(app, declared):
             await until(app, at)
-            await _hand_over(producer, declared, content, key)
+            with suppress(KafkaError):  # it is written down as failed; the next one may do
+                await _hand_over(producer, declared, content, key)
 
 
 async def _load_in_transactions(app: RealApp, producer: RealProducer, declared: Producer, content: bytes) -> None:
@@ -105,8 +108,9 @@ async def inputs(app: RealApp) -> None:
         for at, topic, row in rows_in_order(app.plan.scenario):
             if at >= began:
                 await until(app, at)
-                await producer.hand_over(topic, as_bytes(row["value"]), encode_key(row.get("key")), row.get("key"),
-                                         row.get("headers"), row.get("partition"), row["value"])
+                with suppress(KafkaError):
+                    await producer.hand_over(topic, as_bytes(row["value"]), encode_key(row.get("key")), row.get("key"),
+                                             row.get("headers"), row.get("partition"), row["value"])
 
 
 def _beginning(app: RealApp) -> float:

@@ -9,6 +9,8 @@ from simlib.services import errors
 
 BY_NAME = {each.__name__: each for each in vars(errors).values()
            if isinstance(each, type) and issubclass(each, errors.KafkaError)}
+BY_NAME["RequestTimedOutError"] = errors.KafkaTimeoutError
+"""The brokers' own word for it."""
 
 
 @contextmanager

@@ -7,11 +7,21 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from simlib.real.client_settings import producer_config
+from simlib.real.client_settings import CLIENT, producer_config
 from simlib.real.worker.errors import as_ours, ours
 from simlib.real.worker.records import Carried, to_headers
 from simlib.real.worker.transactions import RealTransactional
-from simlib.services.producer import RecordMetadata, encode_key, encode_value
+from simlib.services.errors import MessageSizeTooLargeError
+from simlib.services.producer import (
+    RecordMetadata,
+    all_answered,
+    check_partition,
+    check_record,
+    check_timestamp,
+    encode_key,
+    encode_value,
+    look_at_exception,
+)
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
@@ -70,10 +80,24 @@ class RealProducer(RealTransactional):
             raise RuntimeError("this producer is closed")
         self._check_open()
         self._app.check_topic(f"send to topic {topic!r}", topic)
-        raw_key = encode_key(key, self._key_serializer)
+        if timestamp_ms is not None:
+            check_timestamp(timestamp_ms)
+        content, raw_key = as_bytes(value), encode_key(key, self._key_serializer)
+        check_record(value, raw_key, headers, CLIENT)
+        if partition is not None:
+            check_partition(topic, partition, await self._partitions(topic))
         shown = key if self._key_serializer is None else raw_key
-        return await self.hand_over(topic, as_bytes(value), raw_key, shown, headers, partition, value,
+        return await self.hand_over(topic, content, raw_key, shown, headers, partition, value,
                                     timestamp_ms=timestamp_ms)
+
+    async def _partitions(self, topic: str) -> int:
+        """How many the topic has by now."""
+        def asked() -> int:
+            with as_ours():
+                return len(self._client.partitions_for(self._plan.real_topic(topic)))
+
+        await asyncio.shield(self._made)
+        return await self._app.loop.run_in_executor(self._thread, asked)
 
     async def hand_over(self, topic: str, content: bytes | None, raw_key: bytes | None, key: Any, headers: Any,
                         partition: int | None, value: Any, load: bool = False,
@@ -86,7 +110,7 @@ class RealProducer(RealTransactional):
         size = len(content or b"") + len(raw_key or b"")
         self._app.marks.write("produced", number, topic, key, None if load else value, size)
         future = self._waiting[number] = self._app.loop.create_future()
-        future.add_done_callback(_look_at_exception)
+        future.add_done_callback(look_at_exception)
         await self._app.loop.run_in_executor(
             self._thread, self._sent, number, self._plan.real_topic(topic), content, raw_key, [*pairs, told.header()],
             partition, None if timestamp_ms is None else timestamp_ms + self._app.time_of_day)
@@ -101,6 +125,8 @@ class RealProducer(RealTransactional):
                                            timestamp_ms=timestamp_ms)
         except Exception as error:
             self._failed(number, error)
+            if isinstance(error, MessageSizeTooLargeError) and self._transactional_id is None:
+                return  # the client's answer instead of the brokers'
             raise
         answer.add_callback(lambda metadata: self._acked(number, metadata))
         answer.add_errback(lambda error: self._failed(number, ours(error)))
@@ -129,13 +155,17 @@ class RealProducer(RealTransactional):
 
     async def flush(self) -> None:
         """Wait until everything sent so far is answered, well or badly."""
-        await asyncio.gather(*self._waiting.values(), return_exceptions=True)
+        await all_answered(self._waiting.values())
 
     async def stop(self) -> None:
         """Flush, then take no more records. An open transaction is aborted."""
-        await self.abort_what_is_open()
+        if self._closed:
+            return
         self._closed = True
+        await self.abort_what_is_open()
         await self.flush()
+        await asyncio.shield(self._made)
+        await self._app.loop.run_in_executor(self._thread, self._client.close)
 
     close = stop
 
@@ -149,9 +179,3 @@ class RealProducer(RealTransactional):
 def as_bytes(value: Any) -> bytes | None:
     """A value as JSON; None is a null value, which Kafka takes for a deletion."""
     return None if value is None else encode_value(value).encode("utf-8")
-
-
-def _look_at_exception(future: asyncio.Future[Any]) -> None:
-    """An answer nobody awaited is not an error of the program: it is what fire-and-forget means."""
-    if not future.cancelled():
-        future.exception()

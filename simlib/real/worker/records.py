@@ -25,12 +25,11 @@ class Carried(NamedTuple):
 
 
 def carried(headers: Any) -> Carried:
-    """What a record from Kafka carries; a record of somebody else carries nothing."""
-    for name, value in headers or ():
-        if name == MESSAGE_HEADER:
-            message, bytes_key, texts, load = json.loads(value)
-            return Carried(message, bytes_key, tuple(texts), load)
-    return Carried("")
+    """What a record from Kafka carries, in its last header; a record of somebody else carries nothing."""
+    if not headers or headers[-1][0] != MESSAGE_HEADER:
+        return Carried("")
+    message, bytes_key, texts, load = json.loads(headers[-1][1])
+    return Carried(message, bytes_key, tuple(texts), load)
 
 
 def to_headers(headers: Any) -> tuple[list[tuple[str, bytes]], tuple[int, ...]]:
@@ -41,8 +40,8 @@ def to_headers(headers: Any) -> tuple[list[tuple[str, bytes]], tuple[int, ...]]:
 
 
 def from_headers(headers: Any, texts: tuple[int, ...]) -> tuple[tuple[str, Any], ...]:
-    """The headers as they were given."""
-    own = [(name, value) for name, value in headers or () if name != MESSAGE_HEADER]
+    """The headers as they were given; what a record carries of ours comes after them."""
+    own = headers[:-1] if headers and headers[-1][0] == MESSAGE_HEADER else headers or ()
     return tuple((name, value.decode("utf-8") if i in texts else value) for i, (name, value) in enumerate(own))
 
 
