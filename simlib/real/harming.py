@@ -21,10 +21,13 @@ LOOK_AGAIN = 0.1
 
 
 class Harm:
-    """`shut_down(name)` and `killed(worker, restart_after)` tell those who look after the workers."""
+    """`shut_down(worker, restart_after)` and `killed(...)` tell those who look after the workers.
+
+    A worker that is ending already is not shut down once more: then `shut_down` says False.
+    """
 
     def __init__(self, scenario: Scenario, timeline: Timeline, workers: dict[str, Worker], cluster: Cluster,
-                 local: LocalKafka | None, prefix: str, shut_down: Callable[[str], None],
+                 local: LocalKafka | None, prefix: str, shut_down: Callable[[Worker, float | None], bool],
                  killed: Callable[[Worker, float | None], None]) -> None:
         self._scenario, self._timeline, self._workers = scenario, timeline, workers
         self._cluster, self._local, self._prefix = cluster, local, prefix
@@ -54,38 +57,34 @@ class Harm:
         worker = self._workers[fault.who]
         if not (worker.alive and worker.works):
             return
+        if isinstance(fault, Shutdown) and not self._shut_down(worker, fault.restart_after):
+            return
         self.fired.add(place)
         if isinstance(fault, Pause):
             worker.pause()
             self.stands_still(fault.who, fault.duration)
-        elif isinstance(fault, Shutdown):
-            worker.say("stop")
-            self._shut_down(fault.who)
-            if fault.restart_after is not None:
-                self._timeline.plan(self._timeline.now + fault.restart_after, partial(self._start_if_dead, worker))
-        else:
+        elif isinstance(fault, Crash):
             worker.kill()
             self._killed(worker, fault.restart_after)
 
     def stands_still(self, name: str, seconds: float) -> None:
         """It was stopped; it goes on in a while."""
         self._timeline.note("paused", name)
-        self._timeline.plan(self._timeline.now + seconds, partial(self._resume, name))
+        worker = self._workers.get(name)
+        resume = partial(self._resume_node, name) if worker is None else partial(self._resume, worker, worker.life)
+        self._timeline.plan(self._timeline.now + seconds, resume)
 
-    def _resume(self, name: str) -> None:
-        self._timeline.note("resumed", name)  # before it does anything again
-        if name in self._workers:
-            self._workers[name].resume()
-        elif self._local is not None:
-            self._local.resume(name)
-
-    def _start_if_dead(self, worker: Worker) -> None:
-        if worker.alive:
-            self._timeline.plan(self._timeline.now + LOOK_AGAIN, partial(self._start_if_dead, worker))
-        else:
-            worker.restart_at = self._timeline.now
+    def _resume(self, worker: Worker, life: int) -> None:
+        if worker.alive and worker.life == life:  # it may have been killed where it stood
+            self._timeline.note("resumed", worker.plan.name)  # before it does anything again
+            worker.resume()
 
     # -- nodes
+
+    def _resume_node(self, name: str) -> None:
+        assert self._local is not None
+        self._timeline.note("resumed", name)
+        self._local.resume(name)
 
     def _hit_node(self, place: int, fault: Any) -> None:
         """A broker or controller of a LocalKafka."""

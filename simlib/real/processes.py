@@ -41,6 +41,7 @@ class Worker:
 
     def start(self) -> None:
         """A new process, which begins when it is told to."""
+        self._hang_up()
         self.life += 1
         self.works = False
         self._read, self._shown = 0, 0
@@ -76,6 +77,9 @@ class Worker:
     def close(self) -> None:
         """Nothing of it is left."""
         self.kill()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             with suppress(OSError):  # words that nobody read
                 self.process.stdin.close()

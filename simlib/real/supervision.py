@@ -21,6 +21,9 @@ from simlib.scenario.scenario import REDIS, Scenario
 START_WITHIN = 60.0
 """Seconds for all workers to be ready and all declared groups to be assigned."""
 
+FINISHED, RAISED = 0, 1
+"""How a worker exits."""
+
 LOOK_EVERY = 0.02
 QUIET_WHILE_BEHIND = 20.0
 STUCK_AFTER = 600.0
@@ -39,6 +42,8 @@ class Supervision:
         self._watch = Watch(self.timeline, workers, self._harm.stands_still)
         self._own_end: set[str] = set()
         """Processes whose end is known."""
+        self._ending: dict[str, float | None] = {}
+        """Who was asked to end, and so many seconds after its end it is to be started again."""
 
     @property
     def hits(self) -> set[str]:
@@ -67,6 +72,7 @@ class Supervision:
             self.ended_at = self.timeline.now
             for worker in self.workers.values():
                 worker.close()
+                _show_output(worker)
             self._harm.mend()
 
     def _begin(self) -> None:
@@ -112,7 +118,7 @@ class Supervision:
     def _pending(self) -> bool:
         """Is anything under way, or planned, that will end or begin by itself?"""
         producing = any(worker.alive and worker.plan.role in ("inputs", "producer") for worker in self.workers.values())
-        return (self.timeline.has_plans or producing or self._watch.is_something_under_way()
+        return (self.timeline.has_plans or producing or bool(self._ending) or self._watch.is_something_under_way()
                 or any(worker.restart_at is not None for worker in self.workers.values()))
 
     # -- looking after the workers
@@ -122,8 +128,7 @@ class Supervision:
             if worker.life >= 0:
                 dead = not worker.alive  # first: what it wrote before its death is there now
                 self._watch.listen(worker)
-                if printed := worker.new_output():
-                    sys.stdout.write(printed)
+                _show_output(worker)
                 if dead and worker.plan.name not in self._own_end:
                     self._died(worker)
         for name in self._watch.take_wanted():
@@ -140,28 +145,41 @@ class Supervision:
         name = worker.plan.name
         self._own_end.add(name)
         code = worker.process.returncode if worker.process is not None else None
-        known, restart_after = name in self._watch.dying, self._watch.dying.pop(name, None)
+        known, restart_after = name in self._watch.dying, self._watch.dying.get(name)
+        asked, back_after = name in self._ending, self._ending.pop(name, None)
         self._watch.gone(name)
-        if not known:
+        if not (known or asked):
             raise RealRunError(f"{name} died (exit code {code}), and no fault of this scenario killed it")
-        if code != 0:
+        if asked and code in (FINISHED, RAISED):
+            self.timeline.note("shutdown", name)
+            self._start_after(worker, back_after)
+        elif code != FINISHED:
             self.timeline.note("crashed", name)
+            self._start_after(worker, restart_after)
         elif worker.plan.role in ("service", "group", "redis"):
             self.timeline.note("shutdown", name, "main is over")
-        if restart_after is not None and code != 0:
-            worker.restart_at = self.timeline.now + restart_after
 
     def _killed(self, worker: Worker, restart_after: float | None) -> None:
         """By a fault, a moment ago."""
         self._watch.listen(worker)
+        _show_output(worker)
         self._own_end.add(worker.plan.name)
+        self._ending.pop(worker.plan.name, None)
         self._watch.gone(worker.plan.name)
         self.timeline.note("crashed", worker.plan.name)
-        worker.restart_at = None if restart_after is None else self.timeline.now + restart_after
+        self._start_after(worker, restart_after)
 
-    def _shut_down(self, name: str) -> None:
-        """By a fault; it takes the time it needs."""
-        self._watch.dying[name] = None
+    def _shut_down(self, worker: Worker, restart_after: float | None) -> bool:
+        """By a fault; it takes the time it needs. False if it is ending already."""
+        if worker.plan.name in self._ending:
+            return False
+        worker.say("stop")
+        self._ending[worker.plan.name] = restart_after
+        return True
+
+    def _start_after(self, worker: Worker, seconds: float | None) -> None:
+        """None: never again."""
+        worker.restart_at = None if seconds is None else self.timeline.now + seconds
 
     def _start(self, worker: Worker) -> None:
         self._own_end.discard(worker.plan.name)
@@ -173,3 +191,9 @@ class Supervision:
         worker.works = True
         self._watch.begins(worker.plan.name)
         worker.say(f"go {self.timeline.began} {self.timeline.time_of_day}")
+
+
+def _show_output(worker: Worker) -> None:
+    """What it has printed since the last look."""
+    if worker.life >= 0 and (printed := worker.new_output()):
+        sys.stdout.write(printed)

@@ -64,6 +64,7 @@ class Watch:
 
     def gone(self, name: str) -> None:
         """Others may need its session time-out to notice, and a heartbeat to take over."""
+        self.dying.pop(name, None)
         self._under_way.pop(name, None)
         self._beginning.discard(name)
         self._waiting_groups.discard(name)

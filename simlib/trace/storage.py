@@ -178,8 +178,14 @@ def _tagged(value: Any) -> Any:
     if isinstance(value, list):
         return [_tagged(item) for item in value]
     if isinstance(value, dict):
-        return {key: _tagged(item) for key, item in value.items()}
+        tagged = {key: _tagged(item) for key, item in value.items()}
+        return {"$dict": [[*item] for item in tagged.items()]} if _looks_tagged(value) else tagged
     return value
+
+
+def _looks_tagged(value: dict[Any, Any]) -> bool:
+    """Would it be taken for one of ours?"""
+    return len(value) == 1 and next(iter(value)) in ("$bytes", "$tuple", "$dict")
 
 
 def _untagged(value: dict[str, Any]) -> Any:
@@ -187,6 +193,8 @@ def _untagged(value: dict[str, Any]) -> Any:
         return base64.b64decode(value["$bytes"])
     if set(value) == {"$tuple"}:
         return tuple(value["$tuple"])
+    if set(value) == {"$dict"}:
+        return dict(value["$dict"])
     return value
 
 

@@ -11,6 +11,7 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ class Control:
     def __init__(self) -> None:
         self.began = self.time_of_day = 0
         self.go = threading.Event()
-        self.stop: Any = None
         self.stopping = False
+        self._stop: Callable[[], Any] | None = None
+        self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="control", daemon=True).start()
 
     def _listen(self) -> None:
@@ -41,10 +43,19 @@ class Control:
                 self.began, self.time_of_day = map(int, rest)
                 self.go.set()
             elif word == "stop":
-                self.stopping = True
-                if self.stop is not None:
-                    self.stop()
+                with self._lock:
+                    self.stopping = True
+                    stop = self._stop
+                if stop is not None:
+                    stop()
         os._exit(3)  # nobody watches over this run any more
+
+    def on_stop(self, stop: Callable[[], Any]) -> None:
+        """What is to be done at "stop"; at once, if that has been said while this process was still beginning."""
+        with self._lock:
+            self._stop, late = stop, self.stopping
+        if late:
+            stop()
 
 
 def main(plan_file: str, life: int) -> None:
@@ -70,7 +81,7 @@ def _carry_out(program: Any, plan: Plan, life: int, marks: Marks, control: Contr
     app = RealApp(plan, life, marks, control, loop)
     whole = loop.create_task(program(app))
     if plan.role != "group":  # a declared member finishes the poll in hand first
-        control.stop = lambda: loop.call_soon_threadsafe(whole.cancel)
+        control.on_stop(lambda: loop.call_soon_threadsafe(whole.cancel))
     try:
         loop.run_until_complete(whole)
     except asyncio.CancelledError:

@@ -27,6 +27,7 @@ from simlib.scenario.settings import resolve_consumer
 from simlib.services.asking import Outcome
 from simlib.services.serving import NOTHING, Request
 from simlib.services.talking import Talks
+from simlib.trace.storage import to_json
 from simlib.units import SECOND
 
 EFFECT_TIMEOUT = 30.0
@@ -135,6 +136,7 @@ class RealApp(Talks):
         """Do something in the outside world that cannot be undone: here, a line in a file."""
         if name in STEP_KINDS:
             raise ValueError(f"effect({name!r}): {', '.join(STEP_KINDS)} are kinds of steps; choose another name")
+        _check_key(name, key)
         await self.step(name, lambda: self._happens(name, key), what=f"{name} {key}")
 
     async def _happens(self, name: str, key: Any) -> None:
@@ -206,3 +208,12 @@ class RealApp(Talks):
         """The number of this producer's next message, over all its lives."""
         self._number += 1
         return self._number - 1
+
+
+def _check_key(name: str, key: Any) -> None:
+    """Raises TypeError for what cannot be written down."""
+    try:
+        to_json(key)
+    except TypeError as error:
+        raise TypeError(f"effect({name!r}, {key!r}): {error}; on a real run a key is text, bytes, a number, or a list, "
+                        "tuple or dict of these: write str(key), say") from None

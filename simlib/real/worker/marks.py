@@ -12,6 +12,9 @@ from typing import Any
 
 from simlib.trace.storage import from_json, to_json
 
+SURROGATES = "surrogatepass"
+"""A text may hold half of a character, as the name of a file does that is no UTF-8; a mark must hold it too."""
+
 
 class Marks:
     """The file of one life of one process."""
@@ -22,7 +25,7 @@ class Marks:
     def write(self, kind: str, *details: Any) -> None:
         """Now. Bytes and tuples keep their type."""
         line = to_json([time.monotonic_ns(), kind, *details]) + "\n"
-        os.write(self._file, line.encode("utf-8"))
+        os.write(self._file, line.encode("utf-8", SURROGATES))
 
 
 def read_marks(file: Path) -> list[list[Any]]:
@@ -34,7 +37,7 @@ def read_marks(file: Path) -> list[list[Any]]:
 
 def marks_in(data: bytes) -> list[list[Any]]:
     """All complete lines. Nothing but a line feed ends one: JSON leaves what else may end lines as it is."""
-    return [from_json(line.decode("utf-8")) for line in data.split(b"\n")[:-1]]
+    return [from_json(line.decode("utf-8", SURROGATES)) for line in data.split(b"\n")[:-1]]
 
 
 def earlier_lives(folder: Path, name: str, life: int) -> list[list[Any]]:

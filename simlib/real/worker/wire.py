@@ -90,10 +90,14 @@ async def _exchanged(plan: Plan, target: str, payload: Any) -> Outcome:
     except OSError:  # nobody ever listened, or nobody listens now
         return Outcome(None, "connection refused")
     try:
+        if writer.get_extra_info("sockname") == writer.get_extra_info("peername"):
+            return Outcome(None, "connection refused")  # it met itself: on loopback TCP can, where nobody listens
         writer.write(framed([_known_as(plan, target), plan.name, payload]))
         answer = from_json((await read_frame(reader))[4:].decode("utf-8"))
     except (OSError, asyncio.IncompleteReadError):
         return Outcome(None, "disconnected")
+    except ValueError:  # no process of ours answers like that
+        return Outcome(None, "connection refused")
     finally:
         writer.close()
     return Outcome(None, "connection refused") if answer is REFUSED else Outcome(answer)
