@@ -32,7 +32,7 @@ POM = f"""<project>
 def cache_folder() -> Path:
     """Where this user's downloads and running clusters are kept; SIMLIB_CACHE overrides it."""
     if chosen := os.environ.get("SIMLIB_CACHE"):
-        return Path(chosen)
+        return Path(chosen).absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("event-driven-lab", appauthor=False)

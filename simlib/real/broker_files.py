@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import subprocess
 from base64 import urlsafe_b64encode
@@ -84,7 +85,12 @@ def write_config(node: Node, nodes: list[Node], broker_config: Mapping[str, Any]
              f"share.coordinator.state.topic.replication.factor={copies}",
              f"share.coordinator.state.topic.min.isr={min(2, copies)}",
              *(f"{name}={value}" for name, value in own.items())]
-    node.config.write_text(LISTENERS + SMALL + "\n".join(lines).replace("\\", "/") + "\n", encoding="utf-8")
+    node.config.write_text(LISTENERS + SMALL + _for_java("\n".join(lines)) + "\n", encoding="ascii")
+
+
+def _for_java(text: str) -> str:
+    """Java takes a file of properties for Latin-1, and a backslash for the beginning of something."""
+    return "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text.replace("\\", "/"))
 
 
 def _addresses(node: Node) -> list[str]:

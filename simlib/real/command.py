@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from simlib.real.artifacts import is_fetched
 from simlib.real.errors import KafkaUnavailable
@@ -44,13 +45,18 @@ def _ours() -> list[Standing]:
     return [each for each in standing() if each.owner is None or each.orphaned]
 
 
+def _number(word: str) -> Any:
+    """What is none is refused as a port by its name."""
+    return int(word) if word.isdecimal() else word
+
+
 def main(words: list[str]) -> int:
     """`start [PORT]` or `stop`."""
     try:
         if words[:1] == ["start"]:
-            return start(*map(int, words[1:]))
+            return start(*map(_number, words[1:]))
         return stop()
-    except KafkaUnavailable as error:
+    except (KafkaUnavailable, ValueError) as error:
         print(error)
         return 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -118,10 +117,7 @@ class Harm:
         if self._local is None or not self._scenario.faults:
             return
         for name in self._local.names:
-            if not self._local.is_alive(name):
-                self._local.restart(name)
-            elif sys.platform != "win32":
-                self._local.resume(name)
+            self._local.revive(name)
         try:
             self._local.wait_until_ready()
         except KafkaUnavailable as error:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from simlib.real.artifacts import KAFKA_VERSION, class_path
 from simlib.real.broker_files import format_folders, nodes_of, write_config
 from simlib.real.connecting import answers
 from simlib.real.errors import KafkaUnavailable
-from simlib.real.ports import free_ports, ports_from
+from simlib.real.ports import HIGHEST, LOWEST, free_ports, ports_from
 from simlib.real.programs import java
 from simlib.real.server import Server
-from simlib.real.standing import Standing, clear_orphans, clusters_folder, standing_at
+from simlib.real.standing import Standing, clear_orphans, clusters_folder, standing, standing_at
 from simlib.scenario.settings import resolve_broker
 
 START_WITHIN = 90.0
@@ -39,8 +40,9 @@ class LocalKafka:
     def __init__(self, brokers: int = 3, *, port: int | None = None, controllers: int = 1,
                  broker_config: Mapping[str, Any] | None = None) -> None:
         for name, number in (("brokers", brokers), ("controllers", controllers)):
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 9:
-                raise ValueError(f"LocalKafka({name}={number!r}): a whole number from 1 to 9")
+            _check_whole(name, number, 1, 9)
+        if port is not None:
+            _check_whole("port", port, LOWEST, HIGHEST)
         self.broker_config = dict(broker_config or {})
         resolve_broker(self.broker_config)
         self._brokers, self._controllers, self._port = brokers, controllers, port
@@ -50,6 +52,8 @@ class LocalKafka:
 
     def start(self, outlive_me: bool = False) -> LocalKafka:
         """Returns when all brokers serve. `outlive_me`: it stands until `lab.py kafka-stop`."""
+        if self._standing is not None:
+            raise KafkaUnavailable(f"{self!r} runs already; stop it first, or make another LocalKafka")
         java()
         class_path()
         clear_orphans()
@@ -58,16 +62,18 @@ class LocalKafka:
             nodes = nodes_of(folder, self._brokers, self._controllers, self._ports())
             for node in nodes:
                 write_config(node, nodes, self.broker_config)
-            format_folders(nodes)
-            self._standing = Standing(folder, None if outlive_me else os.getpid(),
-                                      {node.name: Server(node) for node in nodes})
+            self._standing = Standing(folder, os.getpid(), {node.name: Server(node) for node in nodes})
+            self._standing.write()  # if this program is killed now, the next one finds what it left
             atexit.register(self._at_exit)
+            format_folders(nodes)
             self._start_all()
         except BaseException:  # also Ctrl-C: nothing of a half-started cluster stays
             self.stop()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         if outlive_me:
+            self._standing = replace(self._standing, owner=None)
+            self._standing.write()
             atexit.unregister(self._at_exit)
         return self
 
@@ -104,12 +110,13 @@ class LocalKafka:
     def _ports(self) -> list[int]:
         if self._port is not None:
             return ports_from(self._port, self._brokers, self._controllers)
-        return free_ports(self._brokers + self._controllers)
+        promised = {server.node.port for each in standing() for server in each.servers.values()}
+        return free_ports(self._brokers + self._controllers, promised)
 
     def _start_all(self) -> None:
         for server in reversed(self._servers.values()):  # the controllers first: brokers ask them for admission
             server.start()
-        self._cluster.write()
+            self._cluster.write()
         self.wait_until_ready()
 
     # -- what it is
@@ -169,6 +176,16 @@ class LocalKafka:
         self._server(name).start()
         self._cluster.write()
 
+    def revive(self, name: str) -> None:
+        """Whatever was done to this node, it runs (again). One that is ending does not come to its end first."""
+        server = self._server(name)
+        if not (server.alive and server.wanted):
+            server.kill()
+            server.start()
+            self._cluster.write()
+        elif os.name != "nt":
+            server.resume()
+
     def pause(self, name: str) -> None:
         """SIGSTOP of one node. Not on Windows."""
         _refuse_on_windows("pause")
@@ -203,6 +220,11 @@ class LocalKafka:
     def _why_not(self, names: list[str], within: float) -> str:
         words = "\n".join(f"--- {name}:\n{self._servers[name].last_words()}" for name in names)
         return f"The local Kafka is not ready ({', '.join(names)}; waited up to {within:g} s). They wrote:\n{words}"
+
+
+def _check_whole(name: str, number: Any, least: int, most: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+        raise ValueError(f"LocalKafka({name}={number!r}): a whole number from {least} to {most}")
 
 
 def _refuse_on_windows(what: str) -> None:

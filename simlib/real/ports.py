@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from simlib.real.broker_files import HOST
 from simlib.real.errors import KafkaUnavailable
+
+LOWEST, HIGHEST = 1_024, 64_500
+"""What a user may choose for broker-0: no port of the system's, and room above for the others."""
 
 FIRST, LAST = 20_000, 29_000
 """Below those that outgoing connections get: a broker that was killed finds its port free when it comes back."""
@@ -39,11 +42,14 @@ def ports_from(first: int, brokers: int, controllers: int) -> list[int]:
     return ports
 
 
-def free_ports(count: int) -> list[int]:
-    """Any that are free; two programs that ask at the same time begin to look in different places."""
+def free_ports(count: int, promised: Container[int] = ()) -> list[int]:
+    """Any that are free; two programs that ask at the same time begin to look in different places.
+
+    `promised`: those of nodes that may be down just now, and will come back.
+    """
     found: list[int] = []
     for port in _from_our_own_place():
-        if is_free(port):
+        if port not in promised and is_free(port):
             found.append(port)
         if len(found) == count:
             return found

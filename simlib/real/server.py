@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from simlib.real.artifacts import class_path
 from simlib.real.broker_files import Node
+from simlib.real.errors import KafkaUnavailable
 from simlib.real.processes import wait_for
 from simlib.real.programs import java
 
@@ -20,16 +23,12 @@ STANDS_STILL_WITHIN = 5.0
 class Server:
     """Starts one node again and again; keeps the process it started last."""
 
-    def __init__(self, node: Node, pid: int | None = None, born: float | None = None) -> None:
-        """`pid` and `born`: the process that somebody else has started for this node, if it is still that one."""
-        import psutil
-
+    def __init__(self, node: Node, pid: int | None = None) -> None:
+        """`pid`: the process that somebody else has started for this node, if it is still that one."""
         self.node = node
-        self.wanted = False
+        self._process: Any = None if pid is None else _process_of(node, pid)
+        self.wanted = self._process is not None
         """Was it started, and not ended on purpose since?"""
-        self._process: Any = None
-        if pid is not None and psutil.pid_exists(pid) and psutil.Process(pid).create_time() == born:
-            self._process, self.wanted = psutil.Process(pid), True
 
     def start(self) -> None:
         """Begin; a while passes before the node serves anybody."""
@@ -47,11 +46,6 @@ class Server:
         return None if self._process is None else int(self._process.pid)
 
     @property
-    def born(self) -> float | None:
-        """Together with its number this names a process for ever: numbers are given again."""
-        return self._process.create_time() if self.alive else None
-
-    @property
     def alive(self) -> bool:
         """Does it run (or stand still)?"""
         import psutil
@@ -64,10 +58,13 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL: nothing is cleaned up; what was written stays in the page cache."""
+        import psutil
+
         self.wanted = False
         if self.alive:
-            self._process.kill()
-            self._process.wait(10)
+            with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+                self._process.kill()
+                self._process.wait(10)
 
     def terminate(self) -> None:
         """SIGTERM: a broker hands its leaders over, then ends."""
@@ -76,12 +73,14 @@ class Server:
             self._process.terminate()
 
     def pause(self) -> None:
-        """SIGSTOP. Returns when it stands still: its threads stop one by one."""
+        """SIGSTOP. Returns when it stands still: its threads stop one by one. Raises KafkaUnavailable."""
         import psutil
 
         if self.alive:
             self._process.send_signal(signal.SIGSTOP)
-            wait_for(lambda: self._process.status() == psutil.STATUS_STOPPED, STANDS_STILL_WITHIN)
+            if not wait_for(lambda: self._process.status() == psutil.STATUS_STOPPED, STANDS_STILL_WITHIN):
+                raise KafkaUnavailable(f"{self.node.name} did not stand still within {STANDS_STILL_WITHIN:g} s of "
+                                       "SIGSTOP. Is the machine very busy? Try again")
 
     def resume(self) -> None:
         """SIGCONT."""
@@ -92,6 +91,20 @@ class Server:
         """The end of what it wrote, for those who wonder why it does not start."""
         text = self.node.log.read_text(encoding="utf-8", errors="replace") if self.node.log.exists() else ""
         return "\n".join(text.splitlines()[-12:])
+
+
+def _process_of(node: Node, pid: int) -> Any:
+    """The process of this number, if it is this node's: numbers are given again, so what it was started with counts.
+
+    (When it began would not do: that is told by a clock, and clocks are set.)
+    """
+    import psutil
+
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        process = psutil.Process(pid)
+        if any(Path(word).parts[-3:] == node.config.parts[-3:] for word in process.cmdline()):
+            return process
+    return None
 
 
 def _of_its_own() -> dict[str, Any]:

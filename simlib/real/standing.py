@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simlib.real.artifacts import cache_folder
 from simlib.real.broker_files import Node
+from simlib.real.errors import KafkaUnavailable
 from simlib.real.server import Server
 
 STATE = "cluster.json"
@@ -49,22 +51,26 @@ class Standing:
 
     def write(self) -> None:
         """Tell everybody."""
-        nodes = [{"name": server.node.name, "id": server.node.id, "port": server.node.port, "pid": server.pid,
-                  "born": server.born}
+        nodes = [{"name": server.node.name, "id": server.node.id, "port": server.node.port, "pid": server.pid}
                  for server in self.servers.values()]
         beside = self.folder / f"{STATE}.new"
         beside.write_text(json.dumps({"owner": self.owner, "nodes": nodes}), encoding="utf-8")
         beside.replace(self.folder / STATE)
 
     def refresh(self) -> None:
-        """What others have started again meanwhile."""
-        for each in _state(self.folder)["nodes"]:
+        """What others have started again meanwhile. Raises KafkaUnavailable."""
+        try:
+            nodes = _state(self.folder)["nodes"]
+        except FileNotFoundError:
+            raise KafkaUnavailable(f"somebody has ended this Kafka (python lab.py kafka-stop?): {self.folder} is gone. "
+                                   "Start another one") from None
+        for each in nodes:
             if each["pid"] != self.servers[each["name"]].pid:
                 self.servers[each["name"]] = _server(self.folder, each)
 
     def clear_away(self) -> None:
         """End its processes, and only them, and throw its data away."""
-        if (self.folder / STATE).exists():
+        with suppress(KafkaUnavailable):
             self.refresh()
         for server in self.servers.values():
             server.kill()
@@ -74,7 +80,10 @@ class Standing:
 def standing() -> Iterator[Standing]:
     """All local clusters of this user, also those that are dead."""
     for file in sorted(clusters_folder().glob(f"*/{STATE}")):
-        state = _state(file.parent)
+        try:
+            state = _state(file.parent)
+        except FileNotFoundError:  # it has just been cleared away
+            continue
         servers = {each["name"]: _server(file.parent, each) for each in state["nodes"]}
         yield Standing(file.parent, state["owner"], servers)
 
@@ -85,7 +94,7 @@ def _state(folder: Path) -> dict[str, Any]:
 
 
 def _server(folder: Path, each: dict[str, Any]) -> Server:
-    return Server(Node(each["name"], each["id"], each["port"], folder / each["name"]), each["pid"], each["born"])
+    return Server(Node(each["name"], each["id"], each["port"], folder / each["name"]), each["pid"])
 
 
 def standing_at(address: str) -> Standing | None:

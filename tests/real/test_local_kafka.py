@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def own_cache(java_and_maven: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of the test's own, with Kafka in it already."""
     jars = Path(artifacts.class_path()).parent
-    cache = tmp_path / "cache"
+    cache = tmp_path / "für Kafka €"  # people have such names, and their folders too
     cache.mkdir()
     (cache / jars.name).symlink_to(jars)
     monkeypatch.setenv("SIMLIB_CACHE", str(cache))
@@ -80,6 +80,12 @@ def test_a_node_it_does_not_have_and_one_that_runs_already_are_refused(kafka: Lo
         kafka.restart("broker-0")
 
 
+def test_a_cluster_that_runs_is_not_started_once_more(kafka: LocalKafka) -> None:
+    with pytest.raises(KafkaUnavailable, match="Kafka 4.* runs already; stop it first"):
+        kafka.start()
+    assert all(map(kafka.is_alive, kafka.names))
+
+
 def test_the_end_of_the_block_ends_its_processes_and_no_others(own_cache: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -114,7 +120,7 @@ def test_what_a_killed_program_left_is_cleared_away_but_a_foreign_process_is_not
     gone.wait()
     folder = clusters_folder() / "kafka-left"
     folder.mkdir(parents=True)
-    nodes = [{"name": "broker-0", "id": 0, "port": 19_092, "pid": other.pid, "born": 1.0}]
+    nodes = [{"name": "broker-0", "id": 0, "port": 19_092, "pid": other.pid}]
     (folder / STATE).write_text(json.dumps({"owner": gone.pid, "nodes": nodes}), encoding="utf-8")
     try:
         assert command.main(["stop"]) == 0
@@ -152,10 +158,18 @@ def test_the_command_says_which_port_is_taken_and_leaves_nothing(own_cache: Path
     assert not list(clusters_folder().iterdir())
 
 
-@pytest.mark.parametrize("given", [{"brokers": 0}, {"brokers": "three"}, {"brokers": True}, {"controllers": 10}])
+@pytest.mark.parametrize("given", [{"brokers": 0}, {"brokers": "three"}, {"brokers": True}, {"controllers": 10},
+                                   {"port": 0}, {"port": 80}, {"port": 70_000}, {"port": "9092"}])
 def test_a_number_that_makes_no_cluster_is_refused(given: dict) -> None:
-    with pytest.raises(ValueError, match="a whole number from 1 to 9"):
+    ((name, value),) = given.items()
+    with pytest.raises(ValueError, match=rf"LocalKafka\({name}={value!r}\): a whole number from (1|1024) to (9|64500)"):
         LocalKafka(**given)
+
+
+@pytest.mark.parametrize("word", ["70000", "-1", "kafka", "9092.5"])
+def test_the_command_refuses_what_is_no_port(word: str, own_cache: Path, capsys) -> None:
+    assert command.main(["start", word]) == 1
+    assert "a whole number from 1024 to 64500" in capsys.readouterr().out
 
 
 def test_a_setting_brokers_do_not_have_is_refused() -> None:
