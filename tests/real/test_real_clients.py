@@ -1,5 +1,7 @@
 """What services ask of their clients besides getone and send: the same answers as in virtual time."""
 
+import asyncio
+
 import pytest
 from real_shop import QUICK, SHORT, run_for_real
 
@@ -48,12 +50,47 @@ async def asking(app) -> None:
         await consumer.getone()
 
 
+async def reading_in_every_way(app) -> None:
+    """One by one, several, of one partition, not for long: each record once, in its order."""
+    producer = app.producer()
+    for i in range(12):
+        await producer.send_and_wait("pages", i, key="k", partition=i % 2, headers=[("simlib", "mine"), ("n", b"\x00")])
+    consumer = app.consumer("pages", group_id="reading", enable_auto_commit=False, **QUICK)
+    await app.effect("before", repr((consumer.group_metadata().generation_id, consumer.partitions_for_topic("nix"))))
+    one = TopicPartition("pages", 1)
+    read = [await consumer.getone()]
+    for ask in (consumer.getmany(timeout_ms=9_000, max_records=2), consumer.getone(), consumer.getone(),
+                consumer.getmany(one, timeout_ms=9_000, max_records=2), consumer.getone()):
+        found = await ask
+        read += [found] if not isinstance(found, dict) else [each for some in found.values() for each in some]
+    while len(read) < 12:
+        read.append(await consumer.getone())
+    for partition in (0, 1):
+        await app.effect("offsets", repr([each.offset for each in read if each.partition == partition]))
+    await app.effect("headers", repr({each.headers for each in read}))
+    for wait in (consumer.getone(), consumer.getmany(timeout_ms=60_000)):
+        try:
+            await asyncio.wait_for(wait, 0.2)
+        except TimeoutError:
+            await producer.send_and_wait("pages", "late", key="k", partition=1)
+            await app.sleep(1)
+            await app.effect("position", consumer.position(one))
+            late = await consumer.getone()
+            await consumer.commit()
+            await app.effect("late", repr((late.offset, late.value, consumer.position(one))))
+    await consumer.stop()
+    await producer.stop()
+
+
 def test_questions_about_offsets_and_times_have_the_same_answers(kafka: LocalKafka) -> None:
-    scenario = Scenario(topics=[Topic("notes", partitions=2, replication_factor=3)], broker_config=SHORT,
-                        services=[Service("asking", asking, restart_after=None)])
+    topics = [Topic(name, partitions=2, replication_factor=3) for name in ("notes", "pages")]
+    scenario = Scenario(topics=topics, broker_config=SHORT,
+                        services=[Service("asking", asking, restart_after=None),
+                                  Service("reading", reading_in_every_way, restart_after=None)])
     real, simulated = run_for_real(scenario, kafka.url), run(scenario)
     assert not real.summary().warnings
     assert effects(real) == effects(simulated)
+    assert effects(real)["offsets"] == [repr([*range(6)])] * 2
     assert effects(real)["record"] == [repr((0, 1, {"n": 2}, 2_000, 0))]
 
 
