@@ -37,7 +37,8 @@ class Watch:
         """When the steps of each kind began that a process has not ended."""
         self._beginning: set[str] = set()
         """Processes that were told to begin and have not come to their code yet."""
-        self._waiting_groups: set[str] = set()
+        self._joining: set[tuple[str, str]] = set()
+        """(process, group): its consumer is being made, or has begun to join. One that is never polled does not."""
         self._sessions: dict[str, float] = {}
         self._wanted: set[str] = set()
 
@@ -50,7 +51,7 @@ class Watch:
 
     def is_something_under_way(self) -> bool:
         """A start, a join, a step: what ends by itself."""
-        return bool(self._beginning or self._waiting_groups or self._timeline.now < self.held_until
+        return bool(self._beginning or self._joining or self._timeline.now < self.held_until
                     or any(began for steps in self._under_way.values() for began in steps.values()))
 
     def is_behind(self) -> bool:
@@ -67,7 +68,7 @@ class Watch:
         self.dying.pop(name, None)
         self._under_way.pop(name, None)
         self._beginning.discard(name)
-        self._waiting_groups.discard(name)
+        self._joining = {each for each in self._joining if each[0] != name}
         if name in self._sessions:
             self.held_until = max(self.held_until, self._timeline.now + self._sessions[name] + QUIET_AFTER)
 
@@ -108,8 +109,16 @@ class Watch:
     _on_given_up = _on_ended
 
     def _on_consumes(self, name: str, group: str, session_ms: float, isolation: str) -> None:
-        self._waiting_groups.add(name)
+        self._joining.add((name, group))
         self._sessions[name] = session_ms / 1_000
+
+    def _on_made(self, name: str, group: str) -> None:
+        self._joining.discard((name, group))
+
+    def _on_joining(self, name: str, group: str) -> None:
+        self._joining.add((name, group))
+
+    _on_left = _on_made
 
     def _on_produced(self, name: str, number: int, topic: str, *_: Any) -> None:
         self._topic_of[f"{name}:{number}"] = topic
@@ -125,7 +134,7 @@ class Watch:
         self._beginning.discard(name)
 
     def _on_assigned(self, name: str, group: str, rows: list[Any]) -> None:
-        self._waiting_groups.discard(name)
+        self._joining.discard((name, group))
         for topic, _ in rows:
             self._handed.setdefault((group, topic), set())
 

@@ -50,3 +50,23 @@ def test_short_steps_keep_no_run_alive() -> None:
         told(watch, timeline, second, "begun")
         told(watch, timeline, second + 0.5, "ended")
         assert not watch.is_something_under_way()
+
+
+@pytest.mark.parametrize("marks, waits", [
+    ((), True), (("made",), False), (("made", "joining"), True), (("made", "joining", "assigned"), False),
+    (("made", "joining", "left"), False)])
+def test_a_consumer_is_waited_for_while_it_is_made_and_while_it_joins(marks: tuple[str, ...], waits: bool) -> None:
+    """One that only asks where logs end is never polled, and joins nothing."""
+    watch = Watch(Stopped(), {}, lambda name, seconds: None)
+    watch.listen(Written([0, "consumes", "lag", 6_000, "read_uncommitted"],
+                         *([0, kind, "lag", *([[]] if kind == "assigned" else [])] for kind in marks)))
+    assert watch.is_something_under_way() is waits
+
+
+def test_each_consumer_of_a_process_is_waited_for() -> None:
+    watch = Watch(Stopped(), {}, lambda name, seconds: None)
+    watch.listen(Written(*([0, "consumes", group, 6_000, "read_uncommitted"] for group in ("one", "other"))))
+    watch.listen(Written([0, "assigned", "one", []]))
+    assert watch.is_something_under_way()
+    watch.listen(Written([0, "assigned", "other", []]))
+    assert not watch.is_something_under_way()

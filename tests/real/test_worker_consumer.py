@@ -294,3 +294,16 @@ def test_topics_that_nobody_knows_are_an_error(monkeypatch) -> None:
     monkeypatch.setattr(kafka, "KafkaConsumer", Records)
     with pytest.raises(KafkaTimeoutError, match="no broker has heard of run-nix"):
         run_apart(whole())
+
+
+def test_a_consumer_joins_when_it_is_first_polled(monkeypatch) -> None:
+    async def story(consumer: RealConsumer, records: Records) -> None:
+        await consumer.end_offsets([])
+        written = consumer._app.written
+        assert written == [("made", "readers")]
+        await consumer.getmany()
+        await consumer.getmany()
+        await consumer.stop()
+        assert [words[0] for words in written] == ["made", "joining", "left"]
+
+    tell(monkeypatch, story)

@@ -38,7 +38,7 @@ class RealConsumer(Positions):
         self._fetched = Fetched()
         self._in_hand: list[ConsumerRecord] = []
         self._asking = asyncio.Lock()
-        self._closed = False
+        self._has_polled = self._closed = False
         self._client: Any = None
         self._lookups = RealLookups(self._plan, self._in_thread, lambda: self._client)
         self._made = app.loop.run_in_executor(self._thread, self._make, topics)
@@ -48,15 +48,18 @@ class RealConsumer(Positions):
     def _make(self, topics: tuple[str, ...]) -> None:
         from kafka import KafkaConsumer
 
-        with as_ours():
-            self._client = KafkaConsumer(**self._config)
-            join(self._client, [self._plan.real_topic(topic) for topic in topics],
-                 listener(self._app, self.group, self._fetched.drop))
+        try:
+            with as_ours():
+                self._client = KafkaConsumer(**self._config)
+                join(self._client, [self._plan.real_topic(topic) for topic in topics],
+                     listener(self._app, self.group, self._fetched.drop))
+        finally:
+            self._app.marks.write("made", self.group)
 
     def _next(self) -> None:
         """One record, if it comes soon; kafka-python's position is behind this one only."""
         with as_ours():
-            finish_joining(self._client)
+            self._before_poll()
             found = next(self._client, None)
         self._fetched.add(() if found is None else (found,))
 
@@ -65,7 +68,7 @@ class RealConsumer(Positions):
         self._client._iterator = None
         others = [tp for tp in self._client.assignment() if wanted and tuple(tp) not in wanted]
         with as_ours():
-            finish_joining(self._client)
+            self._before_poll()
             self._client.pause(*others)
             try:
                 found = self._client.poll(timeout_ms=timeout_ms, max_records=most)
@@ -73,6 +76,13 @@ class RealConsumer(Positions):
                 self._client.resume(*self._client.paused())
         for records in found.values():
             self._fetched.add(records)
+
+    def _before_poll(self) -> None:
+        """The first one joins the group."""
+        if not self._has_polled:
+            self._has_polled = True
+            self._app.marks.write("joining", self.group)
+        finish_joining(self._client)
 
     def _auto_committed(self, offsets: Mapping[Any, Any], answer: Any) -> None:
         """kafka-python tells how a commit ended that nobody waits for."""
@@ -189,6 +199,7 @@ class RealConsumer(Positions):
             except KafkaError as error:
                 self._app.marks.write("commit_failed", self.group, f"{type(error).__name__}: {error}")
         self._client.close(autocommit=False)
+        self._app.marks.write("left", self.group)
 
     close = stop
 
