@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,10 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.client_settings import consumer_config
 from simlib.real.worker.errors import as_ours
 from simlib.real.worker.fetched import Fetched, Place
+from simlib.real.worker.handing import Handing
 from simlib.real.worker.lookups import RealLookups
 from simlib.real.worker.membership import LOOK_MS, finish_joining, join, listener
 from simlib.real.worker.positions import Positions
-from simlib.real.worker.records import carried, from_headers, from_key
 from simlib.services.in_hand import ConsumerRecord
 from simlib.services.polling import check_most
 from simlib.units import MS
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
 
-class RealConsumer(Positions):
+class RealConsumer(Positions, Handing):
     """Iterate over it, or use `getone` and `getmany`."""
 
     def __init__(self, app: RealApp, topics: tuple[str, ...], group_id: str, config: Mapping[str, Any]) -> None:
@@ -133,7 +132,7 @@ class RealConsumer(Positions):
         records = await self.poll(timeout_ms, max_records, wanted)
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
         if records:  # an empty poll is no step
-            found = await self._app.step("receive", lambda: self._hand_over_many(records))
+            found = await self._app.step("receive", lambda: self.hand_over_many(records))
         return found
 
     async def poll(self, timeout_ms: float, most: int | None = None, wanted: Collection[Place] = ()) -> list[Any]:
@@ -149,32 +148,6 @@ class RealConsumer(Positions):
                 if left <= LOOK_MS:
                     break
         return self._fetched.take(wanted, most)
-
-    async def _hand_over_many(self, records: list[Any]) -> dict[TopicPartition, list[ConsumerRecord]]:
-        found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for record in records:
-            handed = self.hand_over(record)
-            found.setdefault(TopicPartition(handed.topic, handed.partition), []).append(handed)
-        return found
-
-    def hand_over(self, raw: Any) -> ConsumerRecord:
-        """The record is the service's now."""
-        told = carried(raw.headers)
-        value = None if told.load or raw.value is None else json.loads(raw.value)
-        record = ConsumerRecord(self._plan.topic(raw.topic), raw.partition, raw.offset,
-                                raw.timestamp - self._app.time_of_day, from_key(raw.key, told.bytes_key), value,
-                                from_headers(raw.headers, told.texts), told.message, raw.timestamp_type)
-        self._app.marks.write("delivered", self.group, record.topic, record.partition, record.offset, record.message,
-                              self._client.group_metadata().generation_id)
-        self._in_hand.append(record)
-        self._app.in_hand.set(record.message)
-        return record
-
-    def finish_records_in_hand(self) -> None:
-        """Asking for more means being done with the last ones."""
-        for record in self._in_hand:
-            self._app.marks.write("handled", self.group, record.topic, record.partition, record.offset)
-        self._in_hand.clear()
 
     # -- closing
 

@@ -10,6 +10,7 @@ import asyncio
 import struct
 import threading
 from collections.abc import Iterable
+from types import NoneType
 from typing import Any
 
 from simlib.real.plan import Plan
@@ -117,7 +118,9 @@ class Proxy:
             way.cancel()
         for end in (writer, upstream[1]):
             end.close()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for outcome in await asyncio.gather(*ways, return_exceptions=True):
+            if not isinstance(outcome, (OSError, asyncio.IncompleteReadError, asyncio.CancelledError, NoneType)):
+                raise outcome  # no connection that broke: a mistake of ours
 
     async def _requests(self, reader: asyncio.StreamReader, broker: asyncio.StreamWriter,
                         lost_replies: set[int]) -> None:
