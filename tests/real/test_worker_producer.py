@@ -15,7 +15,7 @@ from simlib.real.worker.declared import inputs, load
 from simlib.real.worker.producer import RealProducer
 from simlib.real.worker.records import Carried, carried, from_headers, to_headers
 from simlib.scenario import Producer
-from simlib.services.errors import MessageSizeTooLargeError
+from simlib.services.errors import MessageSizeTooLargeError, ProducerFencedError
 
 
 class Sending:
@@ -40,6 +40,16 @@ class Sending:
         for ack in self.acks:
             ack(SimpleNamespace(topic="run-notes", partition=0, offset=7, timestamp=0))
 
+    def init_transactions(self) -> None:
+        """Nobody else has this transactional id yet."""
+
+    begin_transaction = init_transactions
+
+    def commit_transaction(self) -> None:
+        raise kafka.errors.ProducerFencedError("somebody else has it")
+
+    abort_transaction = commit_transaction
+
     def close(self) -> None:
         self.closed += 1
 
@@ -61,6 +71,7 @@ class Worker:
         self.plan = SimpleNamespace(prefix="run-", real_topic=lambda topic: f"run-{topic}", scenario=scenario,
                                     topic=lambda real: real.removeprefix("run-"), owner=owner)
         self.made: list[RealProducer] = []
+        self.steps: list[str] = []
 
     def producer(self, **config: Any) -> RealProducer:
         self.made.append(RealProducer(self, config))  # type: ignore[arg-type]
@@ -73,15 +84,16 @@ class Worker:
         return sum(words[0] == "produced" for words in self.written)
 
     async def step(self, kind: str, act: Callable[[], Coroutine[Any, Any, Any]], **_: Any) -> Any:
+        self.steps.append(kind)
         return await act()
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, story: Callable[[RealProducer, Sending], Coroutine[Any, Any, None]]
-         ) -> Sending:
+def tell(monkeypatch: pytest.MonkeyPatch, story: Callable[[RealProducer, Sending], Coroutine[Any, Any, None]],
+         **config: Any) -> Sending:
     monkeypatch.setattr(kafka, "KafkaProducer", Sending)
 
     async def whole() -> Sending:
-        async with Worker().producer() as producer:
+        async with Worker().producer(**config) as producer:
             await producer._made
             client: Sending = producer._client
             await story(producer, client)
@@ -101,6 +113,21 @@ def test_the_end_of_a_producer_closes_its_client(monkeypatch) -> None:
             await producer.send("notes", 2, key="k")
 
     assert tell(monkeypatch, story).closed == 1
+
+
+def test_a_fenced_producer_asks_nobody_any_more(monkeypatch) -> None:
+    """Neither at the end of the block nor at its own end: there is nothing left that it could abort."""
+    async def story(producer: RealProducer, client: Sending) -> None:
+        with pytest.raises(ProducerFencedError, match="somebody else has it"):
+            async with producer.transaction():
+                await producer.commit_transaction()
+        for act in (producer.begin_transaction, producer.abort_transaction, lambda: producer.send("notes", 1)):
+            with pytest.raises(ProducerFencedError, match="somebody else has it"):
+                await act()
+        await producer.stop()
+        assert producer._app.steps == ["commit", "commit", "send"]  # init, commit; what was refused at once
+
+    assert tell(monkeypatch, story, transactional_id="one").closed == 1
 
 
 def test_who_stops_waiting_for_a_flush_takes_no_answer_from_others(monkeypatch) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.real.plan import Plan
 from simlib.real.worker.errors import as_ours
-from simlib.services.errors import IllegalStateError
+from simlib.services.errors import IllegalStateError, ProducerFencedError
 from simlib.services.faces import NO_TRANSACTIONAL_ID, ProducerTransaction, member_of
 from simlib.services.in_hand import ConsumerGroupMetadata
 
@@ -29,6 +29,8 @@ class RealTransactional:
     _transactional_id: str | None
     _initialised = False
     _open = False
+    _fenced: ProducerFencedError | None = None
+    """Why this producer can do nothing any more."""
     _offsets: dict[str, dict[TopicPartition, int]]
     """Of the open transaction: by group, what is committed with it."""
 
@@ -88,7 +90,11 @@ class RealTransactional:
             self._app.marks.write("committed", group, rows, False)
 
     async def _at_the_coordinator(self, what: str, wire: str, act: Callable[[], Any]) -> None:
-        await self._app.step("commit", lambda: self._in_thread(act), what=what, wire=wire)
+        try:
+            await self._app.step("commit", lambda: self._in_thread(act), what=what, wire=wire)
+        except ProducerFencedError as error:
+            self._fenced, self._open = error, False
+            raise
 
     async def _in_thread(self, act: Callable[[], Any]) -> None:
         def carried_out() -> None:
@@ -101,13 +107,15 @@ class RealTransactional:
     def _check_transactional(self, what: str, open: bool = False) -> None:
         if self._transactional_id is None:
             raise IllegalStateError(f"{what}: {NO_TRANSACTIONAL_ID}")
+        if self._fenced is not None:
+            raise ProducerFencedError(str(self._fenced))
         if open and not self._open:
             raise IllegalStateError(f"{what}: no transaction is open")
 
     def _check_open(self) -> None:
         """A transactional producer sends inside of transactions only."""
-        if self._transactional_id is not None and not self._open:
-            raise IllegalStateError("send: no transaction is open")
+        if self._transactional_id is not None:
+            self._check_transactional("send", open=True)
 
     async def abort_what_is_open(self) -> None:
         if self._open:
