@@ -42,6 +42,13 @@ def test_a_real_run_refuses_share_groups(scenario: Scenario, said: str) -> None:
         refuse_impossible(scenario, (), Cluster(), None)
 
 
+def test_an_input_that_kafka_python_would_not_send_is_refused_before_anything_starts() -> None:
+    rows = [{"value": None, "key": "a"}, {"value": None}]
+    with pytest.raises(RealRunError, match=r"inputs\['orders'\]: .* without a value and without a key. Give it a key"):
+        refuse_impossible(Scenario([Topic("orders")], inputs={"orders": rows}), (), Cluster(), None)
+    refuse_impossible(Scenario([Topic("orders")], inputs={"orders": rows[:1]}), (), Cluster(), None)
+
+
 def test_a_real_consumer_is_not_given_settings_kafka_python_does_not_have() -> None:
     with pytest.raises(ConfigError, match="simulated only: real runs use kafka-python"):
         consumer_config({"group_protocol": "consumer", "group_remote_assignor": "range"})

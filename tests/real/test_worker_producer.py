@@ -190,6 +190,14 @@ def test_and_so_it_is_in_virtual_time(given, error, said) -> None:
     assert len(trace.records) == 0
 
 
+def test_the_java_client_sends_what_has_neither_key_nor_value() -> None:
+    async def writer(app) -> None:
+        await app.producer().send_and_wait("notes", None)
+
+    trace = run(Scenario([Topic("notes")], client="java", services=[Service("writer", writer, restart_after=None)]))
+    assert len(trace.records) == 1
+
+
 def test_a_record_that_is_too_large_for_the_client_fails_as_one_that_is_too_large_for_the_brokers(monkeypatch) -> None:
     async def story(producer: RealProducer, client: Sending) -> None:
         answer = await producer.send("notes", "x" * 200, key="k")
