@@ -59,23 +59,29 @@ class LocalKafka:
         clear_orphans()
         folder = self._new_folder()
         try:
-            nodes = nodes_of(folder, self._brokers, self._controllers, self._ports())
-            for node in nodes:
-                write_config(node, nodes, self.broker_config)
-            self._standing = Standing(folder, os.getpid(), {node.name: Server(node) for node in nodes})
-            self._standing.write()  # if this program is killed now, the next one finds what it left
-            atexit.register(self._at_exit)
-            format_folders(nodes)
-            self._start_all()
+            self._start_in(folder)
         except BaseException:  # also Ctrl-C: nothing of a half-started cluster stays
             self.stop()
             shutil.rmtree(folder, ignore_errors=True)
             raise
         if outlive_me:
-            self._standing = replace(self._standing, owner=None)
-            self._standing.write()
-            atexit.unregister(self._at_exit)
+            self._disown()
         return self
+
+    def _start_in(self, folder: Path) -> None:
+        nodes = nodes_of(folder, self._brokers, self._controllers, self._ports())
+        for node in nodes:
+            write_config(node, nodes, self.broker_config)
+        self._standing = Standing(folder, os.getpid(), {node.name: Server(node) for node in nodes})
+        self._standing.write()  # if this program is killed now, the next one finds what it left
+        atexit.register(self._at_exit)
+        format_folders(nodes)
+        self._start_all()
+
+    def _disown(self) -> None:
+        atexit.unregister(self._at_exit)
+        self._standing = replace(self._cluster, owner=None)
+        self._standing.write()
 
     def stop(self) -> None:
         """Ends these processes and no others, at once; their data is gone."""
@@ -101,7 +107,8 @@ class LocalKafka:
         return kafka
 
     def _at_exit(self) -> None:
-        self.stop()
+        if self._standing is not None and self._standing.owner == os.getpid():  # not that of a fork of it
+            self.stop()
 
     def _new_folder(self) -> Path:
         clusters_folder().mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,17 @@ def test_one_that_stands_has_no_owner(no_java: None) -> None:
         kafka.stop()
 
 
+def test_the_end_of_a_fork_ends_nothing(no_java: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked process is born with what its parent wants to do at its end."""
+    with LocalKafka(1) as kafka:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            kafka._at_exit()
+        assert kafka.is_alive("broker-0")
+        kafka._at_exit()
+        assert not list(standing())
+
+
 def test_a_cluster_that_is_just_cleared_away_disturbs_nobody(no_java: None) -> None:
     with LocalKafka(1) as one, LocalKafka(1) as other:
         found = standing()
