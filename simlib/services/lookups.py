@@ -88,6 +88,19 @@ def check_times(timestamps: Mapping[TopicPartition, int]) -> None:
                              "milliseconds from 0, such as int(app.now * 1000)")
 
 
+def check_offset(what: str, partition: TopicPartition, offset: Any) -> None:
+    """Raises ValueError for what is no place in a log."""
+    if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+        raise ValueError(f"{what}({{{TopicPartition(*partition)}: {offset!r}}}): an offset is a whole number from 0, "
+                         "that of the next record to read")
+
+
+def check_offsets(what: str, offsets: Mapping[TopicPartition, int]) -> None:
+    """Raises ValueError unless each is a place in a log."""
+    for partition, offset in offsets.items():
+        check_offset(what, partition, offset)
+
+
 def check_number(partition: TopicPartition, there: int) -> None:
     """Raises ValueError for a partition that its topic does not have."""
     if not 0 <= partition[1] < there:

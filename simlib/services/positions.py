@@ -9,7 +9,7 @@ from simlib.kafka.consumer.client import ConsumerClient
 from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import settle
 from simlib.services.in_hand import ConsumerGroupMetadata, InHand
-from simlib.services.lookups import Lookups, OffsetAndTimestamp
+from simlib.services.lookups import Lookups, OffsetAndTimestamp, check_offset, check_offsets
 from simlib.units import SECOND
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Positions:
 
         Raises CommitFailedError.
         """
+        check_offsets("commit", offsets or {})
         wanted = self._client.commits.positions() if offsets is None else {
             self._owned(tp): offset for tp, offset in offsets.items()}
         await self._app.step("commit", lambda: self._commit(wanted), on=("group", self._client.group),
@@ -50,6 +51,7 @@ class Positions:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue reading a partition at `offset`."""
         tp = self._owned(partition)
+        check_offset("seek", partition, offset)
         self._in_hand.drop([tp])
         self._client.seek(tp, offset)
 

@@ -16,6 +16,7 @@ from simlib.kafka.topic_partition import TopicPartition
 from simlib.services.errors import IllegalStateError, KafkaTimeoutError, error_for, settle
 from simlib.services.faces import NO_TRANSACTIONAL_ID, ProducerTransaction, member_of
 from simlib.services.in_hand import ConsumerGroupMetadata
+from simlib.services.lookups import check_offsets
 from simlib.units import SECOND, millis
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Transactional:
         the group is refused with CommitFailedError (KIP-447). Raises ProducerFencedError, IllegalStateError.
         """
         self._check_state("send_offsets_to_transaction", State.OPEN)
+        check_offsets("send_offsets_to_transaction", offsets)
         group, generation, member_id, instance_id = member_of(group_id)
         wanted = {TopicPartition(*tp): offset for tp, offset in offsets.items()}
         told = ", ".join(f"{topic}-{partition}: {offset}" for (topic, partition), offset in wanted.items())

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import kafka
+import kafka.errors
 import pytest
 from kafka import OffsetAndMetadata
 from kafka import TopicPartition as RealPartition
@@ -90,6 +91,8 @@ class Records:
         self.positions[tp] = offset
 
     def position(self, tp: RealPartition, timeout_ms: float) -> int:
+        if tp == OTHER and self.config["auto_offset_reset"] == "none":
+            raise kafka.errors.NoOffsetForPartitionError(tp)
         return self.positions[tp]
 
     def committed(self, tp: RealPartition) -> None:
@@ -257,10 +260,17 @@ def test_what_cannot_be_asked_is_refused_as_in_virtual_time(monkeypatch) -> None
             await consumer.end_offsets(one)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="no such partition; 'notes' has 2"):
             await consumer.end_offsets([none])
+        for offset in (-5, 1.5, True, "3", None):
+            with pytest.raises(ValueError, match="an offset is a whole number from 0"):
+                consumer.seek(one, offset)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="an offset is a whole number from 0"):
+                await consumer.commit({one: offset})  # type: ignore[dict-item]
         with pytest.raises(ValueError, match="a time is a whole number"):
             await consumer.offsets_for_times({one: -1})
         with pytest.raises(NoOffsetForPartitionError, match="auto_offset_reset='none'"):
             await consumer.seek_to_committed(one)
+        with pytest.raises(NoOffsetForPartitionError, match="run-notes"):  # not kafka-python's error of this name
+            consumer.position(TopicPartition("notes", 1))
         assert await consumer.end_offsets([]) == {} and consumer.partitions_for_topic("nix") is None
 
     tell(monkeypatch, story, auto_offset_reset="none")

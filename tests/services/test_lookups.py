@@ -125,3 +125,23 @@ def test_no_partition_is_no_question():
         await app.effect("saw", await consumer(app).beginning_offsets([]))
 
     assert answers(asking)[0] == [{}]
+
+
+@pytest.mark.parametrize("offset", [-1, 1.5, True, "3", None])
+def test_what_is_no_offset_is_refused(offset):
+    async def asking(app):
+        reader = consumer(app, enable_auto_commit=False)
+        await reader.getone()
+        try:
+            reader.seek(FIRST, offset)
+        except ValueError as error:
+            await app.effect("saw", str(error))
+        try:
+            await reader.commit({FIRST: offset})
+        except ValueError as error:
+            await app.effect("saw", str(error))
+
+    saw, _ = answers(asking)
+    assert saw == [f"{what}({{{FIRST}: {offset!r}}}): an offset is a whole number from 0, "
+                   "that of the next record to read"
+                   for what in ("seek", "commit")]

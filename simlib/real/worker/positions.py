@@ -14,12 +14,14 @@ from simlib.real.worker.fetched import Fetched
 from simlib.real.worker.lookups import RealLookups
 from simlib.services.errors import NoOffsetForPartitionError
 from simlib.services.in_hand import ConsumerGroupMetadata
-from simlib.services.lookups import OffsetAndTimestamp
+from simlib.services.lookups import OffsetAndTimestamp, check_offset, check_offsets
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
 
 T = TypeVar("T")
+KNOWN_WITHIN_MS = 1_000
+"""Where a position is to be asked for, nothing else of the service runs meanwhile."""
 
 
 class Positions:
@@ -41,6 +43,7 @@ class Positions:
 
         Raises CommitFailedError.
         """
+        check_offsets("commit", offsets or {})
         wanted = None if offsets is None else {self._owned(tp): offset for tp, offset in offsets.items()}
         await self._app.step("commit", lambda: self._in_thread(self._commit, wanted))
 
@@ -64,6 +67,7 @@ class Positions:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue reading a partition at `offset`."""
         real = self._owned(partition)
+        check_offset("seek", partition, offset)
         self._now(lambda: self._seek(real, offset))
 
     def _seek(self, real: Any, offset: int) -> None:
@@ -73,7 +77,7 @@ class Positions:
     def position(self, partition: TopicPartition) -> int:
         """The offset of the next record to be handed over, -1 while it is not known."""
         real = self._owned(partition)
-        found = self._now(lambda: self._client.position(real, timeout_ms=1_000))
+        found = self._now(lambda: self._client.position(real, timeout_ms=KNOWN_WITHIN_MS))
         return self._fetched.first_offsets().get(real, -1 if found is None else int(found))
 
     def assignment(self) -> set[TopicPartition]:
@@ -155,7 +159,11 @@ class Positions:
 
     def _now(self, act: Callable[[], T]) -> T:
         """kafka-python may be asked from one thread only; what that one is doing takes a moment at most."""
-        return self._thread.submit(act).result()
+        def carried_out() -> T:
+            with as_ours():
+                return act()
+
+        return self._thread.submit(carried_out).result()
 
     def _committed(self, offsets: Mapping[Any, int], auto: bool) -> None:
         rows = [[self._plan.topic(tp[0]), tp[1], offset] for tp, offset in offsets.items()]

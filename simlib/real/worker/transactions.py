@@ -13,6 +13,7 @@ from simlib.real.worker.errors import as_ours
 from simlib.services.errors import IllegalStateError, ProducerFencedError
 from simlib.services.faces import NO_TRANSACTIONAL_ID, ProducerTransaction, member_of
 from simlib.services.in_hand import ConsumerGroupMetadata
+from simlib.services.lookups import check_offsets
 
 if TYPE_CHECKING:
     from simlib.real.worker.app import RealApp
@@ -58,6 +59,7 @@ class RealTransactional:
         from kafka import TopicPartition as RealPartition
 
         self._check_transactional("send_offsets_to_transaction", open=True)
+        check_offsets("send_offsets_to_transaction", offsets)
         wanted = {RealPartition(self._plan.real_topic(topic), partition): OffsetAndMetadata(offset, "", -1)
                   for (topic, partition), offset in offsets.items()}
         member = _real_member(group_id, self._plan.prefix)
