@@ -208,6 +208,8 @@ def test_nobody_waits_for_the_whole_of_a_long_poll(monkeypatch) -> None:
         long = asyncio.ensure_future(consumer.getmany(timeout_ms=600_000))
         await asyncio.sleep(0.05)
         assert consumer.assignment() == {TopicPartition("notes", 0), TopicPartition("notes", 1)}
+        assert records.polls == [membership.LOOK_MS]  # asked while the thread was busy
+        assert consumer.position(TopicPartition("notes", 0)) == 0
         long.cancel()
 
     assert max(tell(monkeypatch, story).polls) <= membership.LOOK_MS

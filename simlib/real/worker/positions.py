@@ -82,10 +82,10 @@ class Positions:
 
     def assignment(self) -> set[TopicPartition]:
         """The partitions this member owns now."""
-        if not self._made.done():
+        if self._client is None:
             return set()
-        return {TopicPartition(self._plan.topic(tp.topic), tp.partition)
-                for tp in self._now(lambda: self._client.assignment())}
+        owned = self._client.assignment()  # the one answer that kafka-python guards with a lock
+        return {TopicPartition(self._plan.topic(tp.topic), tp.partition) for tp in owned}
 
     def group_metadata(self) -> ConsumerGroupMetadata:
         """Who this consumer is in its group, for `send_offsets_to_transaction`; generation -1 while it is in none."""
