@@ -21,11 +21,10 @@ class FlowClock(Clock):
     def __init__(self, start: int, busy: bool = True) -> None:
         super().__init__(start, busy)
         self.moment: tuple[int, ...] = (start, 0)
-        self.step = self._step
 
-    def _step(self) -> None:
+    def step(self) -> None:
         self.moment = self._agenda[0][:2]
-        self.env.step()
+        super().step()
 
 
 class FlowNetwork(Network):

@@ -46,27 +46,22 @@ class Call(Entry):
 Call.callbacks = (Call.run,)
 
 
-class Clock:
+class Clock(simpy.Environment):
     """Says what time it is and calls functions at later times (integers, nanoseconds)."""
+
+    __slots__ = ("_now",)
 
     def __init__(self, start: int, busy: bool = True) -> None:
         """`busy`: many messages are expected; a run of a few hundred entries is better off with a single agenda."""
-        self.env: Any = simpy.Environment(initial_time=start)
+        super().__init__(initial_time=start)
         self.calls = 0
         self.pending = 0
         """How many things are under way that will end by themselves (a request, work, a restart): not quiet yet."""
-        self.step: Callable[[], None] = self.env.step
-        """Carry out the next call on the agenda."""
-        self._agenda: list[Any] = self.env._queue
+        self._agenda: list[Any] = self._queue
         self._far: list[Any] = []
         self._horizon = start if busy else NEVER_REACHED
         if busy:
             self._look_further()
-
-    @property
-    def now(self) -> int:
-        now: int = self.env._now  # its public property would cost a second call, a dozen times a record
-        return now
 
     def at(self, time: int, order: int, function: Callable[..., Any], *args: Any) -> None:
         """Call `function(*args)` at `time`; `order` decides among calls of the same instant."""
@@ -89,3 +84,6 @@ class Clock:
             heappush(self._agenda, heappop(far))
         self.calls += 1
         heappush(self._agenda, (self._horizon, FIRST, self.calls, Call(self._look_further, ())))
+
+
+setattr(Clock, "now", Clock.__dict__["_now"])  # as a property it would cost a call, a dozen times a record

@@ -133,7 +133,7 @@ class VirtualLoop(InsideLoop):
     def _plan(self) -> None:
         if not self._planned:
             self._planned = True
-            self.process.at(max(self._busy_until, self.process.clock.env._now), self.run_ready)
+            self.process.at(max(self._busy_until, self.process.clock.now), self.run_ready)
 
     def run_ready(self) -> None:
         """Run everything that is ready at this instant, unless the process is or gets busy."""
@@ -145,7 +145,7 @@ class VirtualLoop(InsideLoop):
         events._set_running_loop(self)
         try:
             for _ in range(len(self._ready)):
-                if self._busy_until > self.process.clock.env._now:
+                if self._busy_until > self.process.clock.now:
                     break
                 self._run(self._ready.popleft())
                 if not self.alive:

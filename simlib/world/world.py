@@ -196,7 +196,7 @@ class World:
         for broker in self.cluster.brokers:
             broker.shares.run_is_over()
         parts = [*self.processes.values(), self.network, self.cluster, self.lanes, self.failures, self.faults,
-                 self.changes, self.clock.env, self.clock, self.recorder]
+                 self.changes, self.clock, self.recorder]
         for part in (*parts, *self.network.under_way(), self):
             forget(part)
 

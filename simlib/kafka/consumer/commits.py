@@ -41,7 +41,7 @@ class Commits:
         consumer = self.consumer
         if not consumer.settings.enable_auto_commit or consumer.waiting is None:
             return
-        now = consumer.process.clock.env._now
+        now = consumer.process.clock.now
         if now >= self.due:
             self.due = now + self.interval
             if consumer.membership.may_deliver() and self._something_new() and not consumer.dies_at_commit("before"):
@@ -56,7 +56,7 @@ class Commits:
 
     def waited(self) -> None:
         """A long poll is over: shorter ones would have let its deadlines pass one by one, with nothing to commit."""
-        self.let_pass(self.consumer.process.clock.env._now)
+        self.let_pass(self.consumer.process.clock.now)
 
     def let_pass(self, now: int) -> None:
         """The next deadline is one that lies ahead."""

@@ -30,7 +30,7 @@ class Place:
 
     def working(self) -> None:
         """The application has records in hand and must poll again within max_poll_interval_ms (K88)."""
-        self._poll_limit.set(self.consumer.process.clock.env._now + self._patience)
+        self._poll_limit.set(self.consumer.process.clock.now + self._patience)
 
     def fenced(self, error: str) -> None:
         """The group went on without this member: its partitions belong to others already (K97)."""
