@@ -12,8 +12,8 @@ import ctypes
 import sys
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -55,6 +55,7 @@ class VirtualLoop(InsideLoop):
         self._sleeps: dict[events.TimerHandle, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._generators: WeakSet[Any] = WeakSet()
+        self._new_generator = self._generators.add
 
     # -- time
 
@@ -140,8 +141,8 @@ class VirtualLoop(InsideLoop):
         self._planned = False
         self._count_rounds()
         previous = events._get_running_loop()
-        hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._close_generator)
+        if sys.get_asyncgen_hooks().firstiter is not self._new_generator:  # asking costs less than setting
+            sys.set_asyncgen_hooks(firstiter=self._new_generator, finalizer=self._close_generator)
         events._set_running_loop(self)
         try:
             for _ in range(len(self._ready)):
@@ -152,7 +153,6 @@ class VirtualLoop(InsideLoop):
                     return
         finally:
             events._set_running_loop(previous)
-            sys.set_asyncgen_hooks(*hooks)
         if self._ready:
             self._plan()
 
@@ -244,6 +244,16 @@ class VirtualLoop(InsideLoop):
         """A callback failed. What the garbage collector complains about comes by chance, and is known already."""
         if self.alive and not context.get("message", "").endswith("was never retrieved"):
             self._on_exception(context)
+
+
+@contextmanager
+def generators_as_before() -> Iterator[None]:
+    """Each loop that runs hears of new async generators; afterwards whoever heard of them before does again."""
+    hooks = sys.get_asyncgen_hooks()
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def keep_for_ever(thing: Any) -> None:

@@ -20,7 +20,7 @@ from simlib.units import MS, SECOND, nanoseconds
 from simlib.world.build import build
 from simlib.world.changes import Changes
 from simlib.world.clock import LAST, Clock
-from simlib.world.event_loop import EndlessLoop, forget
+from simlib.world.event_loop import EndlessLoop, forget, generators_as_before
 from simlib.world.failures import Failures
 from simlib.world.faults import Faults
 from simlib.world.final_logs import final_logs, final_transactions, log_end, replica_names
@@ -109,7 +109,7 @@ class World:
         if self.ends_when_quiet:
             self.clock.at(QUIET_AFTER, LAST, self._look_around)
         try:
-            with automatic_collection_off():
+            with automatic_collection_off(), generators_as_before():
                 self._let_time_pass(watch)
         finally:  # also when a service spoiled the run: nothing of it may run any more
             self._power_cut()
