@@ -86,15 +86,19 @@ class Broker(Process):
     # -- life
 
     def on_start(self, now: int) -> None:
+        if self.incarnation > 0:  # a first life has nothing to forget
+            self._forget_all()
+        self.controller.begin()
+        self.in_sync.watch()
+        self.housekeeping.begin(now)
+
+    def _forget_all(self) -> None:
         self.forget()
         self.shares.forget()
         self.fetchers.forget()
         self.coordination.forget()
         self.transaction_log.forget()
         self.transactional.forget()
-        self.controller.begin()
-        self.in_sync.watch()
-        self.housekeeping.begin(now)
 
     def on_kill(self, now: int) -> None:
         for led in self.leads.values():

@@ -197,7 +197,12 @@ def resolve_consumer(client: str, overrides: Mapping[str, Any]) -> ConsumerSetti
 
 def resolve_broker(overrides: Mapping[str, Any]) -> BrokerSettings:
     """The brokers' settings. Raises ConfigError."""
-    values = filled("broker", "java", normal_form(overrides))
+    return _resolve_broker("java", overrides)
+
+
+@remembered
+def _resolve_broker(client: str, overrides: Mapping[str, Any]) -> BrokerSettings:
+    values = filled("broker", client, normal_form(overrides))
     _increasing(values, "broker_heartbeat_interval_ms", "broker_session_timeout_ms")
     _increasing(values, "group_min_session_timeout_ms", "group_max_session_timeout_ms")
     _increasing(values, "group_consumer_heartbeat_interval_ms", "group_consumer_session_timeout_ms")

@@ -42,10 +42,11 @@ def build(world: World) -> tuple[Cluster, Lanes]:
     servers_and_topics(world, cluster)
     for process in (*_producers(world, cluster, lanes), *_members(world, cluster), *_services(world, cluster, lanes)):
         world.processes[process.name] = process
+    late = _late(scenario)
     for process in world.processes.values():
-        if process.name not in _late(scenario):
+        if process.name not in late:
             process.start()
-    _start_late(world)
+    _start_late(world, late)
     return cluster, lanes
 
 
@@ -186,11 +187,11 @@ def _late(scenario: Scenario) -> set[str]:
     return {producer.name for producer in scenario.producers} | {INPUTS} | services
 
 
-def _start_late(world: World) -> None:
+def _start_late(world: World, late: set[str]) -> None:
     scenario = world.scenario
     starts = {name: service.start for service in scenario.services for name in service.members}
     starts |= {producer.name: producer.start for producer in scenario.producers}
-    for name in sorted(_late(scenario) & set(world.processes), key=lambda one: world.rank[one]):
+    for name in sorted(late & set(world.processes), key=lambda one: world.rank[one]):
         world.clock.pending += 1
         at = nanoseconds(starts.get(name, 0.0)) - (world.network.latency * 4 if name in _loads(scenario) else 0)
         world.clock.at(at, 0, world.begin, world.processes[name])
