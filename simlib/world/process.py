@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simlib.units import SECOND
-from simlib.world.clock import TIMER, Call, Clock
+from simlib.world.clock import TIMER, Clock, Entry
 
 
 class Process:
@@ -108,12 +108,11 @@ class Process:
         """Call `function(*args)` at `time`, if this life lasts until then."""
         clock = self.clock
         now = clock.now
-        clock.enter(time if time > now else now, TIMER + self.rank,
-                    Call(self.receive, (self.incarnation, function, args)))
+        clock.enter(time if time > now else now, TIMER + self.rank, Timer(self, function, args))
 
     def after(self, delay: int, function: Callable[..., Any], *args: Any) -> None:
         clock = self.clock
-        clock.enter(clock.now + delay, TIMER + self.rank, Call(self.receive, (self.incarnation, function, args)))
+        clock.enter(clock.now + delay, TIMER + self.rank, Timer(self, function, args))
 
     def receive(self, incarnation: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """A timer of this process fires, or a message for it arrives."""
@@ -123,6 +122,22 @@ class Process:
             self._held_back.append((incarnation, function, args))
         else:
             function(*args)
+
+
+class Timer(Entry):
+    """A call on the agenda that is for one life of a process."""
+
+    def __init__(self, process: Process, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.process = process
+        self.life = process.incarnation
+        self.function = function
+        self.args = args
+
+    def run(self) -> None:
+        self.process.receive(self.life, self.function, self.args)
+
+
+Timer.callbacks = (Timer.run,)
 
 
 class Alarm:
