@@ -45,6 +45,7 @@ class InputsProducer(Process):
     def on_end(self, now: int) -> None:
         for sender in self.client.senders.values():
             sender.lane.forget_after(now, sender.next)
+        vars(self.client).clear()
 
     def shut_down(self, stopped: Any) -> None:
         for sender in self.client.senders.values():
