@@ -32,6 +32,8 @@ def _done(trace: Trace) -> dict[str, Counter[str]]:
     data = trace.data
     names: Any = data.code_table("effects")
     found: dict[str, Counter[str]] = {}
+    if not names:  # the table need not be made to see that it is empty
+        return found
     for code, key in zip(data.column("effects", "name").tolist(), data.column("effects", "key"), strict=True):
         found.setdefault(str(names[code]), Counter())[repr(key)] += 1
     return found

@@ -22,7 +22,7 @@ class Leading:
     def become(self, tp: int, state: PartitionState) -> None:
         """Leader or follower of this partition, of which the broker is a replica."""
         broker = self.broker
-        replica = broker.replicas.setdefault(tp, Replica(tp))
+        replica = broker.replicas.get(tp) or broker.replicas.setdefault(tp, Replica(tp))
         led = broker.leads.get(tp)
         if state.leader == broker.number and led is not None and led.leader.epoch == state.epoch:
             led.leader.accept(state)

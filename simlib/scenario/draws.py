@@ -8,6 +8,7 @@ those before it. NumPy keeps the raw output of its bit generators stable between
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,7 @@ class Stream(Draws):
 
     def __init__(self, seed: int, *names: str | int):
         super().__init__()
-        text = json.dumps([int(seed), *names])
-        self._key = int.from_bytes(blake2b(text.encode("utf-8"), digest_size=16).digest(), "little")
+        self._key = _key(int(seed), *names)
 
     uniform = Draws.at
 
@@ -59,6 +59,12 @@ class Stream(Draws):
         skip = start % WORDS
         raw = Philox(key=self._key, counter=start // WORDS).random_raw(skip + n)[skip:]
         return unit_interval(raw)
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def _key(*names: str | int) -> int:
+    text = json.dumps(names)
+    return int.from_bytes(blake2b(text.encode("utf-8"), digest_size=16).digest(), "little")
 
 
 def unit_interval(raw: np.ndarray) -> np.ndarray:

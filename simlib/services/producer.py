@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from simlib.services.process import ServiceProcess
 
 
+AS_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
 class RecordMetadata(NamedTuple):
     """Where a record went. `offset` is -1 with acks=0 (K01)."""
 
@@ -46,7 +49,7 @@ def encode_key(key: Any, serializer: Callable[[Any], bytes] | None = None) -> by
 def encode_value(value: Any) -> str:
     """Values travel as JSON. Raises TypeError for what JSON cannot say."""
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return AS_JSON.encode(value)
     except TypeError as error:
         raise TypeError(f"a value must be something JSON can say (dict, list, str, number, bool, None): {error}"
                         ) from None

@@ -48,7 +48,7 @@ class Rows(list[Row]):
 
 def rows_of(cursor: sqlite3.Cursor) -> Rows:
     """Everything a cursor has to give."""
-    columns = tuple(column[0] for column in cursor.description or ())
-    rows = Rows(Row(values, columns) for values in cursor.fetchall())
+    columns = tuple([column[0] for column in cursor.description or ()])
+    rows = Rows([Row(values, columns) for values in cursor.fetchall()])
     rows.columns, rows.rowcount, rows.lastrowid = columns, cursor.rowcount, cursor.lastrowid
     return rows
