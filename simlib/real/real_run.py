@@ -86,7 +86,7 @@ class _Run:
     def _plans(self) -> list[Plan]:
         s = self.scenario
         plans = [self._plan(name, "group", group.name) for group in s.groups for name in group.members]
-        plans += [self._plan(name, "service", service.name, program=packed(service),
+        plans += [self._plan(name, "service", service.name, program=packed(service).whole,
                              restart_after=service.restart_after, database=self.databases.place(service.name))
                   for service in s.services for name in service.members]
         plans += [self._plan(producer.name, "producer", producer.name) for producer in s.producers]

@@ -175,8 +175,8 @@ class App(Talks):
 
     # -- steps
 
-    def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "",
-             again: Callable[[Any], None] | None = None, wire: str | None = None) -> Awaitable[Any]:
+    async def step(self, kind: str, act: Callable[[], Awaitable[Any]], on: object = None, what: str = "",
+                   again: Callable[[Any], None] | None = None, wire: str | None = None) -> Any:
         """One interaction with the world: the process may be made to die just before it, or just after it.
 
         `on` names what it touches: two steps on the same thing can depend on their order. `what` says in words what
@@ -186,7 +186,7 @@ class App(Talks):
         steps = self._process.world.steps
         if self._process.aims:
             act = partial(self._aimed_at, kind, act)
-        return act() if steps is None else steps.take(self, kind, act, on, what, again, wire)
+        return await (act() if steps is None else steps.take(self, kind, act, on, what, again, wire))
 
     async def _aimed_at(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Any:
         if dies(self._process, "before", kind):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
-
 from simlib.kafka.cluster import Cluster
 from simlib.kafka.producer.client import Lanes
 from simlib.scenario.topology import Service
 from simlib.services.app import App
+from simlib.services.packing import Packed
 from simlib.services.program import Program
 from simlib.world.blame import in_full, is_ours, told
 from simlib.world.event_loop import VirtualLoop, forget
@@ -33,11 +32,11 @@ def raise_it(error: BaseException) -> None:
 class ServiceProcess(Process):
     """`<service>-<n>`."""
 
-    def __init__(self, service: Service, code: bytes, world: Any, cluster: Cluster, network: Network, lanes: Lanes,
+    def __init__(self, service: Service, code: Packed, world: Any, cluster: Cluster, network: Network, lanes: Lanes,
                  *identity: Any) -> None:
         super().__init__(*identity)
         self.service = service
-        self.pickled = code
+        self.packed = code
         self.world = world
         self.cluster = cluster
         self.network = network
@@ -57,7 +56,7 @@ class ServiceProcess(Process):
         self.recorder.mark(now, False)
         self.loop = VirtualLoop(self, self._complain, self._ended)
         self.app = App(self, self.loop)
-        main = cloudpickle.loads(self.pickled)
+        main = self.packed.copy()
         self.program = Program(self.loop, main(self.app), self._ended)
 
     def on_kill(self, now: int) -> None:
@@ -128,11 +127,11 @@ class ServiceProcess(Process):
         self.world.note_exception(self.name, words, self._complaints[words], in_words)
 
 
-def packed(service: Service) -> bytes:
+def packed(service: Service) -> Packed:
     """A service's code and all it refers to, to be copied for each life. Raises NotCopied."""
     try:
-        code = bytes(cloudpickle.dumps(service.main))
-        cloudpickle.loads(code)
+        code = Packed(service.main)
+        code.copy()
         return code
     except Exception as error:  # whatever the user's objects raise when they are pickled
         raise NotCopied(f"Service({service.name!r}): its main uses something that cannot be copied into a new process "

@@ -13,6 +13,7 @@ from simlib.kafka.producer.client import Lanes
 from simlib.scenario.gathering import head_start
 from simlib.scenario.scenario import Scenario
 from simlib.scenario.schedules import Hit, Schedule
+from simlib.services.packing import Packed
 from simlib.services.stores import Stores
 from simlib.trace.recorder import Recorder
 from simlib.trace.trace_data import FORMAT_VERSION, TraceData
@@ -47,7 +48,7 @@ class World:
     calls_between_looks = 1_000
 
     def __init__(self, scenario: Scenario, wire: bool = False, schedule: Schedule | None = None,
-                 programs: dict[str, bytes] | None = None) -> None:
+                 programs: dict[str, Packed] | None = None) -> None:
         """`schedule`: number the services' steps, and hit some; `programs`: services' code, if already packed."""
         self.scenario = scenario
         self.programs = programs or {}
