@@ -1,5 +1,6 @@
 """How all tests run: Hypothesis' profiles, no window for plots, and no silent skip in CI."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -51,6 +52,14 @@ class NoSilentSkips:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for line in self.found:
             terminalreporter.write_line(f"Skipped, and in CI that is a failure: {line}", red=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _heap_of_earlier_tests_is_left_alone() -> Iterator[None]:
+    """Killed processes are kept for ever: who looks for what is left of a run need not look through all of them."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
