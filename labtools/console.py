@@ -10,6 +10,12 @@ from pathlib import Path
 _FOREIGN = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE",
             "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_FROZEN", "UV_LOCKED")
 
+# One thread for linear algebra: nothing here needs it, and NumPy's import would start one that keeps every other core
+# busy for a tenth of a second. And what a run gives back, up to 256 MB of it, is kept for the next (glibc only):
+# fetching it anew from the system cost a slider's run a quarter of its time.
+_UNLESS_SAID_OTHERWISE = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+                          "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
+
 
 class Problem(Exception):
     """Something the person can act on: said in plain words, without a traceback."""
@@ -22,12 +28,10 @@ def say(text: str) -> None:
 def child_environment(**extra: str) -> dict[str, str]:
     """The environment for everything lab.py starts.
 
-    UTF-8 mode, because Python 3.11 and 3.12 on Windows would misread a project path with an umlaut. One thread for
-    linear algebra, unless the person says otherwise: nothing here needs it, and NumPy's import would start one that
-    keeps every other core busy for a tenth of a second.
+    UTF-8 mode, because Python 3.11 and 3.12 on Windows would misread a project path with an umlaut.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    return ({"OPENBLAS_NUM_THREADS": "1"} | kept
+    return (_UNLESS_SAID_OTHERWISE | kept
             | {"PYTHONUTF8": "1", "UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never"} | extra)
 
 

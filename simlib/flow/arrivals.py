@@ -32,10 +32,10 @@ def shares(producer: Producer, settings: ProducerSettings, partitions: int, seed
            ) -> Iterator[Share]:
     """What a producer creates before `until` seconds, partition by partition; those that get nothing are left out."""
     load = Arrivals(producer, settings, partitions, seed, until)
-    created, number, keys, places = load.before(EVER)
+    created, first, keys, places = load.before(EVER)
     for partition, mine in enumerate(places):
         if len(mine):
-            yield (_laid_out(created, mine[0], producer.start, latency), partition, created[mine], number[mine],
+            yield (_laid_out(created, mine[0], producer.start, latency), partition, created[mine], mine + first,
                    keys[mine])
 
 
@@ -51,14 +51,14 @@ class Arrivals:
         self._rest = np.empty(0, np.int64)
         self._number = 0
 
-    def before(self, horizon: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Those created before a time (ns) and not given yet: created, numbers, places in `key_names`, and which of
-        them go to each partition."""
+    def before(self, horizon: int) -> tuple[np.ndarray, int, np.ndarray, list[np.ndarray]]:
+        """Those created before a time (ns) and not given yet: created, the number of the first, places in `key_names`,
+        and which of them go to each partition."""
         created, self._rest = arrivals_before(horizon, self._rest, self._blocks)
         first, count = self._number, len(created)
         self._number += count
         keys = key_codes(self.producer, self._keys, first, count)
-        return created, np.arange(first, first + count), keys, _places(self._partitions(keys, first), self.partitions)
+        return created, first, keys, _places(self._partitions(keys, first), self.partitions)
 
     def partition_of_keys(self) -> np.ndarray:
         """Where each of the producer's keys goes; empty if it has none."""

@@ -130,14 +130,14 @@ class FoldedWorld(FlowWorld):
     def _feed(self, horizon: int) -> None:
         """All records that are created before the horizon; those who waited for them go on."""
         for load, codes, lanes in self.loads:
-            created, number, keys, places = load.before(horizon)
+            created, first, keys, places = load.before(horizon)
             fed = {partition: mine for partition, mine in enumerate(places) if len(mine)}
             tps = self.tps[load.producer.topic]
             refuse_same_instants(load.producer.name,
                                  [(self.leader_of[tps[partition]], created[mine]) for partition, mine in fed.items()])
             new = [self._new_lane(load, lanes, partition) for partition in fed if partition not in lanes]
             for partition, mine in fed.items():
-                lanes[partition].fill(created[mine], number[mine], codes[keys[mine]] if len(codes) else keys[mine])
+                lanes[partition].fill(created[mine], mine + first, codes[keys[mine]] if len(codes) else keys[mine])
             for outbox in lanes.values():
                 outbox.known = horizon if horizon < nanoseconds(self.scenario.duration) else EVER
                 if outbox in new:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simlib.scenario.topology import Producer
 
 BLOCK = 4_096
+DRAWN_AT_ONCE = 16_384  # keys: few enough that the processor's cache holds them
 
 
 class Arrivals(Plain):
@@ -93,11 +94,13 @@ def key_codes(producer: Producer, stream: Stream, start: int, n: int) -> np.ndar
         return np.full(n, -1, dtype=np.int32)
     if isinstance(producer.key_distribution, InOrder):
         return (np.arange(start, start + n) % keys).astype(np.int32)
-    u = stream.block(start, n)
-    if producer.key_distribution is None:
-        return (u * keys).astype(np.int32)
-    shares = np.cumsum(producer.key_distribution.weights(keys))
-    return np.minimum(np.searchsorted(shares, u * shares[-1], side="right"), keys - 1).astype(np.int32)
+    shares = None if producer.key_distribution is None else np.cumsum(producer.key_distribution.weights(keys))
+    codes = np.empty(n, dtype=np.int32)
+    for begin in range(0, n, DRAWN_AT_ONCE):
+        u = stream.block(start + begin, min(DRAWN_AT_ONCE, n - begin))
+        codes[begin : begin + len(u)] = (u * keys if shares is None else
+                                         np.minimum(np.searchsorted(shares, u * shares[-1], side="right"), keys - 1))
+    return codes
 
 
 def arrival_times(producer: Producer, stream: Stream, until: float) -> np.ndarray:

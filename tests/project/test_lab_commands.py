@@ -2,6 +2,7 @@
 
 import ast
 import json
+import platform
 import shutil
 import socket
 import subprocess
@@ -113,6 +114,24 @@ def test_linear_algebra_gets_one_thread_unless_the_person_wants_more(monkeypatch
     assert child_environment()["OPENBLAS_NUM_THREADS"] == "1"
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
     assert child_environment()["OPENBLAS_NUM_THREADS"] == "4"
+
+
+RUN_AFTER_RUN = """
+import resource
+for run in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    columns = [bytearray(30 << 20) for column in range(6)]
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    del columns
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems keep memory as they like")
+def test_the_next_run_finds_the_memory_that_the_last_gave_back() -> None:
+    done = subprocess.run([sys.executable, "-c", RUN_AFTER_RUN], env=child_environment(), check=True,
+                          stdout=subprocess.PIPE, encoding="utf-8")
+    first, second = map(int, done.stdout.split())
+    assert second * 20 < first
 
 
 def test_no_way_to_get_uv_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
