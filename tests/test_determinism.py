@@ -1,7 +1,6 @@
 """One seed, one run: byte for byte, in any process, with any hash seed, on any Python."""
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from strategies import scenarios
 
+from labtools.installer import find_uv
 from simlib import (
     ConsumerGroup,
     Crash,
@@ -89,9 +89,9 @@ def test_in_another_process_with_another_hash_seed(digest, hash_seed):
 @pytest.fixture(scope="module", params=os.environ.get("SIMLIB_OTHER_PYTHONS", "").split(os.pathsep))
 def other_python(request, tmp_path_factory):
     """SIMLIB_OTHER_PYTHONS: paths of interpreters. Each gets an environment with the libraries a run needs."""
-    uv = shutil.which("uv")
-    if not request.param or uv is None:
-        pytest.skip("cannot run on this system: needs uv and SIMLIB_OTHER_PYTHONS, which names other interpreters")
+    if not request.param:
+        pytest.skip("cannot run on this system: needs SIMLIB_OTHER_PYTHONS, which names other interpreters")
+    uv = find_uv()
     libraries = ["simpy", "numpy", "pandas", "pyarrow", "cloudpickle", "tqdm", "hypothesis", "pytest"]
     folder = tmp_path_factory.mktemp("env")
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", request.param, folder], check=True, timeout=600)
