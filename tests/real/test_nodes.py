@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,12 +20,12 @@ from simlib.scenario import Scenario, Shutdown
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="cannot run on this system: the fake java is a script")
 
-DEAF = f"""#!{sys.executable}
-import signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-time.sleep(60)
+HEARS_NOTHING = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+DEAF = f"""#!/bin/sh
+exec {shlex.quote(sys.executable)} -c {shlex.quote(HEARS_NOTHING)} "$@"
 """
-"""Hears no SIGTERM, as a broker does for a while that still hands its leaders over."""
+"""Hears no SIGTERM, as a broker does for a while that still hands its leaders over. A shell starts it: the first line
+of a script cannot name a Python in a folder with a space."""
 
 
 @pytest.fixture
