@@ -126,7 +126,7 @@ for run in range(2):
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems keep memory as they like")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="cannot run on this system: not glibc")
 def test_the_next_run_finds_the_memory_that_the_last_gave_back() -> None:
     done = subprocess.run([sys.executable, "-c", RUN_AFTER_RUN], env=child_environment(), check=True,
                           stdout=subprocess.PIPE, encoding="utf-8")
