@@ -40,8 +40,9 @@ class Supervision:
         self.ended_at = 0.0
         self._harm = Harm(scenario, self.timeline, workers, cluster, local, prefix, self._shut_down, self._killed)
         self._watch = Watch(self.timeline, workers, self._harm.stands_still)
+        self._looked_at = 0.0
         self._own_end: set[str] = set()
-        """Processes whose end is known."""
+        """Processes whose end is known: what they wrote before it has been read."""
         self._ending: dict[str, float | None] = {}
         """Who was asked to end, and so many seconds after its end it is to be started again."""
 
@@ -104,9 +105,12 @@ class Supervision:
         return any(kind == wanted for _, kind, *_ in read_marks(worker.plan.marks_of(worker.life)))
 
     def _why_over(self) -> str:
-        """How the run has ended; "" while it goes on. Declared load alone runs to its duration."""
-        now, last_mark = self.timeline.now, self.timeline.last_mark
-        if now >= self.scenario.duration:
+        """How the run has ended; "" while it goes on. Declared load alone runs to its duration.
+
+        What has happened since the last look is not known yet: on a busy machine, that may be all that matters.
+        """
+        now, last_mark = self._looked_at, self.timeline.last_mark
+        if self.timeline.now >= self.scenario.duration:
             return "duration"
         if not (self.scenario.services or self.scenario.inputs):
             return ""
@@ -117,13 +121,15 @@ class Supervision:
 
     def _pending(self) -> bool:
         """Is anything under way, or planned, that will end or begin by itself?"""
-        producing = any(worker.alive and worker.plan.role in ("inputs", "producer") for worker in self.workers.values())
+        producing = any(worker.plan.role in ("inputs", "producer") and name not in self._own_end
+                        for name, worker in self.workers.items())
         return (self.timeline.has_plans or producing or bool(self._ending) or self._watch.is_something_under_way()
                 or any(worker.restart_at is not None for worker in self.workers.values()))
 
     # -- looking after the workers
 
     def _look(self) -> None:
+        self._looked_at = self.timeline.now
         for worker in self.workers.values():
             if worker.life >= 0:
                 dead = not worker.alive  # first: what it wrote before its death is there now

@@ -1,9 +1,12 @@
 """When a run is over: what the marks of its workers tell, without a Kafka."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from simlib import Scenario, Topic
+from simlib.real.supervision import Supervision
 from simlib.real.timeline import Timeline
 from simlib.real.watching import QUIET_AFTER, Watch
 
@@ -70,3 +73,55 @@ def test_each_consumer_of_a_process_is_waited_for() -> None:
     assert watch.is_something_under_way()
     watch.listen(Written([0, "assigned", "other", []]))
     assert not watch.is_something_under_way()
+
+
+# -- on a busy machine much happens between two looks
+
+
+class LastWords:
+    """A worker that is alive at the first look, and has said all and ended at the second."""
+
+    restart_at, life, process = None, 0, SimpleNamespace(returncode=0)
+
+    def __init__(self) -> None:
+        self.plan, self._looks = SimpleNamespace(name="inputs", role="inputs"), 0
+
+    @property
+    def alive(self) -> bool:
+        return self._looks == 0
+
+    def new_marks(self) -> list[list]:
+        self._looks += 1
+        now = time.monotonic_ns()
+        last_words = [[now, "produced", 0, "orders", 0], [now, "acked", 0, 0, 0], [now, "finished"]]
+        return [] if self._looks == 1 else last_words
+
+    def new_output(self) -> str:
+        return ""
+
+
+def supervising() -> Supervision:
+    """For 15 s nothing has happened; now the orders come."""
+    scenario = Scenario([Topic("orders")], inputs={"orders": [{"at": 15.0}]})
+    supervision = Supervision(scenario, {"inputs": LastWords()}, None, None, "run-")  # type: ignore[arg-type, dict-item]
+    supervision.timeline.began = time.monotonic_ns() - 15 * 10**9
+    return supervision
+
+
+def test_a_run_is_not_over_before_the_last_words_of_its_inputs_are_read() -> None:
+    supervision = supervising()
+    supervision._look()
+    assert not supervision._why_over()
+    supervision._look()
+    assert not supervision._why_over()
+
+
+def test_a_watcher_that_was_held_up_looks_once_more_before_it_calls_a_run_quiet() -> None:
+    supervision = supervising()
+    for _ in range(2):
+        supervision._look()
+    supervision.timeline.began -= round((QUIET_AFTER + 1) * 1e9)
+    assert not supervision._why_over()
+    supervision.workers["inputs"].new_marks = list
+    supervision._look()
+    assert supervision._why_over() == "quiet"
