@@ -28,7 +28,8 @@ class FinalDatabase:
 
     @cached_property
     def _database(self) -> Database:
-        database = Database(self._image, lambda: self._ended_at / SECOND, Random(0))
+        ended_at = self._ended_at / SECOND  # not self: SQLite would hold what holds SQLite, unseen by the collector
+        database = Database(self._image, lambda: ended_at, Random(0))
         database.control("PRAGMA query_only=ON")
         return database
 

@@ -1,11 +1,13 @@
 """`app.database`: transactions are all or nothing whatever dies, connections see what a database would show them."""
 
 import asyncio
+import gc
 import os
 import pickle
 import sqlite3
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -346,6 +348,16 @@ def test_the_final_database_can_be_read_saved_and_not_changed(tmp_path):
         database.execute("DELETE FROM done")
     with pytest.raises(KeyError, match="no database 'bank'; there is billing"):
         again.databases["bank"]
+
+
+def test_a_final_database_that_was_read_goes_with_its_trace():
+    """SQLite holds the functions it was given where no collector looks: none may hold what holds SQLite."""
+    trace = ran(paying, orders=1)
+    database = weakref.ref(trace.databases["billing"])
+    assert rows(trace, "SELECT id, datetime() FROM done") == [(0, f"1970-01-01 00:00:{int(trace.ended_at):02}")]
+    del trace
+    gc.collect()
+    assert database() is None
 
 
 def test_the_content_is_part_of_a_trace_s_identity():
