@@ -89,5 +89,6 @@ def kafka(java_and_maven: None) -> Iterator["LocalKafka"]:
 def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs behind them; children inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit is over: fixtures end what they began
     if os.environ.get("CI", "").lower() in ("1", "true"):
         config.pluginmanager.register(NoSilentSkips())
