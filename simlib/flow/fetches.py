@@ -84,6 +84,10 @@ class Fetches:
             fetch.ends_at = max(fetch.arrival + self.max_wait, now)
             self._look(number, fetch)
 
+    def asked(self) -> Rows:
+        """What all fetches under way ask for; a consumer that is closed, or has given up a partition, has some too."""
+        return [row for fetch in self.in_flight.values() for row in fetch.rows]
+
     def look(self, known: tuple[int, ...]) -> None:
         """The leaders have moved on: see what is answered now. That there is nothing may have been too early to say."""
         self.known = known

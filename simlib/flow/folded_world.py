@@ -187,15 +187,16 @@ class FoldedWorld(FlowWorld):
                 self.recorder.watermark((time, tp, high_watermark))
 
     def _settled(self) -> dict[Key, int]:
-        """Up to where each group has committed, and no living member is before it.
+        """Up to where each group has committed, and no living member is before it, nor asks for what is.
 
         What was committed since the last turn is left out: whoever has just asked for a commit may not have its answer.
         """
         settled = {key: self.committed.get(key, 0) for key in self.folding.tallies}
         for member in self._living():
-            client = member.client
+            client, reading = member.client, member.reading
             wanted = [(tp, cursor.taken) for tp, cursor in client.cursors.items() if cursor.taken >= 0]
-            for tp, offset in [*wanted, *((stretch.tp, stretch.offset) for stretch in member.reading.in_hand)]:
+            wanted += [(stretch.tp, stretch.offset) for stretch in reading.in_hand]
+            for tp, offset in [*wanted, *reading.fetches.asked()]:
                 settled[client.group_code, tp] = min(settled[client.group_code, tp], offset)
         return settled
 

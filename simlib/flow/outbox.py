@@ -16,6 +16,7 @@ import numpy as np
 from simlib.flow.arrivals import EVER
 from simlib.flow.moments import add
 from simlib.kafka.producer.sender import permitted_in_flight, records_in_batch
+from simlib.trace.trace_data import narrow
 from simlib.units import millis
 
 BY_ALARM, BY_ANSWER = 0, 1
@@ -54,7 +55,7 @@ class Outbox:
     def fill(self, created: np.ndarray, number: np.ndarray, key: np.ndarray) -> None:
         """All records of the run."""
         add(self.created, created)
-        self.number, self.key = np.asarray(number, np.int64), np.asarray(key, np.int32)
+        self.number, self.key = narrow(np.asarray(number, np.int64)), narrow(np.asarray(key, np.int32))
 
     def cut(self) -> tuple[int, int] | None:
         """Cut the next batch: when, and on what occasion. None if there is nothing, or an answer has to come first."""
@@ -130,4 +131,4 @@ class Outbox:
     def columns(self) -> dict[str, Any]:
         """The records, for the trace."""
         return {"number": self.number, "key": self.key, "created": np.frombuffer(self.created, np.int64),
-                "bytes": np.full(len(self.number), self.value_bytes, np.int32), "value": []}
+                "bytes": np.broadcast_to(np.int32(self.value_bytes), len(self.number)), "value": []}

@@ -18,7 +18,7 @@ import numpy as np
 
 from simlib.trace.calls import Call, call_columns
 from simlib.trace.on_demand import TablesOnDemand
-from simlib.trace.trace_data import REMOVED_BY
+from simlib.trace.trace_data import REMOVED_BY, WORTH_NARROWING, narrow
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "appends": ("time", "lane", "start", "count", "base_offset", "epoch", "broker"),
@@ -177,15 +177,22 @@ def _transposed(rows: list[tuple[Any, ...]], columns: tuple[str, ...], text: tup
 def _messages(lanes: list[Any]) -> dict[str, Any]:
     """One row a created record, lane by lane (`lane` objects keep created, number, key, value, bytes)."""
     parts = [lane.columns() for lane in lanes]
-    table: dict[str, Any] = {
-        "lane": np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["number"]) for part in parts]),
-        "ordinal": np.concatenate([np.arange(len(part["number"])) for part in parts] or [np.empty(0, np.int64)]),
-    }
+    lengths = [len(part["number"]) for part in parts]
+    joined = partial(_joined, sum(lengths))
+    table: dict[str, Any] = {"lane": joined(np.int32, (np.full(length, lane) for lane, length in enumerate(lengths))),
+                             "ordinal": joined(np.int64, map(np.arange, lengths))}
     for column, kind in (("number", np.int64), ("key", np.int32), ("created", np.int64), ("bytes", np.int32)):
-        table[column] = np.concatenate([part[column] for part in parts] or [np.empty(0, kind)]).astype(kind, copy=False)
+        table[column] = joined(kind, (part[column] for part in parts))
     if any(part["value"] for part in parts):
         texts = [text for part in parts for text in part["value"] or [None] * len(part["number"])]
         table["value"] = [None if text is None else json.loads(text) for text in texts]
     else:
         table["value"] = None
     return table
+
+
+def _joined(rows: int, kind: Any, parts: Iterable[np.ndarray]) -> np.ndarray:
+    """One column of all lanes; a long one is narrowed lane by lane, so that it is never there at its full width."""
+    if rows < WORTH_NARROWING:
+        return np.concatenate([np.empty(0, kind), *parts]).astype(kind, copy=False)
+    return np.concatenate([narrow(part) for part in parts if len(part)])

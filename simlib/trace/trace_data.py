@@ -150,12 +150,13 @@ def narrowed(columns: dict[str, Any]) -> dict[str, Any]:
     """Columns of whole numbers in the smallest type that holds them: a large trace is kept in a third of the bytes."""
     if all(values is None or len(values) < WORTH_NARROWING for values in columns.values()):
         return columns
-    return {name: _narrow(values) if isinstance(values, np.ndarray) and len(values) >= WORTH_NARROWING else values
+    return {name: narrow(values) if isinstance(values, np.ndarray) and len(values) >= WORTH_NARROWING else values
             for name, values in columns.items()}
 
 
-def _narrow(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind != "i":
+def narrow(values: np.ndarray) -> np.ndarray:
+    """One column in the smallest type that holds it."""
+    if values.dtype.kind != "i" or not len(values):
         return values
     low, high = values.min(), values.max()
     smallest = next(kind for kind in (np.int8, np.int16, np.int32, np.int64)

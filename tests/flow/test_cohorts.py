@@ -18,8 +18,10 @@ from simlib import (
     EngineError,
     Exponential,
     InOrder,
+    Pause,
     Producer,
     Scenario,
+    Shutdown,
     Topic,
     Trace,
     replace,
@@ -105,6 +107,13 @@ def test_several_records_a_batch():
     whole, sums = tell_the_same(BUSY)
     assert len(whole.messages) > 5 * len(whole.data.tables["appends"]["time"])
     assert sums.fidelity.folded and "of a batch" in sums.fidelity.kept
+
+
+def test_a_fetch_of_a_member_that_stands_still_outlives_its_consumer():
+    """The log keeps what it asked for: the answer finds nobody, but it has to be found."""
+    tell_the_same(shop(topics=[Topic("orders", 2)], brokers=1, producers=[even(rate=7.3, keys=2, linger_ms=None)],
+                       groups=[ConsumerGroup("billing", "orders", 2, service_time=0.0, auto_commit_interval_ms=100)],
+                       faults=[Shutdown("billing-0", 2.0), Pause("billing-0", 2.0, 2.0)], duration=5.0), 50)
 
 
 def test_with_batches_of_one_record_nothing_is_lost():
