@@ -159,12 +159,11 @@ class FoldedWorld(FlowWorld):
             if not member.paused:
                 member.receive(member.incarnation, _nothing, ())
         self._look(self.clock.moment)
-        settled = self._settled()
-        self.folding.fold(settled)
-        for (group, tp), offset in settled.items():
+        counted = self.folding.fold(self._settled())
+        for (group, tp), offset in counted.items():
             self.sliding[group].forget(tp, offset)
         for tp, log in self.folding.logs.items():
-            log.forget(min([offset for (_, other), offset in settled.items() if other == tp],
+            log.forget(min([offset for (_, other), offset in counted.items() if other == tp],
                            default=log.high_watermark))
         self._note_commits()
         self._forget_commits()

@@ -29,15 +29,20 @@ class Folding:
         self.services = services
         self.tallies = {key: Tally(*key) for key in keys}
 
-    def fold(self, settled: dict[Key, int]) -> None:
-        """Count all deliveries of offsets below those given."""
+    def fold(self, settled: dict[Key, int]) -> dict[Key, int]:
+        """Count all deliveries of offsets below those given; a stretch of records that goes beyond waits as a whole.
+
+        Gives below which offsets nothing is left to be counted.
+        """
+        counted = dict(settled)
         for key, rows in taken_out(self.deliveries).items():
-            boundary = rows.boundary(settled[key])
+            counted[key] = boundary = rows.boundary(settled[key])
             now = rows["offset"] < boundary
             if now.any():
                 self._count(self.tallies[key], rows.chosen(now), rows.chosen(~now), boundary)
             rest = rows.chosen(~now)
             self.deliveries.put_back(rest.table, rest.given)
+        return counted
 
     def _count(self, tally: Tally, rows: Stretches, later: Stretches, settled: int) -> None:
         """What comes one after the other, then what does not, then again what does."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_agreement import shop
 
 import simlib.flow.folded_world as folded_world
-from simlib import ConsumerGroup, Crash, Pause, Producer, Scenario, Topic, Trace, run
+from simlib import ConsumerGroup, Crash, Given, Pause, Producer, Scenario, Topic, Trace, run
 from simlib.trace.folded import Folded
 from simlib.trace.summary import percentiles
 from simlib.units import SECOND
@@ -95,6 +95,17 @@ def test_a_zombie_reads_what_is_long_settled():
     whole, sums = tell_the_same(shop(groups=[group], faults=[Pause("billing-0", at=20, duration=12)], duration=60.0))
     assert "eviction" in set(sums.duplicates.cause_of_repeat)
     assert len(whole.handed) > 1_000
+
+
+def test_what_waits_to_be_counted_is_not_forgotten():
+    """A poll of the new owner goes beyond what the zombie had: it is counted a turn later, as a whole."""
+    group = ConsumerGroup("billing", "orders", 3, service_time=Given([0, 0.05, 0.01]), auto_commit_interval_ms=1_000,
+                          auto_offset_reset="earliest", session_timeout_ms=6_000, heartbeat_interval_ms=500,
+                          max_poll_interval_ms=2_000)
+    shops = [Producer("shop", "orders", rate=1), Producer("a-shop", "orders", rate=40.5, arrivals="poisson")]
+    _, sums = tell_the_same(Scenario([Topic("orders", 3)], shops, [group], brokers=1, latency=0.0005, duration=20.0,
+                                     faults=[Pause("billing-0", at=8, duration=15)], seed=0))
+    assert len(set(sums.duplicates.message)) == len(sums.duplicates) > 10
 
 
 def test_a_group_that_cannot_keep_up():
