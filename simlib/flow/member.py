@@ -62,11 +62,11 @@ class FlowMember(Member):
 
     def on_kill(self, now: int) -> None:
         self._held.clear()
-        self.reading.write_down(now)
+        self.reading.write_down(self.worked_until)
 
     def on_end(self, now: int) -> None:
         self._catch_up_at_last()
-        self.reading.write_down(now)
+        self.reading.write_down(self.worked_until)
 
     def _catch_up_at_last(self) -> None:
         """Of what it had in hand as it stood still the others know only now: they first read on without that."""

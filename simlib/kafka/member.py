@@ -55,11 +55,11 @@ class Member(Process):
         return client
 
     def on_kill(self, now: int) -> None:
-        self.write_down(now)
+        self.write_down(self.worked_until)
         self.runs = []
 
     def on_end(self, now: int) -> None:
-        self.write_down(now)
+        self.write_down(self.worked_until)
 
     def change(self, group: Readers) -> None:
         """The declared service time changes, from the next poll on."""

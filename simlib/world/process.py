@@ -82,11 +82,17 @@ class Process:
     def kill(self) -> None:
         """SIGKILL: nothing of it runs any more."""
         self.alive = False
-        self.paused = self.shutting_down = False
+        self.shutting_down = False
         self.paused_until = 0
         self._held_back.clear()
         self.on_kill(self.clock.now)
+        self.paused = False
         self.busy(-self.engaged)
+
+    @property
+    def worked_until(self) -> int:
+        """Now; of one that stands still, when it began to: it has done nothing since, and if it dies, it never will."""
+        return self.paused_since if self.paused else self.clock.now
 
     def busy(self, more: int) -> None:
         """`more` things that will end by themselves are under way here; while there are any, a run is not quiet."""

@@ -223,3 +223,18 @@ def test_a_slow_link_is_slow_for_its_time():
                          faults=[SlowLink("shop-0", "broker-0", at=3.5, duration=3, latency=0.2)]))
     took = heard(trace)
     assert took[1] == 0.001 and took[-1] == 0.001 and took.count(0.4) == 2
+
+
+# -- what one that stands still has in hand
+
+@pytest.mark.parametrize("engine", ["events", "flow"])
+@pytest.mark.parametrize("faults, duration", [([Crash("billing-0", at=3, restart_after=None)], 5.0), ([], 3.0)],
+                         ids=["it dies", "the run ends"])
+def test_nothing_is_done_by_a_member_that_stands_still(engine, faults, duration):
+    """Nor handed over: of the records in hand the second was under way when it stopped, and will never be done."""
+    group = ConsumerGroup("billing", "orders", service_time=0.4, auto_offset_reset="earliest")
+    trace = run(Scenario([Topic("orders")], [Producer("shop", "orders", rate=1_000, records=10, linger_ms=50)], [group],
+                         faults=[Pause("billing-0", at=0.8, duration=30), *faults], duration=duration), engine=engine)
+    begun = trace.deliveries[trace.deliveries.time < 0.8]
+    assert len(trace.deliveries) == len(begun) == 2
+    assert list(begun.done.isna()) == [False, True]
