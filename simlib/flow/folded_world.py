@@ -186,7 +186,7 @@ class FoldedWorld(FlowWorld):
                 self.recorder.watermark((time, tp, high_watermark))
 
     def _settled(self) -> dict[Key, int]:
-        """Up to where each group has committed, and no living member is before it, nor asks for what is.
+        """Up to where each group has committed, and nothing before it is with a living member, or on its way to one.
 
         What was committed since the last turn is left out: whoever has just asked for a commit may not have its answer.
         """

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from simlib.scenario.errors import ConfigError, did_you_mean, listed
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC
+from simlib.scenario.setting_rows import ABSENT
+from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, TOPIC
 
 T = TypeVar("T")
 TABLES = {"producer": PRODUCER, "consumer": CONSUMER, "share consumer": SHARE, "broker": BROKER, "topic": TOPIC}

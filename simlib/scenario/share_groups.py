@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from simlib.scenario.field_info import how_many
 from simlib.scenario.filling import filled, remembered
 from simlib.scenario.plain import plain
-from simlib.scenario.settings_table import GROUP_CONFIG, SHARE, setting
+from simlib.scenario.setting_rows import setting
+from simlib.scenario.settings_table import GROUP_CONFIG, SHARE
 from simlib.scenario.topology import Readers, given_settings
 
 if TYPE_CHECKING:

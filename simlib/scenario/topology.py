@@ -11,7 +11,8 @@ from simlib.scenario.distributions import Distribution
 from simlib.scenario.field_info import DISTRIBUTION, LONGEST, declared, how_many
 from simlib.scenario.loads import Arrivals, KeyDistribution
 from simlib.scenario.plain import FrozenDict, Plain, plain
-from simlib.scenario.settings_table import CONSUMER, PRODUCER, Setting, setting
+from simlib.scenario.setting_rows import Setting, setting
+from simlib.scenario.settings_table import CONSUMER, PRODUCER
 
 
 @plain

@@ -103,7 +103,7 @@ class LastWords:
 def supervising() -> Supervision:
     """For 15 s nothing has happened; now the orders come."""
     scenario = Scenario([Topic("orders")], inputs={"orders": [{"at": 15.0}]})
-    supervision = Supervision(scenario, {"inputs": LastWords()}, None, None, "run-")  # type: ignore[arg-type, dict-item]
+    supervision = Supervision(scenario, {"inputs": LastWords()}, None, None, "run-")
     supervision.timeline.began = time.monotonic_ns() - 15 * 10**9
     return supervision
 

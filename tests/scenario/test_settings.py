@@ -18,8 +18,9 @@ from simlib.scenario import (
     resolve_topic,
     session_problem,
 )
+from simlib.scenario.setting_rows import ABSENT
 from simlib.scenario.settings import producer_notes
-from simlib.scenario.settings_table import ABSENT, BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, SIMULATED_ONLY, TOPIC
+from simlib.scenario.settings_table import BROKER, CLIENTS, CONSUMER, PRODUCER, SHARE, SIMULATED_ONLY, TOPIC
 
 SIMLIB = Path(__file__).parents[2] / "simlib"
 
