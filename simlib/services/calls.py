@@ -67,18 +67,19 @@ class Calls(ABC):
         own = max(round(deadline * SECOND), NEVER + 1)
         return own if inherited == NEVER else min(own, inherited)
 
-    def _latest(self, timeout: float | None, deadline: int) -> int:
-        """When the caller gives up (ns)."""
+    def _latest(self, began: int, timeout: float | None, deadline: int) -> int:
+        """When a caller that began so gives up (ns). A real clock says something else each time it is asked."""
         if timeout is None and deadline != NEVER:
             return deadline
-        latest = self._now + round((DEFAULT_TIMEOUT if timeout is None else timeout) * SECOND)
+        latest = began + round((DEFAULT_TIMEOUT if timeout is None else timeout) * SECOND)
         return latest if deadline == NEVER else min(latest, deadline)
 
     # -- asking
 
     async def _asked(self, service: str, text: str, timeout: float | None, deadline: float | None) -> Any:
         until = self._deadline(deadline)
-        began, latest = self._now, self._latest(timeout, until)
+        began = self._now
+        latest = self._latest(began, timeout, until)
         what = f"call({service!r})"
         if latest <= began:
             raise TimeoutError(f"{what}: not sent, for its deadline has passed ({latest / SECOND:g} s)")
