@@ -81,10 +81,18 @@ def check_laws(scenario):
         assert list(view.columns)
 
 
+def longest_work(scenario):
+    """Seconds: one member works on every record as often as it may be delivered, and no lock is long enough."""
+    limit = resolve_broker(scenario.broker_config).group_share_delivery_count_limit
+    constant = max((group.service_time for group in scenario.groups if isinstance(group.service_time, float)), default=0)
+    return sum(producer.records for producer in scenario.producers) * constant * limit
+
+
 def check_liveness(scenario):
     """In the end every record was accepted or given up, and the lag is 0."""
     producers = tuple(replace(producer, stop=scenario.duration) for producer in scenario.producers)
-    trace = run(replace(scenario, producers=producers, duration=scenario.duration + AFTERWARDS), progress=False)
+    afterwards = AFTERWARDS + longest_work(scenario)
+    trace = run(replace(scenario, producers=producers, duration=scenario.duration + afterwards), progress=False)
     summary = trace.summary()
     if unclean(trace):
         event("not judged")

@@ -131,9 +131,10 @@ class Groups:
             message, offset = np.r_[message, gone], np.r_[offset, self.messages.offset[gone]]
             removed = np.r_[removed, self.messages.removed[gone]]
         fate, passed_at = self._fate(group, message), self._passed_at(group, tp, offset)
-        if group in self.deliveries.answers.share_groups:
-            fate, passed_at = self._shared_fate(group, message, fate, passed_at)
         skipped = self._skipped(group, tp, offset, removed)
+        if group in self.deliveries.answers.share_groups:
+            skipped &= fate[0] == NEVER
+            fate, passed_at = self._shared_fate(group, message, fate, passed_at)
         return GroupLog(group, tp, message, offset, *fate, skipped, passed_at, removed)
 
     @cached_property
@@ -170,7 +171,8 @@ class Groups:
                      passed_at: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
         """In a share group a record is finished when somebody has decided, and passed over when it was given up.
 
-        A reset may go past records that a member was done with and could not say so: these are finished, too.
+        A reset may go past records that somebody has. Those a member was done with and could not say so are finished,
+        the others are passed over.
         """
         answers = self.deliveries.answers
         handed, is_done, in_hand = fate

@@ -72,8 +72,7 @@ class Served:
         self.shared = SharePartition(start, settings.group_share_delivery_count_limit,
                                      millis(self.settings.share_record_lock_duration_ms),
                                      settings.group_share_partition_max_record_locks, answer.states)
-        if answer.start >= 0:
-            self._note_start()
+        self._note_start()
         self.serving.look_again(self)
 
     def _try_again(self, answer: ShareStateResponse) -> None:
@@ -81,15 +80,16 @@ class Served:
             self._begun(answer)
 
     def _reset(self) -> int:
-        """The group has not begun here: share_auto_offset_reset says where."""
+        """The group has not begun here: share_auto_offset_reset says where. A new leader knows of no beginning that
+        was not stored: "latest" jumps over what a member may have in hand."""
         broker, tp = self.serving.broker, self.led.tp
         policy = self.settings.share_auto_offset_reset
         start = self.led.leader.log.start if policy == "earliest" else self._limit()
         broker.recorder.event("reset", broker, group=self.group_code, tp=tp, a=start,
                               detail=f"{policy}: the share group has not begun")
-        read = broker.cluster.read_up_to.get((self.group, tp), 0)
-        if start > read:
-            broker.recorder.skipped((broker.clock.now, self.group_code, tp, read, start))
+        begun = broker.cluster.committed.get((self.group, broker.cluster.tps[tp]), 0)
+        if start > begun:
+            broker.recorder.skipped((broker.clock.now, self.group_code, tp, begun, start))
         return start
 
     # -- records
@@ -186,7 +186,7 @@ class Served:
         """The start offset is to a share group what the committed offset is to another."""
         broker, start = self.serving.broker, self._start()
         key = self.group, broker.cluster.tps[self.led.tp]
-        if broker.cluster.committed.get(key) != start:
+        if broker.cluster.committed.get(key, 0) != start:
             broker.cluster.committed[key] = start
             broker.recorder.commit((broker.clock.now, self.group_code, self.led.tp, start, -1, 0))
 

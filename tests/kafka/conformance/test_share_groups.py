@@ -296,6 +296,21 @@ def test_new_partitions_begin_where_the_reset_says(reset):
     assert summary.delivered + summary.skipped == 200 and summary.lag == 0
 
 
+@pytest.mark.statement("K102g")
+@pytest.mark.parametrize(("reset", "holder_dies", "fate"), [("latest", False, (2, 0, 1)), ("latest", True, (2, 1, 0)),
+                                                           ("earliest", True, (0, 0, 3))])
+def test_a_beginning_that_was_not_stored_is_forgotten_with_the_leader(reset, holder_dies, fate):
+    """One member has the first of three records when the only broker dies. At the end of the log it begins anew: the
+    two that nobody has had are skipped, the first is the holder's alone."""
+    deaths = [Crash("workers-0", at=6, restart_after=1)] if holder_dies else []
+    trace = run(shop(Crash("broker-0", at=5, restart_after=1), *deaths, consumers=1, service_time=8, rate=1, stop=3,
+                     share_auto_offset_reset=reset))
+    group, [log] = trace.summary().groups["workers"], trace.groups.logs
+    assert (group.skipped, group.passed_over, int(log.finished.sum())) == fate
+    assert group.lag == group.backlog == 0 and laws.conservation(trace).holds
+    assert laws.nothing_lost("workers")(trace).broken == (fate[1] > 0)
+
+
 @pytest.mark.statement("K102")
 def test_a_run_with_share_groups_is_repeatable():
     scenario = shop(Crash("workers-1", at=4, restart_after=3), Pause("workers-0", at=6, duration=35),
