@@ -84,8 +84,8 @@ def check_laws(scenario):
 def longest_work(scenario):
     """Seconds: one member works on every record as often as it may be delivered, and no lock is long enough."""
     limit = resolve_broker(scenario.broker_config).group_share_delivery_count_limit
-    constant = max((group.service_time for group in scenario.groups if isinstance(group.service_time, float)), default=0)
-    return sum(producer.records for producer in scenario.producers) * constant * limit
+    slowest = max((group.service_time for group in scenario.groups if isinstance(group.service_time, float)), default=0)
+    return sum(producer.records for producer in scenario.producers) * slowest * limit
 
 
 def check_liveness(scenario):
