@@ -280,10 +280,11 @@ print("ended", trace.ended, len(trace.records), flush=True)
 """
 
 
-def start(kafka: LocalKafka) -> subprocess.Popen:
+def start(kafka: LocalKafka, folder: Path) -> subprocess.Popen:
     """A program with a run that ends much later; returns when its workers have done what they do."""
     tests = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)]),
+                   **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}  # who is killed cannot clear up
     program = subprocess.Popen([sys.executable, "-u", "-c", SCRIPT, kafka.url], stdout=subprocess.PIPE, text=True,
                                env=environment)
     said = []
@@ -304,8 +305,9 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.skipif(WINDOWS, reason="cannot run on this system: it has no SIGINT for other processes")
-def test_ctrl_c_keeps_what_there_is_and_leaves_no_process_and_no_topic_behind(kafka: LocalKafka) -> None:
-    program = start(kafka)
+def test_ctrl_c_keeps_what_there_is_and_leaves_no_process_and_no_topic_behind(
+        kafka: LocalKafka, tmp_path: Path) -> None:
+    program = start(kafka, tmp_path)
     left = its_workers(program)
     program.send_signal(signal.SIGINT)
     said, _ = program.communicate(timeout=60)
@@ -314,8 +316,8 @@ def test_ctrl_c_keeps_what_there_is_and_leaves_no_process_and_no_topic_behind(ka
     assert topics_left(kafka) == []
 
 
-def test_workers_end_when_nobody_watches_over_them_any_more(kafka: LocalKafka) -> None:
-    program = start(kafka)
+def test_workers_end_when_nobody_watches_over_them_any_more(kafka: LocalKafka, tmp_path: Path) -> None:
+    program = start(kafka, tmp_path)
     left = its_workers(program)
     program.kill()
     program.wait()
