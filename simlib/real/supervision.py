@@ -10,6 +10,7 @@ from typing import Any
 
 from simlib.real.cluster import Cluster
 from simlib.real.errors import RealRunError
+from simlib.real.gathering import unsettled
 from simlib.real.harming import Harm
 from simlib.real.local_kafka import LocalKafka
 from simlib.real.processes import Worker, wait_for
@@ -82,10 +83,9 @@ class Supervision:
         first = [worker for worker in self.workers.values() if self._is_needed(worker)]
         for worker in first:
             worker.start()
-        if not wait_for(lambda: all(self._is_ready(worker) for worker in first), START_WITHIN):
-            waiting = ", ".join(worker.plan.name for worker in first if not self._is_ready(worker))
-            raise RealRunError(f"after {START_WITHIN:g} s these are not ready: {waiting}. Is the machine very busy, "
-                               "or do the brokers not answer?")
+        if not wait_for(lambda: not self._not_ready(first), START_WITHIN):
+            raise RealRunError(f"after {START_WITHIN:g} s these are not ready: {', '.join(self._not_ready(first))}. "
+                               "Is the machine very busy, or do the brokers not answer?")
         self.timeline.begin()
         for worker in first:
             if worker.plan.name not in late:
@@ -98,11 +98,15 @@ class Supervision:
         """Redis is started when somebody uses it; sooner only if something is to happen to it."""
         return worker.plan.role != "redis" or any(getattr(fault, "who", "") == REDIS for fault in self.scenario.faults)
 
-    def _is_ready(self, worker: Worker) -> bool:
-        if not worker.alive:
-            raise RealRunError(f"{worker.plan.name} could not begin:\n{worker.new_output()}")
-        wanted = "assigned" if worker.plan.role == "group" else "ready"
-        return any(kind == wanted for _, kind, *_ in read_marks(worker.plan.marks_of(worker.life)))
+    def _not_ready(self, first: list[Worker]) -> list[str]:
+        """Processes that cannot work yet, and groups whose members do not have their partitions yet."""
+        for worker in first:
+            if not worker.alive:
+                raise RealRunError(f"{worker.plan.name} could not begin:\n{worker.new_output()}")
+        marks = {worker.plan.name: read_marks(worker.plan.marks_of(worker.life)) for worker in first}
+        alone = [worker.plan.name for worker in first if worker.plan.role != "group"]
+        return [*(name for name in alone if not any(kind == "ready" for _, kind, *_ in marks[name])),
+                *unsettled(self.scenario, marks, time.monotonic_ns())]
 
     def _why_over(self) -> str:
         """How the run has ended; "" while it goes on. Declared load alone runs to its duration.
