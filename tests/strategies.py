@@ -247,9 +247,17 @@ def _losses(members, senders, brokers):
     return st.builds(lambda kind, pair, how: kind(*pair, **how), one_of(LoseRequest, LoseReply), one_of(*pairs), how)
 
 
+def deaths_while_it_stands_still(mortal, at, lasting, back):
+    """A pause, and somewhere within it (also at its very ends) the end of who is paused."""
+    part = one_of(0.0, 0.3, 0.7, 1.0)
+    return st.builds(lambda who, at, lasting, part, death, back: [
+        Pause(who, at, lasting), death(who, round(at + part * lasting, 3), back)],
+        mortal, at, lasting, part, one_of(Crash, Shutdown), back)
+
+
 @st.composite
 def faults(draw, scenario, most=3):
-    """Up to `most` faults on consumers, producers, brokers and links. Whatever dies is started again within the run."""
+    """About `most` faults on consumers, producers, brokers and links. Whatever dies is started again within the run."""
     end = scenario.duration
     members = [member for group in scenario.groups for member in group.members]
     senders = [producer.name for producer in scenario.producers]
@@ -282,6 +290,8 @@ def faults(draw, scenario, most=3):
         kinds.append(st.builds(NetworkCut, st.just(brokers[0]), st.just(tuple(brokers[1:])), at, lasting))
     number = draw(st.integers(0, most))
     chosen = draw(st.lists(st.one_of(*kinds), min_size=number, max_size=number))
+    if number < most and draw(one_of(False, False, True)):
+        chosen += draw(deaths_while_it_stands_still(mortal, at, lasting, back))
     grown = [fault for fault in chosen if isinstance(fault, AddPartitions)]
     return tuple(fault for fault in chosen if fault not in grown[1:])
 

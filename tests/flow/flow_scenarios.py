@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from hypothesis import assume
 from hypothesis import strategies as st
-from strategies import ASSIGNORS, given_some, keyed, one_of, rounded, service_times
+from strategies import ASSIGNORS, deaths_while_it_stands_still, given_some, keyed, one_of, rounded, service_times
 
 from simlib import EngineError
 from simlib.scenario import ConsumerGroup, Crash, Exponential, Pause, Producer, Scenario, Shutdown, Topic
@@ -62,8 +62,9 @@ def faults(members, end):
     at = st.one_of(st.integers(1, int(end * 0.7)).map(float), rounded(0.1, end * 0.7))
     back = one_of(None, 0.5, 3.0, 12.0)
     fault = st.one_of(st.builds(Crash, one_of(*members), at, back), st.builds(Shutdown, one_of(*members), at, back),
-                      st.builds(Pause, one_of(*members), at, one_of(0.3, 2.0, 15.0)))
-    return st.lists(fault, min_size=1, max_size=3)
+                      st.builds(Pause, one_of(*members), at, one_of(0.3, 2.0, 15.0))).map(lambda one: [one])
+    both = deaths_while_it_stands_still(one_of(*members), at, one_of(0.3, 2.0, 15.0), back)
+    return st.lists(st.one_of(fault, fault, both), min_size=1, max_size=3).map(lambda several: sum(several, []))
 
 
 @st.composite
