@@ -26,7 +26,7 @@
 # exercise = "07-relay"
 #
 # [[objectives]]
-# do = "aim the kill after which any relay announces twice"
+# do = "aim the kill after which a relay repeats, and say how much"
 # exercise = "07-aim"
 #
 # [[objectives]]
@@ -44,7 +44,7 @@
 # When you leave this page you can
 # 1. save an order and announce it so that no crash separates them;
 # 2. write the relay that carries announcements, and say what a death repeats;
-# 3. aim the kill after which any relay announces twice;
+# 3. aim the kill after which a relay repeats, and say how much;
 # 4. let two relays share the work: nothing doubled, nothing overtaken.
 #
 # <details><summary>Do you have what you need? Three lines and two questions.</summary>
@@ -430,9 +430,9 @@ check("07-relay", carry)
 # %% exercise-aim-text [markdown]
 # ### Break it: three minutes
 #
-# Now against our relay. A note takes three steps: take (`execute`), publish (`send`), mark (`execute`). Saving takes
-# some `execute`, too. Three customers come. Aim one kill so that an order is announced twice: `Crash("shop-0", ...)`
-# with `before=` or `after=` a step, and `nth=`. `hint("07-aim")`, `solution("07-aim")`.
+# Now you aim. The relay that marks a batch is back, and five notes wait. One kill, and exactly **three** orders are
+# announced twice. The kill comes right before a step, `execute` or `send`: `Crash("shop-0", before=..., nth=...)`.
+# `hint("07-aim")`, `solution("07-aim")`.
 
 # %% exercise-aim tags=["exercise"]
 kill = ...

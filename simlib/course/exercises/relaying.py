@@ -18,7 +18,7 @@ from simlib.course.exercises.outbox_shop import (
 from simlib.course.exercises.refusals import no
 from simlib.course.trace_words import kill_in_words, not_orders, own_exception
 from simlib.laws.verdict import count
-from simlib.patterns.outbox import relay
+from simlib.patterns.broken_outbox import marks_a_batch
 from simlib.scenario import LoseRequest
 
 # -- 07-relay: read, publish, mark
@@ -151,26 +151,33 @@ RELAY = Exercise(
     ),
 )
 
-# -- 07-aim: one kill, one repeat
+# -- 07-aim: one kill, so many repeats
 
-AIMED_AT = 3
+WAITING, WANTED = 5, 3
+AFTER_THEM = 10     # seconds: by then all customers are gone
 
 
 def judge_aim(kill: Any) -> Verdict:
-    """Run the pattern's relay with this kill: one order must be announced twice, and none left out."""
+    """Run the relay that marks a batch with this kill: so many orders must be announced twice, and no more."""
     if not isinstance(kill, Crash):
-        return no("07-aim", f'A kill is a Crash("shop-0", ...). You gave {kill!r}.')
+        return no("07-aim", f'A kill is a Crash("shop-0", before=...). You gave {kill!r}.')
     if kill.who != "shop-0":
         return no("07-aim", f"You kill {kill.who}. The relay is the shop's: kill shop-0.")
+    if kill.before is None:
+        return no("07-aim", f"{_said(kill)}: this time the kill comes right before a step. Which one?")
     back = dataclasses.replace(kill, restart_after=kill.restart_after or 1)
-    trace = run(replace(shop(save_and_announce, relay, count=AIMED_AT), "faults", [back]))
+    trace = run(replace(shop(save_and_announce, _late, count=WAITING), "faults", [back]))
     if not (trace.events.kind == "crashed").any():
-        return no("07-aim", f"{_said(kill)}: that never comes. The shop has {AIMED_AT} customers.")
-    again = [name for name, number in times(trace).items() if number > 1]
-    if not again:
-        dead = trace.control[trace.control.kind == "crashed"].time.iloc[0]
-        return no("07-aim", f"{_said(kill)}: {_stood(trace, dead)} Every order that was saved is announced once.")
-    return Verdict(True, f"07-aim: yes. {_said(kill)}: Kafka has order {again[0]}, and the outbox does not know it.")
+        return no("07-aim", f"{_said(kill)}: that never comes. {WAITING} notes wait.")
+    again = sum(number > 1 for number in times(trace).values())
+    dead = trace.control[trace.control.kind == "crashed"].time.iloc[0]
+    told = f"{_said(kill)}: {_stood(trace, dead)} Announced twice: {again}"
+    return Verdict(True, f"07-aim: yes. {told}.") if again == WANTED else no("07-aim", f"{told}, not {WANTED}.")
+
+
+async def _late(app: Any) -> None:
+    await app.sleep(AFTER_THEM)
+    await marks_a_batch(app)
 
 
 def _said(kill: Crash) -> str:
@@ -180,7 +187,7 @@ def _said(kill: Crash) -> str:
 def _stood(trace: Any, dead: float) -> str:
     """What the outbox knew at that moment of what Kafka had."""
     marked = [row[0] for row in trace.databases["shop"].execute("SELECT published_at FROM outbox")]
-    out, known = (trace.records.acked < dead).sum(), sum(mark < dead for mark in marked if mark)
+    out, known = (trace.records.acked <= dead).sum(), sum(mark <= dead for mark in marked if mark)
     return f"Kafka has {count(out, 'order')} by then, and the outbox knows of {known}."
 
 
@@ -189,17 +196,20 @@ AIM = Exercise(
     starter="kill = ...",
     call='check("07-aim", kill)',
     hints=(
-        "Kafka must have it, and the outbox must not know. Between which two steps of the relay is that so?",
-        'kill = Crash("shop-0", after="...", nth=2)',
+        "Kafka must have three of them, and the outbox must not know. What does the relay do next?",
+        'kill = Crash("shop-0", before="send", nth=...)',
     ),
-    solution='kill = Crash("shop-0", after="send", nth=2)',
-    remark="Right before the mark is the same moment. No relay can close it: that is why billing keeps an inbox.",
+    solution='kill = Crash("shop-0", before="send", nth=4)',
+    remark="Right after send 3 is the same moment. Mark each note, and it is one at most. No relay can do better: "
+    "that is why billing keeps an inbox.",
     judge=judge_aim,
     wrong=(
-        Wrong("before it is out", 'kill = Crash("shop-0", before="send", nth=2)', "Killed right before send 2"),
-        Wrong("after the order is saved", 'kill = Crash("shop-0", after="execute", nth=4)', "right after execute 4"),
-        Wrong("at some second", 'kill = Crash("shop-0", at=5)', "Killed at second 5"),
-        Wrong("one that never comes", 'kill = Crash("shop-0", after="send", nth=9)', "that never comes"),
+        Wrong("one too early", 'kill = Crash("shop-0", before="send", nth=3)', "Announced twice: 2, not 3"),
+        Wrong("before the mark", 'kill = Crash("shop-0", before="execute", nth=17)', "Announced twice: 5, not 3"),
+        Wrong("while the orders are saved", 'kill = Crash("shop-0", before="execute", nth=3)', "Kafka has 0 orders"),
+        Wrong("the kill of the run above", 'kill = Crash("shop-0", after="send", nth=3)', "right before a step"),
+        Wrong("at some second", 'kill = Crash("shop-0", at=10)', "right before a step"),
+        Wrong("one that never comes", 'kill = Crash("shop-0", before="send", nth=9)', "that never comes"),
         Wrong("kill the broker", 'kill = Crash("broker-0", at=3, restart_after=1)', "The relay is the shop's"),
     ),
 )
