@@ -27,6 +27,11 @@ async def billing(app) -> None:
         await consumer.commit()
 
 
+async def nobody_before(app, what: str = "the first time") -> bool:
+    """True for the first life of the run that asks; Redis outlives who dies. A busy machine's clock would not tell."""
+    return bool(await app.redis.set(what, app.name, nx=True))
+
+
 NEVER_BACK_FOR = 1_000
 """Seconds of real time."""
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from both import on_both
-from real_shop import QUICK, SHORT, acts, billing, shop
+from real_shop import QUICK, SHORT, acts, billing, nobody_before, shop
 
 from simlib import ConsumerGroup, Crash, Producer, Scenario, Service, Shutdown, Topic
 from simlib.services.errors import CommitFailedError
@@ -100,7 +100,7 @@ async def too_slow(app):
     consumer = app.consumer("orders", **BY_HAND, max_poll_interval_ms=2_000)
     async for order in consumer:
         await app.effect("charge", order.value["order_id"])
-        if order.value["order_id"] == 0 and app.now < 4.5:
+        if order.value["order_id"] == 0 and await nobody_before(app):
             await app.work(7)
         try:
             await consumer.commit()
@@ -141,7 +141,7 @@ async def static_and_too_slow(app):
     consumer = app.consumer("orders", **BY_HAND, max_poll_interval_ms=2_000, group_instance_id=app.name)
     async for order in consumer:
         await app.effect("begin", order.value["order_id"])
-        if app.now < 5:
+        if await nobody_before(app):
             await app.work(14)
         try:
             await consumer.commit()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_shop import NEVER_BACK_FOR, QUICK, SHORT, acts, never_back, run_for_real, shop, side_by_side
+from real_shop import NEVER_BACK_FOR, QUICK, SHORT, acts, never_back, nobody_before, run_for_real, shop, side_by_side
 
 from simlib import (
     AddPartitions,
@@ -236,7 +236,7 @@ async def failing(app) -> None:
     consumer = app.consumer("orders", group_id="billing", enable_auto_commit=False, **QUICK)
     print(f"{app.name} begins")
     async for order in consumer:
-        if order.value["order_id"] == 1 and app.now < 3:
+        if order.value["order_id"] == 1 and await nobody_before(app):
             raise ValueError("cannot read this order")
         await app.effect("charge", order.value["order_id"])
         await consumer.commit()
