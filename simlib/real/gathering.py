@@ -9,7 +9,7 @@ from simlib.scenario.scenario import Scenario
 from simlib.units import MS
 
 SETTLED_AFTER = 500 * MS
-"""Without news for so long, nobody is about to give away what he has: the cooperative protocol takes a partition from
+"""Without news for so long, no member is about to lose what it has: the cooperative protocol takes a partition from
 one member in a first round, and gives it to another in a second."""
 
 Mark = list[Any]
