@@ -72,10 +72,16 @@ def partition_name(trace: Trace, tp: int) -> str:
 
 
 def outages(trace: Trace) -> list[Outage]:
-    """Every crash, shutdown, pause, bad link and end of a service from time 0 on, in order, with the end of each."""
+    """Every crash, shutdown, pause, bad link and end of a service from time 0 on, in order, with the end of each.
+
+    A pause ends with the process: from its death on it is dead.
+    """
     down: dict[tuple[str, str], tuple[str, float]] = {}
     found = []
     for time, kind, process, other in _turns(trace):
+        if kind in (*DEATHS, ENDED) and down.get((process, other), ("", time))[0] == "paused":
+            was, since = down.pop((process, other))
+            found += [Outage(process, was, since, time, False, other)] if time > since else []
         if (kind in ENDS or kind == ENDED) and (process, other) not in down:
             down[process, other] = (kind, time)
         elif kind in RETURNS and (process, other) in down:

@@ -1,10 +1,10 @@
 """`app.call` on a real run, without one: what a caller is told."""
 
-import asyncio
 from contextvars import ContextVar
 from types import SimpleNamespace
 
 import pytest
+from own_loop import run_apart
 
 from simlib.real.worker.calls import RealCaller
 from simlib.services.asking import Outcome
@@ -36,4 +36,4 @@ class SlowMachine:
 
 def test_a_caller_is_told_the_timeout_it_gave_however_slow_the_machine():
     with pytest.raises(TimeoutError, match=r"within 4 s: it may"):
-        asyncio.run(RealCaller(SlowMachine()).call("bank", 1, 4, None))
+        run_apart(RealCaller(SlowMachine()).call("bank", 1, 4, None))

@@ -165,6 +165,20 @@ def test_outages_pair_a_death_with_its_return(story):
     assert (one.process, one.kind, one.start, one.end, one.returned) == ("billing-1", "crashed", CRASH, BACK, True)
 
 
+@pytest.mark.parametrize(("died", "expected"), [
+    (1.0, [("crashed", 1.0, 4.0, True)]),
+    (2.0, [("paused", 1.0, 2.0, False), ("crashed", 2.0, 4.0, True)]),
+])
+def test_who_dies_while_it_stands_still_is_dead_from_then_on(died, expected):
+    build = Builder(orders=1)
+    build.deliver(build.write(at=0.0), 0, 0.5, None)
+    for kind, at in (("paused", 1.0), ("crashed", died), ("restarted", 4.0)):
+        build.event(kind, at, "billing-0")
+    trace = build.trace()
+    assert [(one.kind, one.start, one.end, one.returned) for one in outages(trace)] == expected
+    assert f"billing-0 crashed at {died:g} s (back at 4 s)." in told(trace)
+
+
 def test_links_and_lost_replies_are_told():
     build = Builder(orders=1)
     build.deliver(build.write(at=0.0), 0, 1.0, 1.1)
