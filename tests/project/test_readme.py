@@ -11,6 +11,7 @@ from fresh import bare_environment, base_python, run_in, unpack
 from docs import first_picture
 from labtools.installer import find_uv
 from labtools.layout import program
+from simlib.course.routes import LESSONS
 from simlib.statements import statements
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,8 +72,12 @@ def test_the_number_of_statements() -> None:
     assert f"{len(statements())} statements" in README
 
 
-def test_the_lessons_that_exist_are_those_it_names() -> None:
-    here = set(re.findall(r"^\| (\d\d) .*\*\*here\*\*", README, re.MULTILINE))
+def test_its_lessons_are_those_of_the_course() -> None:
+    rows = re.findall(r"^\| (\d\d) [^|]+ \| ([\d +]+) \| ([^|]+) \| (\*\*here\*\*|planned) \|$", README, re.MULTILINE)
+    assert [(number, sum(map(int, minutes.split("+")))) for number, minutes, *_ in rows] == [
+        (lesson.number, lesson.minutes) for lesson in LESSONS]
+    assert all(question.startswith(lesson.question) for (_, _, question, _), lesson in zip(rows, LESSONS, strict=True))
+    here = {number for number, *_, state in rows if state == "**here**"}
     assert here == {lesson.name[:2] for lesson in (ROOT / "lessons").glob("[0-9][0-9]_*.py")}
 
 
