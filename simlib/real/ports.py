@@ -36,7 +36,7 @@ def ports_from(first: int, brokers: int, controllers: int) -> list[int]:
     ports = [*range(first, first + brokers), *range(first + CONTROLLERS_AT, first + CONTROLLERS_AT + controllers)]
     taken = [port for port in ports if not is_free(port)]
     if taken:
-        raise KafkaUnavailable(f"LocalKafka(port={first}): something else listens at {', '.join(map(str, taken))}. "
+        raise KafkaUnavailable(f"LocalKafka(port={first}): something else uses {', '.join(map(str, taken))}. "
                                f"It needs {', '.join(map(str, ports))}. Choose another port, leave port out to get "
                                "free ones, or stop what is there (a Kafka of ours: python lab.py kafka-stop)")
     return ports
